@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ELF headers, segments and sections of a file that may lie: see image.h. */
+#include "elf/image.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+_Static_assert(BYTE_ORDER == LITTLE_ENDIAN, "fields of the file are copied as they are");
+
+bool elf_range_valid(uint64_t limit, uint64_t offset, uint64_t size)
+{
+	uint64_t end;
+
+	return !__builtin_add_overflow(offset, size, &end) && end <= limit;
+}
+
+int elf_image_read(const struct elf_image *image, uint64_t offset, void *buffer, size_t size)
+{
+	char *to = buffer;
+	ssize_t got;
+
+	if (!elf_range_valid(image->size, offset, size))
+		return -EBADMSG;
+	while (size) {
+		got = pread(image->fd, to, size, (off_t)offset);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			return -ESTALE;
+		to += got;
+		offset += (size_t)got;
+		size -= (size_t)got;
+	}
+	return 0;
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+int elf_image_string(const struct elf_image *image, uint64_t offset, uint64_t limit, char *buffer,
+		     size_t size)
+{
+	uint64_t have;
+	int ret;
+
+	if (offset >= image->size)
+		return -EBADMSG;
+	have = min_u64(min_u64(limit, image->size - offset), size);
+	ret = elf_image_read(image, offset, buffer, have);
+	if (ret)
+		return ret;
+	if (!memchr(buffer, '\0', have))
+		return have == size ? -ENAMETOOLONG : -EBADMSG;
+	return (int)strlen(buffer);
+}
+
+int elf_image_section(const struct elf_image *image, size_t index, Elf64_Shdr *section)
+{
+	if (index >= image->section_count)
+		return -ENOENT;
+	return elf_image_read(image, image->section_table + index * sizeof(*section), section,
+			      sizeof(*section));
+}
+
+int elf_image_find_section(const struct elf_image *image, uint32_t type, Elf64_Shdr *section)
+{
+	size_t i;
+	int ret;
+
+	for (i = 0; i < image->section_count; i++) {
+		ret = elf_image_section(image, i, section);
+		if (ret)
+			return ret;
+		if (section->sh_type == type &&
+		    elf_range_valid(image->size, section->sh_offset, section->sh_size))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+const Elf64_Phdr *elf_image_find_segment(const struct elf_image *image, uint32_t type)
+{
+	const Elf64_Phdr *segment;
+
+	for (segment = image->segments; segment < image->segments + image->segment_count; segment++) {
+		if (segment->p_type == type &&
+		    elf_range_valid(image->size, segment->p_offset, segment->p_filesz))
+			return segment;
+	}
+	return NULL;
+}
+
+int elf_address_to_offset(const struct elf_image *image, uint64_t address, uint64_t *offset)
+{
+	const Elf64_Phdr *segment;
+
+	for (segment = image->segments; segment < image->segments + image->segment_count; segment++) {
+		if (segment->p_type != PT_LOAD || address < segment->p_vaddr ||
+		    address - segment->p_vaddr >= segment->p_filesz)
+			continue;
+		if (__builtin_add_overflow(segment->p_offset, address - segment->p_vaddr, offset) ||
+		    !elf_range_valid(image->size, *offset, 1))
+			continue;
+		return 0;
+	}
+	return -EFAULT;
+}
+
+static int stat_regular(struct elf_image *image)
+{
+	struct stat status;
+
+	if (fstat(image->fd, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return -EINVAL;
+	if ((uint64_t)status.st_size > ELF_FILE_MAX)
+		return -EFBIG;
+	image->size = (uint64_t)status.st_size;
+	return 0;
+}
+
+static int read_header(struct elf_image *image, Elf64_Ehdr *header)
+{
+	int ret = elf_image_read(image, 0, header, EI_NIDENT);
+
+	if (ret == -EBADMSG || (!ret && memcmp(header->e_ident, ELFMAG, SELFMAG) != 0))
+		return -ENOEXEC;
+	if (ret)
+		return ret;
+	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB)
+		return -ENOTSUP;
+	ret = elf_image_read(image, 0, header, sizeof(*header));
+	if (ret == -EBADMSG || (!ret && header->e_ident[EI_VERSION] != EV_CURRENT))
+		return -ENOEXEC;
+	return ret;
+}
+
+/*
+ * Counts of 0xffff (segments) and 0 (sections) stand for "too large for 16
+ * bits: see section header 0" (gABI, "ELF Header", e_phnum and e_shnum).
+ */
+static int locate_sections(struct elf_image *image, const Elf64_Ehdr *header, uint64_t *segments)
+{
+	Elf64_Shdr first;
+	uint64_t count = header->e_shnum;
+	int ret;
+
+	*segments = header->e_phnum;
+	if (header->e_shoff == 0 || header->e_shentsize != sizeof(first))
+		return 0;
+	ret = elf_image_read(image, header->e_shoff, &first, sizeof(first));
+	if (ret)
+		return ret == -EBADMSG ? 0 : ret;
+	if (header->e_phnum == PN_XNUM)
+		*segments = first.sh_info;
+	if (count == 0)
+		count = first.sh_size;
+	if (count > ELF_SECTIONS_MAX ||
+	    !elf_range_valid(image->size, header->e_shoff, count * sizeof(first)))
+		return 0;
+	image->section_table = header->e_shoff;
+	image->section_count = (size_t)count;
+	return 0;
+}
+
+static int read_segments(struct elf_image *image, const Elf64_Ehdr *header, uint64_t count)
+{
+	int ret;
+
+	if (count == 0)
+		return 0;
+	if (count > ELF_SEGMENTS_MAX)
+		return -E2BIG;
+	if (header->e_phentsize != sizeof(*image->segments))
+		return -ENOEXEC;
+	image->segments = calloc(count, sizeof(*image->segments));
+	if (!image->segments)
+		return -ENOMEM;
+	image->segment_count = (size_t)count;
+	ret = elf_image_read(image, header->e_phoff, image->segments,
+			     count * sizeof(*image->segments));
+	return ret == -EBADMSG ? -ENOEXEC : ret;
+}
+
+int elf_image_open(struct elf_image *image, int fd)
+{
+	Elf64_Ehdr header;
+	uint64_t segments = 0;
+	int ret;
+
+	*image = (struct elf_image){ .fd = fd };
+	ret = stat_regular(image);
+	if (!ret)
+		ret = read_header(image, &header);
+	if (!ret)
+		ret = locate_sections(image, &header, &segments);
+	if (!ret)
+		ret = read_segments(image, &header, segments);
+	if (ret) {
+		elf_image_close(image);
+		return ret;
+	}
+	image->type = header.e_type;
+	image->machine = header.e_machine;
+	image->entry = header.e_entry;
+	return 0;
+}
+
+void elf_image_close(struct elf_image *image)
+{
+	free(image->segments);
+	*image = (struct elf_image){ .fd = -1 };
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A read-only view of an ELF file that nobody vouches for.
+ *
+ * The file is read with pread(2), never mapped: its owner may truncate it at
+ * any moment, and a mapping would then answer with SIGBUS where pread answers
+ * with a short count. It also keeps memory small: node has 100 MB, a symbol
+ * lookup touches a few hundred bytes of it.
+ *
+ * All access goes through elf_image_read(), which checks the range against the
+ * size that the file had when it was opened. Fields are read into local copies.
+ *
+ * Read in full: 64-bit little-endian files. Others are ELF, but not for us:
+ * elf_image_open() says -ENOTSUP. The machine is the caller's to judge.
+ *
+ * Format: System V gABI, chapters 4 and 5; elf(5).
+ */
+#ifndef KLOAK_ELF_IMAGE_H
+#define KLOAK_ELF_IMAGE_H
+
+#include <elf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ELF_FILE_MAX	 (4ULL << 30) /* bytes */
+#define ELF_SEGMENTS_MAX 1024	      /* linkers make about 14 */
+#define ELF_SECTIONS_MAX 65536
+
+/*
+ * Filled by elf_image_open(), valid until elf_image_close(). The descriptor
+ * stays the caller's and must stay open as long. Section headers are a help
+ * for tools, not for the loader: a file whose table is missing or broken has
+ * section_count 0 and is otherwise as good as any.
+ */
+struct elf_image {
+	int fd;
+	uint64_t size;	  /* bytes, when it was opened */
+	uint16_t type;	  /* ET_* */
+	uint16_t machine; /* EM_* */
+	uint64_t entry;	  /* virtual address */
+	Elf64_Phdr *segments;
+	size_t segment_count;
+	uint64_t section_table; /* file offset */
+	size_t section_count;
+};
+
+/*
+ * -EINVAL not a regular file; -EFBIG larger than ELF_FILE_MAX; -ENOEXEC not ELF
+ * or its headers lie; -ENOTSUP ELF of 32 bits or big-endian; -E2BIG more than
+ * ELF_SEGMENTS_MAX segments; -ESTALE the file shrank meanwhile; other -errno
+ * from fstat, pread or malloc. On error nothing needs to be closed.
+ */
+int elf_image_open(struct elf_image *image, int fd);
+void elf_image_close(struct elf_image *image);
+
+/*
+ * Whether [@offset, @offset + @size) lies in [0, @limit). The one test behind
+ * every access, also of other formats that are read from files.
+ */
+bool elf_range_valid(uint64_t limit, uint64_t offset, uint64_t size);
+
+/*
+ * Copies @size bytes from @offset. -EBADMSG: the range is not within the file;
+ * -ESTALE: it was, but the file has shrunk.
+ */
+int elf_image_read(const struct elf_image *image, uint64_t offset, void *buffer, size_t size);
+
+/*
+ * Copies the NUL-terminated string at @offset; the NUL must come before
+ * @offset + @limit. Returns its length; -EBADMSG if no NUL is there,
+ * -ENAMETOOLONG if it needs more than @size bytes with its NUL.
+ */
+int elf_image_string(const struct elf_image *image, uint64_t offset, uint64_t limit, char *buffer,
+		     size_t size);
+
+/* Copies section header @index. -ENOENT: there are not so many. */
+int elf_image_section(const struct elf_image *image, size_t index, Elf64_Shdr *section);
+
+/* The first section of @type (SHT_*) whose contents lie in the file. -ENOENT if none. */
+int elf_image_find_section(const struct elf_image *image, uint32_t type, Elf64_Shdr *section);
+
+/* The first segment of @type (PT_*) whose contents lie in the file; NULL if none. */
+const Elf64_Phdr *elf_image_find_segment(const struct elf_image *image, uint32_t type);
+
+/*
+ * Where in the file the byte at virtual @address is, by PT_LOAD. -EFAULT if no
+ * segment has it, or only in its zero-filled part.
+ */
+int elf_address_to_offset(const struct elf_image *image, uint64_t address, uint64_t *offset);
+
+#endif
