@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Attaching programs. Every function returns one fd that holds the attachment:
+ * closing it, or the end of the process, detaches. (bpf_prog_attach_map() makes
+ * no link: what it attaches goes with the map.) Errors are -errno.
+ */
+#ifndef KLOAK_BPF_LINK_H
+#define KLOAK_BPF_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Attaches to the cgroup v2 directory @cgroup and all below it, next to what
+ * others have attached there. @attach_type: enum bpf_attach_type.
+ */
+int link_create_cgroup(int prog, int cgroup, uint32_t attach_type);
+
+/*
+ * Probes the instruction at @offset of the file @path (/proc/self/fd/N for an
+ * open one), in every process that maps it, now and later. With @is_return the
+ * program runs when the function that begins there returns.
+ *
+ * One perf event each (15 us to 60 us, and an fd). Linux 5.15 and later tie the
+ * program to it by a link, others by ioctl; either way one fd is all there is.
+ */
+int link_create_uprobe(int prog, const char *path, uint64_t offset, bool is_return);
+
+/*
+ * The same for @count places of one file with one fd, Linux 6.6 and later. The
+ * program must be loaded for it: bpf_object_use_uprobe_multi(). Unlike perf's
+ * uprobes it needs no access to the uprobe PMU (perf_event_paranoid).
+ */
+int link_create_uprobe_multi(int prog, const char *path, const uint64_t *offsets, uint32_t count,
+			     bool is_return);
+
+/* Runs the sk_msg program @prog for every message of sockets in the sockhash @map. */
+int bpf_prog_attach_map(int prog, int map, uint32_t attach_type);
+
+#endif

@@ -1,0 +1,608 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Loading BPF objects: see object.h for the contract. */
+#include "user/bpf/object.h"
+
+#include <errno.h>
+#include <linux/btf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "elf/btf.h"
+#include "elf/object.h"
+#include "user/bpf/linker.h"
+#include "user/bpf/map.h"
+#include "user/bpf/prog.h"
+#include "user/bpf/syscall.h"
+#include "user/lib/cleanup.h"
+
+#define PROGRAM_NAME_MAX 64
+
+/* What the beginning of a section's name says about the program in it. */
+struct program_kind {
+	const char *section;
+	uint32_t type;
+	uint32_t attach_type;
+	uint32_t flags;
+	bool is_uprobe;
+	bool is_return;
+	const char *context; /* the kernel's name of its context struct; NULL: not a struct */
+};
+
+#define PT_REGS "bpf_user_pt_regs_t"
+
+static const struct program_kind kinds[] = {
+	{ "sockops", BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, 0, false, false, "bpf_sock_ops" },
+	{ "sk_msg", BPF_PROG_TYPE_SK_MSG, BPF_SK_MSG_VERDICT, 0, false, false, "sk_msg_md" },
+	{ "cgroup_skb/ingress", BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS, 0, false, false,
+	  "__sk_buff" },
+	{ "cgroup_skb/egress", BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, 0, false, false,
+	  "__sk_buff" },
+	{ "cgroup/setsockopt", BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_SETSOCKOPT, 0, false, false,
+	  "bpf_sockopt" },
+	{ "uprobe", BPF_PROG_TYPE_KPROBE, 0, 0, true, false, PT_REGS },
+	{ "uprobe.s", BPF_PROG_TYPE_KPROBE, 0, BPF_F_SLEEPABLE, true, false, PT_REGS },
+	{ "uretprobe", BPF_PROG_TYPE_KPROBE, 0, 0, true, true, PT_REGS },
+	{ "uretprobe.s", BPF_PROG_TYPE_KPROBE, 0, BPF_F_SLEEPABLE, true, true, PT_REGS },
+	{ "tracepoint", BPF_PROG_TYPE_TRACEPOINT, 0, 0, false, false, NULL },
+};
+
+struct program {
+	char name[PROGRAM_NAME_MAX];
+	const struct program_kind *kind;
+	const struct object_function *function; /* until loaded */
+	bool skip;
+	int fd;
+};
+
+/* Everything that is needed only until the programs are in the kernel. */
+struct loading {
+	struct object elf;
+	struct btf btf;
+	const char *license;
+	uint8_t **contents; /* by section: first value of its variables, or NULL */
+	int *section_fds;   /* by section: the map that holds it, or -1 */
+	int *map_fds;	    /* by object_map; the fds belong to the map set */
+};
+
+struct bpf_object {
+	char name[PROGRAM_NAME_MAX];
+	struct loading *loading; /* NULL once loaded */
+	struct program *programs;
+	uint32_t program_count;
+	bool uprobe_multi;
+	char *log;
+};
+
+/* --- maps by name ------------------------------------------------------ */
+
+int bpf_map_set_find(const struct bpf_map_set *set, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->count; i++)
+		if (!strcmp(set->maps[i].name, name))
+			return set->maps[i].fd;
+	return -ENOENT;
+}
+
+int bpf_map_set_add(struct bpf_map_set *set, const char *name, int fd)
+{
+	if (set->count == BPF_MAP_SET_MAX || strlen(name) >= BPF_MAP_NAME_MAX)
+		return -ENOSPC;
+	strcpy(set->maps[set->count].name, name);
+	set->maps[set->count++].fd = fd;
+	return 0;
+}
+
+void bpf_map_set_close(struct bpf_map_set *set)
+{
+	while (set->count)
+		close(set->maps[--set->count].fd);
+}
+
+/* --- opening ----------------------------------------------------------- */
+
+static const struct program_kind *kind_of_section(const char *name)
+{
+	size_t i, length;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		length = strlen(kinds[i].section);
+		if (!strncmp(name, kinds[i].section, length) &&
+		    (!name[length] || name[length] == '/'))
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+static bool has_variables(const struct object_section *section)
+{
+	return section->size && (section->kind == OBJECT_SECTION_RODATA ||
+				 section->kind == OBJECT_SECTION_DATA ||
+				 section->kind == OBJECT_SECTION_BSS);
+}
+
+static int copy_contents(struct loading *loading)
+{
+	uint32_t i;
+
+	loading->contents = calloc(loading->elf.section_count, sizeof(*loading->contents));
+	loading->section_fds = calloc(loading->elf.section_count, sizeof(*loading->section_fds));
+	loading->map_fds = calloc(loading->elf.map_count + 1, sizeof(*loading->map_fds));
+	if (!loading->contents || !loading->section_fds || !loading->map_fds)
+		return -ENOMEM;
+	for (i = 0; i < loading->elf.section_count; i++)
+		loading->section_fds[i] = -1;
+	for (i = 0; i < loading->elf.section_count; i++) {
+		const struct object_section *section = &loading->elf.sections[i];
+
+		if (!has_variables(section))
+			continue;
+		loading->contents[i] = calloc(1, section->size);
+		if (!loading->contents[i])
+			return -ENOMEM;
+		if (section->bytes)
+			memcpy(loading->contents[i], section->bytes, section->size);
+	}
+	return 0;
+}
+
+static int read_license(struct loading *loading)
+{
+	const struct object_section *section = object_find_section(&loading->elf, "license");
+
+	if (!section || !section->bytes || !memchr(section->bytes, 0, section->size))
+		return -EINVAL;
+	loading->license = (const char *)section->bytes;
+	return 0;
+}
+
+/* Without .BTF there are no prototypes of global functions, and no program: main is global too. */
+static int read_btf(struct loading *loading)
+{
+	const struct object_section *section = object_find_section(&loading->elf, ".BTF");
+
+	if (!section || !section->bytes)
+		return -EINVAL;
+	return btf_parse(&loading->btf, section->bytes, section->size);
+}
+
+static int add_program(struct bpf_object *object, const struct object_function *function,
+		       const struct program_kind *kind)
+{
+	struct program *program = &object->programs[object->program_count];
+
+	if (strlen(function->name) >= sizeof(program->name))
+		return -EINVAL;
+	strcpy(program->name, function->name);
+	program->kind = kind;
+	program->function = function;
+	program->fd = -1;
+	object->program_count++;
+	return 0;
+}
+
+static int find_programs(struct bpf_object *object)
+{
+	const struct object *elf = &object->loading->elf;
+	uint32_t i;
+	int ret = 0;
+
+	object->programs = calloc(elf->function_count + 1, sizeof(*object->programs));
+	if (!object->programs)
+		return -ENOMEM;
+	for (i = 0; i < elf->function_count && !ret; i++) {
+		const struct object_function *function = &elf->functions[i];
+		const struct program_kind *kind =
+			kind_of_section(elf->sections[function->section].name);
+
+		if (function->global && kind && !linker_is_called(elf, function))
+			ret = add_program(object, function, kind);
+	}
+	return ret;
+}
+
+static int parse(struct bpf_object *object, const void *data, size_t size)
+{
+	struct loading *loading = calloc(1, sizeof(*loading));
+	int ret;
+
+	if (!loading)
+		return -ENOMEM;
+	object->loading = loading;
+	ret = object_parse(&loading->elf, data, size);
+	if (!ret)
+		ret = copy_contents(loading);
+	if (!ret)
+		ret = read_license(loading);
+	if (!ret)
+		ret = read_btf(loading);
+	return ret ? ret : find_programs(object);
+}
+
+int bpf_object_open(struct bpf_object **object, const char *name, const void *data, size_t size,
+		    struct error *err)
+{
+	struct bpf_object *opened = calloc(1, sizeof(*opened));
+	int ret = -ENOMEM;
+
+	*object = NULL;
+	if (opened) {
+		strncpy(opened->name, name, sizeof(opened->name) - 1);
+		ret = parse(opened, data, size);
+	}
+	if (!ret) {
+		*object = opened;
+		return 0;
+	}
+	bpf_object_close(opened);
+	if (ret == -ENOMEM)
+		return error_set(err, ret, "BPF object %s: not enough memory to read it", name);
+	return error_set(err, ret, "BPF object %s: malformed (%s); this kloak binary is damaged, "
+			 "build or download it again", name, strerror(-ret));
+}
+
+/* --- before loading ---------------------------------------------------- */
+
+int bpf_object_set(struct bpf_object *object, const char *variable, const void *value, size_t size)
+{
+	const struct object_symbol *symbol;
+
+	if (!object->loading)
+		return -EBUSY;
+	symbol = object_find_variable(&object->loading->elf, variable);
+	if (!symbol)
+		return -ENOENT;
+	if (symbol->size != size)
+		return -EINVAL;
+	memcpy(object->loading->contents[symbol->section] + symbol->value, value, size);
+	return 0;
+}
+
+void bpf_object_use_uprobe_multi(struct bpf_object *object, bool multi)
+{
+	object->uprobe_multi = multi;
+}
+
+static struct program *find_program(const struct bpf_object *object, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < object->program_count; i++)
+		if (!strcmp(object->programs[i].name, name))
+			return &object->programs[i];
+	return NULL;
+}
+
+int bpf_object_skip(struct bpf_object *object, const char *program)
+{
+	struct program *found = find_program(object, program);
+
+	if (!found)
+		return -ENOENT;
+	found->skip = true;
+	return 0;
+}
+
+/* --- maps of an object ------------------------------------------------- */
+
+static const char *map_remedy(int code)
+{
+	if (code == -EPERM)
+		return "this process may not make BPF maps; run as root, or with CAP_BPF";
+	if (code == -ENOMEM || code == -E2BIG)
+		return "not enough memory for its size; before Linux 5.11 also raise 'ulimit -l'";
+	return "this kernel may lack this type of map; use Linux 6.1 or later";
+}
+
+static int create_map(const char *name, const struct bpf_map_shape *shape, struct error *err)
+{
+	int fd = bpf_map_create(name, shape);
+
+	if (fd >= 0)
+		return fd;
+	return error_set(err, fd, "BPF map %s: %s; %s", name, strerror(-fd), map_remedy(fd));
+}
+
+/* Sizes of a ring buffer and of storage are not fixed by the definition alone. */
+static int check_shared(const struct object_map *map, int fd, struct error *err)
+{
+	struct bpf_map_shape shape;
+	int ret = bpf_map_read_shape(fd, &shape);
+
+	if (ret)
+		return error_set(err, ret, "BPF map %s: cannot be read back: %s; run "
+				 "'kloak doctor'", map->name, strerror(-ret));
+	if (shape.type == map->type && shape.key_size == map->key_size &&
+	    shape.value_size == map->value_size)
+		return 0;
+	return error_set(err, -EINVAL, "BPF map %s: two objects define it differently (type %u, "
+			 "key %u, value %u; here %u, %u, %u); rebuild Kloak from one source tree",
+			 map->name, shape.type, shape.key_size, shape.value_size, map->type,
+			 map->key_size, map->value_size);
+}
+
+static int make_map(struct bpf_map_set *set, const struct object_map *map, struct error *err)
+{
+	const struct bpf_map_shape shape = { map->type, map->key_size, map->value_size,
+					     map->max_entries, map->flags };
+	CLEANUP_FD int created = -1;
+	int fd = bpf_map_set_find(set, map->name), ret;
+
+	if (fd >= 0) {
+		ret = check_shared(map, fd, err);
+		return ret ? ret : fd;
+	}
+	created = create_map(map->name, &shape, err);
+	if (created < 0)
+		return created;
+	ret = bpf_map_set_add(set, map->name, created);
+	if (ret)
+		return error_set(err, ret, "BPF map %s: more maps, or a longer name, than struct "
+				 "bpf_map_set holds; raise its limits", map->name);
+	return TAKE_FD(created);
+}
+
+static int make_maps(struct loading *loading, struct bpf_map_set *set, struct error *err)
+{
+	uint32_t i;
+
+	for (i = 0; i < loading->elf.map_count; i++) {
+		int fd = make_map(set, &loading->elf.maps[i], err);
+
+		if (fd < 0)
+			return fd;
+		loading->map_fds[i] = fd;
+	}
+	return 0;
+}
+
+/*
+ * A section becomes an array of one element. Frozen and read-only for programs,
+ * its values are constants to the verifier: it drops branches that they decide.
+ */
+static int make_variables(const struct object_section *section, const uint8_t *content,
+			  struct error *err)
+{
+	bool constant = section->kind == OBJECT_SECTION_RODATA;
+	const struct bpf_map_shape shape = {
+		.type = BPF_MAP_TYPE_ARRAY,
+		.key_size = sizeof(uint32_t),
+		.value_size = (uint32_t)section->size,
+		.max_entries = 1,
+		.flags = constant ? BPF_F_RDONLY_PROG : 0,
+	};
+	CLEANUP_FD int fd = create_map(section->name, &shape, err);
+	const uint32_t zero = 0;
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = bpf_map_update(fd, &zero, content, BPF_ANY);
+	if (!ret && constant)
+		ret = bpf_map_freeze(fd);
+	if (ret)
+		return error_set(err, ret, "BPF variables %s: %s; run 'kloak doctor'",
+				 section->name, strerror(-ret));
+	return TAKE_FD(fd);
+}
+
+static int make_sections(struct loading *loading, struct error *err)
+{
+	uint32_t i;
+
+	for (i = 0; i < loading->elf.section_count; i++) {
+		if (!loading->contents[i])
+			continue;
+		loading->section_fds[i] = make_variables(&loading->elf.sections[i],
+							 loading->contents[i], err);
+		if (loading->section_fds[i] < 0)
+			return loading->section_fds[i];
+	}
+	return 0;
+}
+
+/* --- programs ---------------------------------------------------------- */
+
+/* Which pointers are the context can only be said here, where the program's type is known. */
+static void mark_context(struct btf_function *function, const char *context)
+{
+	uint32_t i;
+
+	for (i = 0; i < function->parameter_count && context; i++) {
+		struct btf_value *value = &function->parameters[i];
+
+		if (value->kind != BTF_VALUE_POINTER)
+			continue;
+		if (strcmp(value->target, context) &&
+		    (strcmp(context, PT_REGS) || strcmp(value->target, "pt_regs")))
+			continue;
+		value->kind = BTF_VALUE_CONTEXT;
+		value->target = context;
+	}
+}
+
+/*
+ * The kernel wants a type for every function of the program. Those of static
+ * functions are for show (they are verified at each call), so one that clang
+ * left no prototype for gets an empty one; a global function must have its own.
+ */
+static int describe_function(const struct loading *loading, const struct object_function *function,
+			     const char *context, struct btf_writer *writer, uint32_t *type)
+{
+	struct btf_function described;
+	char name[PROGRAM_NAME_MAX];
+	int ret = btf_find_function(&loading->btf, function->name, &described);
+
+	if (ret == -ENOENT && !function->global) {
+		described = (struct btf_function){
+			.result = { .kind = BTF_VALUE_SCALAR, .size = 4, .name = "", .target = "" },
+		};
+		ret = 0;
+	}
+	if (ret)
+		return ret;
+	strncpy(name, function->name, sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	bpf_clean_name(name);
+	described.name = name;
+	described.linkage = function->global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC;
+	mark_context(&described, context);
+	*type = btf_write_function(writer, &described);
+	return 0;
+}
+
+/* One record for each function, in the order of their instructions; returns the BTF's fd. */
+static int describe_program(const struct loading *loading, const struct linked_program *linked,
+			    const char *context, struct bpf_func_info *functions)
+{
+	CLEANUP_FREE void *blob = NULL;
+	struct btf_writer writer;
+	uint32_t i, size;
+	int ret = 0, finished;
+
+	btf_writer_init(&writer);
+	for (i = 0; i < linked->function_count && !ret; i++) {
+		functions[i].insn_off = linked->functions[i].start;
+		ret = describe_function(loading, linked->functions[i].function, context, &writer,
+					&functions[i].type_id);
+	}
+	finished = btf_writer_finish(&writer, &blob, &size);
+	if (!ret)
+		ret = finished;
+	return ret ? ret : bpf_btf_load(blob, size);
+}
+
+static int load_linked(struct bpf_object *object, struct program *program,
+		       const struct linked_program *linked, struct error *err)
+{
+	CLEANUP_FREE struct bpf_func_info *functions =
+		calloc(linked->function_count, sizeof(*functions));
+	const struct program_kind *kind = program->kind;
+	CLEANUP_FD int btf = -1;
+
+	if (!functions)
+		return error_set(err, -ENOMEM, "BPF program %s: not enough memory", program->name);
+	btf = describe_program(object->loading, linked, kind->context, functions);
+	if (btf < 0)
+		return error_set(err, btf, "BPF program %s: the types of its functions: %s; build "
+				 "the object with clang -g", program->name, strerror(-btf));
+	free(object->log);
+	object->log = NULL;
+	program->fd = bpf_prog_load(
+		&(struct bpf_prog_source){
+			.name = program->name,
+			.type = kind->type,
+			.expected_attach_type = kind->is_uprobe && object->uprobe_multi ?
+							KLOAK_BPF_TRACE_UPROBE_MULTI :
+							kind->attach_type,
+			.flags = kind->flags,
+			.license = object->loading->license,
+			.insns = linked->insns,
+			.insn_count = linked->insn_count,
+			.btf = btf,
+			.functions = functions,
+			.function_count = linked->function_count,
+		},
+		&object->log, err);
+	return program->fd < 0 ? program->fd : 0;
+}
+
+static int load_program(struct bpf_object *object, struct program *program, struct error *err)
+{
+	struct loading *loading = object->loading;
+	const struct linker_targets targets = { loading->map_fds, loading->section_fds };
+	struct linked_program linked;
+	const char *culprit;
+	int ret;
+
+	ret = linker_assemble(&loading->elf, program->function, &targets, &linked, &culprit);
+	if (ret)
+		return error_set(err, ret, "BPF program %s: cannot be linked at symbol %s: %s; "
+				 "rebuild Kloak", program->name, culprit, strerror(-ret));
+	ret = load_linked(object, program, &linked, err);
+	linker_free(&linked);
+	return ret;
+}
+
+static void loading_free(struct loading *loading)
+{
+	uint32_t i;
+
+	if (!loading)
+		return;
+	for (i = 0; i < loading->elf.section_count; i++) {
+		if (loading->contents)
+			free(loading->contents[i]);
+		if (loading->section_fds && loading->section_fds[i] >= 0)
+			close(loading->section_fds[i]);
+	}
+	free(loading->contents);
+	free(loading->section_fds);
+	free(loading->map_fds);
+	btf_free(&loading->btf);
+	object_free(&loading->elf);
+	free(loading);
+}
+
+static int load(struct bpf_object *object, struct bpf_map_set *set, struct error *err)
+{
+	uint32_t i;
+	int ret;
+
+	ret = make_maps(object->loading, set, err);
+	if (!ret)
+		ret = make_sections(object->loading, err);
+	for (i = 0; i < object->program_count && !ret; i++)
+		if (!object->programs[i].skip)
+			ret = load_program(object, &object->programs[i], err);
+	return ret;
+}
+
+int bpf_object_load(struct bpf_object *object, struct bpf_map_set *set, struct error *err)
+{
+	int ret;
+
+	if (!object->loading)
+		return error_set(err, -EBUSY, "BPF object %s: already loaded", object->name);
+	ret = load(object, set, err);
+	if (ret)
+		error_prefix(err, "BPF object %s", object->name);
+	/* The programs hold the maps of their variables; nothing else of this is needed again. */
+	loading_free(TAKE_PTR(object->loading));
+	return ret;
+}
+
+const char *bpf_object_log(const struct bpf_object *object)
+{
+	return object->log ? object->log : "";
+}
+
+int bpf_object_program(const struct bpf_object *object, const char *name)
+{
+	const struct program *program = find_program(object, name);
+
+	return program && program->fd >= 0 ? program->fd : -ENOENT;
+}
+
+bool bpf_object_program_is_return(const struct bpf_object *object, const char *name)
+{
+	const struct program *program = find_program(object, name);
+
+	return program && program->kind->is_return;
+}
+
+void bpf_object_close(struct bpf_object *object)
+{
+	uint32_t i;
+
+	if (!object)
+		return;
+	loading_free(object->loading);
+	for (i = 0; i < object->program_count; i++)
+		if (object->programs[i].fd >= 0)
+			close(object->programs[i].fd);
+	free(object->programs);
+	free(object->log);
+	free(object);
+}
