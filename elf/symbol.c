@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Finding symbols by name: see symbol.h.
+ *
+ * Without a hash the obvious way, reading every symbol's name, would read at
+ * 100,000 random places. So it is done in two sequential passes: the strings
+ * are searched for places where one of the names ends (a string may be the tail
+ * of a longer one: linkers share them), then the entries for one that starts
+ * there. If no string matches, the entries need not be read at all.
+ */
+#include "elf/symbol.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/lib/cleanup.h"
+
+#define STRINGS_CHUNK 32768 /* bytes of strings read at once */
+#define PLACES_MAX    65536
+
+/* One search in one table. */
+struct search {
+	const struct elf_symtab *table;
+	const char *const *names;
+	size_t lengths[ELF_SYMBOL_NAMES_MAX];
+	size_t count;
+	struct elf_symbol *out;
+	size_t current; /* the name that a lookup by hash is about */
+	/* Where names were seen in the strings, sorted by offset. */
+	struct place {
+		uint64_t offset;
+		size_t name;
+	} *places;
+	size_t places_count;
+	size_t places_room;
+};
+
+/* How good a symbol is as the answer to a name; equally good ones are ambiguous. */
+static int rank(const struct elf_symbol *symbol)
+{
+	if (symbol->binding == STB_LOCAL)
+		return 1;
+	return symbol->hidden ? 2 : 3;
+}
+
+/* Two global symbols of one name do not happen; if they do, the loader takes the first as well. */
+static void consider(struct elf_symbol *best, const struct elf_symbol *symbol)
+{
+	if (best->error == -ENOENT || rank(symbol) > rank(best))
+		*best = *symbol;
+	else if (rank(symbol) == rank(best) && rank(best) < 3 && symbol->value != best->value)
+		best->error = -ENOTUNIQ;
+}
+
+/* In .dynsym versions have a table of their own, in .symtab they are part of the name. */
+static int take_version(const struct search *search, uint64_t index, const Elf64_Sym *entry,
+			size_t length, struct elf_symbol *symbol)
+{
+	const struct elf_symtab *table = search->table;
+	uint16_t version;
+	char tail[2];
+	int ret;
+
+	if (table->kind == ELF_DYNSYM) {
+		ret = elf_symtab_version(table, index, &version);
+		symbol->hidden = (version & 0x8000) != 0;
+		symbol->versioned = (version & 0x7fff) > VER_NDX_GLOBAL;
+		return ret;
+	}
+	if (!elf_range_valid(table->strings_size, (uint64_t)entry->st_name + length, sizeof(tail)))
+		return 0; /* it is the last string, and ends here: "", no "@" */
+	ret = elf_image_read(table->image, table->strings + entry->st_name + length, tail,
+			     sizeof(tail));
+	symbol->versioned = !ret && tail[0] == '@';
+	symbol->hidden = symbol->versioned && tail[1] != '@';
+	return ret;
+}
+
+static int take(struct search *search, size_t name, uint64_t index, const Elf64_Sym *entry)
+{
+	struct elf_symbol symbol = {
+		.value = entry->st_value,
+		.size = entry->st_size,
+		.section = entry->st_shndx,
+		.type = ELF64_ST_TYPE(entry->st_info),
+		.binding = ELF64_ST_BIND(entry->st_info),
+		.origin = search->table->kind,
+	};
+	int ret;
+
+	if (symbol.section == SHN_UNDEF || symbol.type == STT_SECTION || symbol.type == STT_FILE)
+		return 0;
+	ret = take_version(search, index, entry, search->lengths[name], &symbol);
+	if (!ret)
+		consider(&search->out[name], &symbol);
+	return ret;
+}
+
+/* --- by hash ----------------------------------------------------------- */
+
+static int visit_current(void *data, uint64_t index, const Elf64_Sym *entry)
+{
+	struct search *search = data;
+
+	return take(search, search->current, index, entry);
+}
+
+static int find_by_hash(struct search *search)
+{
+	int ret = 0;
+
+	for (search->current = 0; search->current < search->count && !ret; search->current++)
+		ret = elf_symtab_lookup(search->table, search->names[search->current],
+					visit_current, search);
+	return ret;
+}
+
+/* --- by reading everything --------------------------------------------- */
+
+static int add_place(struct search *search, uint64_t offset, size_t name)
+{
+	size_t room = search->places_room ? search->places_room * 2 : 16;
+	struct place *places;
+
+	if (search->places_count == PLACES_MAX)
+		return -E2BIG;
+	if (search->places_count == search->places_room) {
+		places = realloc(search->places, room * sizeof(*places));
+		if (!places)
+			return -ENOMEM;
+		search->places = places;
+		search->places_room = room;
+	}
+	search->places[search->places_count++] = (struct place){ offset, name };
+	return 0;
+}
+
+/* Which names end at text[end]? @base is the offset of text[0] in the strings. */
+static int match_ending(struct search *search, const char *text, size_t end, uint64_t base)
+{
+	size_t i, length;
+	int ret;
+
+	for (i = 0; i < search->count; i++) {
+		length = search->lengths[i];
+		if (length > end || text[end - 1] != search->names[i][length - 1] ||
+		    search->out[i].error != -ENOENT ||
+		    memcmp(text + end - length, search->names[i], length) != 0)
+			continue;
+		ret = add_place(search, base + end - length, i);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* A name ends at a NUL, or at the '@' before its version. */
+static int match_endings(struct search *search, const char *text, size_t from, size_t size,
+			 uint64_t base)
+{
+	static const char ends[] = { '\0', '@' };
+	const char *at;
+	size_t i;
+	int ret;
+
+	for (i = 0; i < sizeof(ends); i++) {
+		for (at = text + from; (at = memchr(at, ends[i], text + size - at)); at++) {
+			ret = match_ending(search, text, at - text, base);
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+/* Chunks overlap by the longest name, so that one across their border is seen whole. */
+static int search_strings(struct search *search)
+{
+	const struct elf_symtab *table = search->table;
+	CLEANUP_FREE char *text = malloc(ELF_SYMBOL_NAME_MAX + STRINGS_CHUNK);
+	uint64_t at, have;
+	size_t kept = 0;
+	int ret = 0;
+
+	if (!text)
+		return -ENOMEM;
+	for (at = 0; at < table->strings_size && !ret; at += have) {
+		have = table->strings_size - at < STRINGS_CHUNK ? table->strings_size - at :
+								  STRINGS_CHUNK;
+		ret = elf_image_read(table->image, table->strings + at, text + kept, have);
+		if (!ret)
+			ret = match_endings(search, text, kept, kept + have, at - kept);
+		if (kept + have > ELF_SYMBOL_NAME_MAX) {
+			memmove(text, text + kept + have - ELF_SYMBOL_NAME_MAX,
+				ELF_SYMBOL_NAME_MAX);
+			kept = ELF_SYMBOL_NAME_MAX;
+		} else {
+			kept += have;
+		}
+	}
+	return ret;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct place *left = a, *right = b;
+
+	return (left->offset > right->offset) - (left->offset < right->offset);
+}
+
+/* The first place whose offset is not below @offset. */
+static size_t lower_place(const struct search *search, uint64_t offset)
+{
+	size_t low = 0, high = search->places_count, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (search->places[middle].offset < offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int visit_entry(void *data, uint64_t index, const Elf64_Sym *entry)
+{
+	struct search *search = data;
+	size_t i;
+	int ret;
+
+	for (i = lower_place(search, entry->st_name);
+	     i < search->places_count && search->places[i].offset == entry->st_name; i++) {
+		ret = take(search, search->places[i].name, index, entry);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int find_by_reading(struct search *search)
+{
+	int ret = search_strings(search);
+
+	if (!ret && search->places_count) {
+		qsort(search->places, search->places_count, sizeof(*search->places),
+		      compare_places);
+		ret = elf_symtab_walk(search->table, visit_entry, search);
+	}
+	free(search->places);
+	search->places = NULL;
+	search->places_count = search->places_room = 0;
+	return ret;
+}
+
+/* --- both tables ------------------------------------------------------- */
+
+static size_t count_state(const struct search *search, int error)
+{
+	size_t i, found = 0;
+
+	for (i = 0; i < search->count; i++)
+		found += search->out[i].error == error;
+	return found;
+}
+
+static void forget(const struct search *search)
+{
+	size_t i;
+
+	for (i = 0; i < search->count; i++)
+		search->out[i] = (struct elf_symbol){ .error = -ENOENT };
+}
+
+static int find_in(struct search *search, const struct elf_image *image, enum elf_symtab_kind kind)
+{
+	struct elf_symtab table;
+	int ret = elf_symtab_open(image, kind, &table);
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	search->table = &table;
+	if (kind == ELF_DYNSYM) {
+		ret = find_by_hash(search);
+		if (ret != -EOPNOTSUPP && ret != -EBADMSG)
+			return ret;
+		forget(search);
+	}
+	return find_by_reading(search);
+}
+
+static int check_names(struct search *search)
+{
+	size_t i;
+
+	if (search->count > ELF_SYMBOL_NAMES_MAX)
+		return -EINVAL;
+	for (i = 0; i < search->count; i++) {
+		search->lengths[i] = strnlen(search->names[i], ELF_SYMBOL_NAME_MAX + 1);
+		if (search->lengths[i] == 0 || search->lengths[i] > ELF_SYMBOL_NAME_MAX ||
+		    strchr(search->names[i], '@'))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int elf_symbols_find(const struct elf_image *image, const char *const names[], size_t count,
+		     struct elf_symbol out[])
+{
+	struct search search = { .names = names, .count = count, .out = out };
+	int ret = check_names(&search);
+
+	if (ret)
+		return ret;
+	forget(&search);
+	ret = find_in(&search, image, ELF_DYNSYM);
+	if (!ret && count_state(&search, -ENOENT))
+		ret = find_in(&search, image, ELF_SYMTAB);
+	return ret ? ret : (int)count_state(&search, 0);
+}
+
+int elf_symbol_find(const struct elf_image *image, const char *name, struct elf_symbol *out)
+{
+	int ret = elf_symbols_find(image, &name, 1, out);
+
+	return ret < 0 ? ret : out->error;
+}
