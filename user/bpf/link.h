@@ -22,15 +22,19 @@ int link_create_cgroup(int prog, int cgroup, uint32_t attach_type);
  * open one), in every process that maps it, now and later. With @is_return the
  * program runs when the function that begins there returns.
  *
- * One perf event each (15 us to 60 us, and an fd). Linux 5.15 and later tie the
- * program to it by a link, others by ioctl; either way one fd is all there is.
+ * One perf event each. Linux 5.15 and later tie the program to it by a link,
+ * others by ioctl; either way one fd is all there is. Making one takes 0.5 ms
+ * (the first 10 ms), closing it 100 ms, since the kernel waits until no thread
+ * can be in the program any more: twenty of them close in more than 2 s.
  */
 int link_create_uprobe(int prog, const char *path, uint64_t offset, bool is_return);
 
 /*
  * The same for @count places of one file with one fd, Linux 6.6 and later. The
- * program must be loaded for it: bpf_object_use_uprobe_multi(). Unlike perf's
- * uprobes it needs no access to the uprobe PMU (perf_event_paranoid).
+ * program must be loaded for it: bpf_object_use_uprobe_multi(). A hit costs as
+ * much as perf's (measured on 6.18: 1465 and 1335 ns, return 1734 and 1766);
+ * better is that the wait at closing is one for all places (50 ms), and that
+ * no access to the uprobe PMU is needed (perf_event_paranoid).
  */
 int link_create_uprobe_multi(int prog, const char *path, const uint64_t *offsets, uint32_t count,
 			     bool is_return);
