@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Making the command's process: see child.h for the order of things. */
+#include "user/workload/child.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "user/lib/cleanup.h"
+#include "user/workload/account.h"
+#include "user/workload/caps.h"
+#include "user/workload/cgroup.h"
+#include "user/workload/command.h"
+
+enum stage {
+	STAGE_READY,
+	STAGE_LIMITS,
+	STAGE_BOUNDING,
+	STAGE_IDENTITY,
+	STAGE_CAPS,
+	STAGE_PRIVILEGES,
+	STAGE_FIND,
+	STAGE_EXECUTE,
+	STAGE_COUNT,
+};
+
+/* What the process tells kloak: that it waits, or where it failed. */
+struct message {
+	enum stage stage;
+	int code; /* -errno */
+	char path[PATH_MAX];
+};
+
+static void report(int channel, struct message *message, enum stage stage, int code)
+{
+	message->stage = stage;
+	message->code = code;
+	(void)!send(channel, message, sizeof(*message), MSG_NOSIGNAL);
+}
+
+/* no_new_privs needs no right; changing ids may make a process dumpable (fs.suid_dumpable). */
+static int seal(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		return -errno;
+	return 0;
+}
+
+/*
+ * The order matters: the bounding set and the limits need capabilities that go
+ * with the identity; no_new_privs comes before anything foreign is looked at.
+ */
+static enum stage become(const struct child_options *options, const struct account *account,
+			 int *code)
+{
+	uint64_t taken = CAPS_TAKEN & ~options->keep_caps;
+
+	*code = options->limits ? protect_restore_limits(options->limits) : 0;
+	if (*code)
+		return STAGE_LIMITS;
+	*code = caps_drop_bounding(taken);
+	if (*code)
+		return STAGE_BOUNDING;
+	*code = account_assume(account);
+	if (*code)
+		return STAGE_IDENTITY;
+	*code = caps_drop(taken);
+	if (*code)
+		return STAGE_CAPS;
+	*code = seal();
+	return *code ? STAGE_PRIVILEGES : STAGE_READY;
+}
+
+static _Noreturn void run(const struct child_options *options, const struct child *child,
+			  const struct account *account, char *const *envp, int channel)
+{
+	struct message message = { .code = 0 };
+	enum stage stage = become(options, account, &message.code);
+	char go;
+
+	if (stage == STAGE_READY) {
+		message.code = command_find(options->argv[0], envp, message.path);
+		if (message.code)
+			stage = STAGE_FIND;
+	}
+	report(channel, &message, stage, message.code);
+	/* The end of the channel without a byte: kloak gave up, or was killed. */
+	if (stage != STAGE_READY || recv(channel, &go, 1, 0) != 1)
+		_exit(EXIT_KLOAK);
+	child_signals_restore(child);
+	report(channel, &message, STAGE_EXECUTE,
+	       command_execute(message.path, options->argv, envp));
+	_exit(EXIT_KLOAK);
+}
+
+/* The raw system call: libc has no wrapper that can name a cgroup. */
+static pid_t clone_into(int cgroup)
+{
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)cgroup,
+	};
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+/* -errno; 0 in the new process. Before 5.7, or where a filter forbids clone3: in two steps. */
+static pid_t make_process(int cgroup)
+{
+	pid_t pid = cgroup < 0 ? -1 : clone_into(cgroup);
+	int ret;
+
+	if (pid >= 0)
+		return pid;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0 || cgroup < 0)
+		return pid;
+	ret = cgroup_enter(cgroup, pid);
+	if (!ret)
+		return pid;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return ret;
+}
+
+static int explain_command(const char *name, int code, struct error *err)
+{
+	if (code == -ENOENT && !strchr(name, '/'))
+		error_set(err, code, "cannot run %.200s: it is in no directory of PATH; "
+			  "check the name or give its path", name);
+	else if (code == -ENOENT)
+		error_set(err, code, "cannot run %.200s: %s; check the path and the interpreter "
+			  "in its first line", name, strerror(-code));
+	else
+		error_set(err, code, "cannot run %.200s: %s; check its permissions for the user "
+			  "that runs it (--user)", name, strerror(-code));
+	if (err)
+		err->exit_code = code == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXEC;
+	return code;
+}
+
+static int explain(const struct message *message, const char *name, struct error *err)
+{
+	static const char *const sentences[STAGE_COUNT] = {
+		[STAGE_LIMITS] = "cannot restore the resource limits: %s; "
+				 "kloak needs CAP_SYS_RESOURCE",
+		[STAGE_BOUNDING] = "cannot take capabilities from the bounding set: %s; "
+				   "kloak needs CAP_SETPCAP (run it as root)",
+		[STAGE_IDENTITY] = "cannot become the user that runs the command: %s; "
+				   "kloak needs CAP_SETUID and CAP_SETGID (run it as root)",
+		[STAGE_CAPS] = "cannot drop capabilities: %s; a seccomp filter must allow capset",
+		[STAGE_PRIVILEGES] = "cannot set no_new_privs: %s; "
+				     "a seccomp filter must allow prctl",
+	};
+	enum stage stage = message->stage;
+
+	if (stage >= STAGE_COUNT || !sentences[stage])
+		return explain_command(name, message->code, err);
+	return error_set(err, message->code, sentences[stage], strerror(-message->code));
+}
+
+/* Bytes of the next message; 0: the process closed its end by exec. */
+static ssize_t receive(int channel, struct message *message)
+{
+	ssize_t got;
+
+	do
+		got = recv(channel, message, sizeof(*message), 0);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
+static int lost(struct error *err)
+{
+	return error_set(err, -ECHILD, "the command's process ended before it could execute; "
+			 "was it killed, or is memory short?");
+}
+
+static int await_ready(struct child *child, const char *name, struct error *err)
+{
+	struct message message;
+
+	if (receive(child->channel, &message) != sizeof(message))
+		return lost(err);
+	if (message.stage != STAGE_READY)
+		return explain(&message, name, err);
+	message.path[sizeof(message.path) - 1] = '\0';
+	memcpy(child->path, message.path, sizeof(child->path));
+	return 0;
+}
+
+static int start(const struct child_options *options, struct child *child,
+		 const struct account *account, char *const *envp, struct error *err)
+{
+	CLEANUP_FD int far = -1;
+	int pair[2], ret;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return error_set(err, -errno, "cannot make a socket pair: %s; "
+				 "is the limit of open files reached?", strerror(errno));
+	child->channel = pair[0];
+	far = pair[1];
+	child->pid = make_process(options->cgroup);
+	if (child->pid == 0) {
+		close(pair[0]);
+		run(options, child, account, envp, far);
+	}
+	if (child->pid < 0) {
+		ret = child->pid;
+		return error_set(err, ret, "cannot make a process in the workload's cgroup: %s; "
+				 "check pids.max and cgroup.type there", strerror(-ret));
+	}
+	close(TAKE_FD(far));
+	return await_ready(child, options->argv[0], err);
+}
+
+static void warn_kept(uint64_t kept)
+{
+	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (kept & CAPS_TAKEN & CAP_BIT(cap))
+			warning("the command keeps %s: with it, it may get at the secrets",
+				caps_name(cap));
+}
+
+int child_prepare(const struct child_options *options, struct child *child, struct error *err)
+{
+	struct account account;
+	char **envp;
+	int ret;
+
+	*child = (struct child){ .pid = -1, .channel = -1, .signals = -1 };
+	ret = account_find(options->user, &account, err);
+	if (ret)
+		return ret;
+	child->uid = account.uid;
+	envp = account_environment(&account, options->envp);
+	if (!envp)
+		return error_set(err, -ENOMEM, "no memory for the environment of the command");
+	warn_kept(options->keep_caps);
+	ret = child_signals_take(child);
+	if (ret)
+		error_set(err, ret, "cannot receive signals: %s; is the limit of open files "
+			  "reached?", strerror(-ret));
+	else
+		ret = start(options, child, &account, envp, err);
+	account_environment_free(envp);
+	if (ret)
+		child_abandon(child);
+	return ret;
+}
+
+int child_go(struct child *child, struct error *err)
+{
+	struct message message;
+	ssize_t got = 0;
+	int ret = 0;
+
+	if (send(child->channel, "g", 1, MSG_NOSIGNAL) != 1)
+		ret = lost(err);
+	else
+		got = receive(child->channel, &message);
+	if (got == sizeof(message))
+		ret = explain(&message, child->path, err);
+	close(TAKE_FD(child->channel));
+	if (ret)
+		child_abandon(child);
+	return ret;
+}
+
+void child_abandon(struct child *child)
+{
+	cleanup_fd(&child->channel);
+	child->channel = -1;
+	if (child->pid > 0) {
+		kill(child->pid, SIGKILL);
+		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	child->pid = -1;
+	if (child->signals >= 0)
+		child_signals_restore(child);
+	cleanup_fd(&child->signals);
+	child->signals = -1;
+}
