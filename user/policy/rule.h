@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Destination rules: where a secret may go.
+ *
+ *	HOST[:PORT][,HOST[:PORT]...]
+ *
+ *	api.example.com		this name
+ *	*.example.com		every name below example.com, one or more labels
+ *	192.0.2.7 [2001:db8::1]	this address
+ *	10.0.0.0/8 [fd00::]/8	every address of the prefix
+ *	*			any destination
+ *
+ * PORT is 443 if left out. A name rule asks for a verified address and the SNI;
+ * an address rule for neither.
+ */
+#ifndef KLOAK_POLICY_RULE_H
+#define KLOAK_POLICY_RULE_H
+
+#include "kernel/abi.h"
+#include "user/lib/error.h"
+#include "user/policy/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RULE_PORT_DEFAULT 443
+
+enum rule_kind {
+	RULE_NAME, /* .name: exact, or "*.suffix" */
+	RULE_NET,  /* .address, .prefix_bits; "*" has 0 bits */
+};
+
+struct rule {
+	enum rule_kind kind;
+	uint16_t port;
+	uint8_t prefix_bits; /* 0 to 128, of the mapped form */
+	uint8_t address[ADDRESS_SIZE];
+	char name[NAME_SIZE];
+};
+
+/*
+ * Parses one HOST[:PORT] of @size bytes. Returns 0, or -EINVAL with a sentence
+ * in @err (exit code EXIT_CONFIG).
+ */
+int rule_parse(const char *text, size_t size, struct rule *rule, struct error *err);
+
+/* Does this rule, whatever its port, cover the normalised @name? Address rules cover none. */
+bool rule_matches_name(const struct rule *rule, const char *name);
+
+/* A wildcard below a single label (*.com), which hardly anybody means. */
+bool rule_is_broad(const struct rule *rule);
+
+/* How much of a user's text a message shows, its unprintable bytes as '?'. */
+#define RULE_QUOTE_SIZE 72
+
+const char *rule_quote(const char *text, size_t size, char quote[static RULE_QUOTE_SIZE]);
+
+#endif
