@@ -252,7 +252,7 @@ int child_prepare(const struct child_options *options, struct child *child, stru
 		ret = start(options, child, &account, envp, err);
 	account_environment_free(envp);
 	if (ret)
-		child_abandon(child);
+		child_release(child);
 	return ret;
 }
 
@@ -270,11 +270,11 @@ int child_go(struct child *child, struct error *err)
 		ret = explain(&message, child->path, err);
 	close(TAKE_FD(child->channel));
 	if (ret)
-		child_abandon(child);
+		child_release(child);
 	return ret;
 }
 
-void child_abandon(struct child *child)
+void child_release(struct child *child)
 {
 	cleanup_fd(&child->channel);
 	child->channel = -1;

@@ -78,8 +78,12 @@ struct child_watch {
  */
 int child_wait(struct child *child, const struct child_watch *watch, int *status);
 
-/* For error paths between prepare and go, and later: ends the command and reaps it. */
-void child_abandon(struct child *child);
+/*
+ * Kills the command if it still exists, reaps it, and gives the signals back:
+ * for error paths after child_prepare(). After child_wait() it is not needed,
+ * and better left out: signals stay blocked while kloak cleans up.
+ */
+void child_release(struct child *child);
 
 /*
  * The exit code for kloak: the command's own. If a signal killed it, kloak

@@ -43,10 +43,11 @@ static void unescape(char *text)
 /* Splits a line of mountinfo; false if it is no cgroup2 mount. */
 static bool split_cgroup2(char *line, char *field[FIELDS])
 {
-	const char *type = strstr(line, " - ");
+	char *type = strstr(line, " - ");
 
 	if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0)
 		return false;
+	*type = '\0'; /* the fields are all before it */
 	for (int i = 0; i < FIELDS; i++) {
 		field[i] = strsep(&line, " ");
 		if (!field[i])
