@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "selftests/unit/bpf/objects.h"
 #include "user/bpf/feature.h"
 #include "user/bpf/link.h"
 #include "user/bpf/map.h"
@@ -26,16 +27,9 @@
 #include "user/bpf/syscall.h"
 #include "user/lib/cleanup.h"
 
-#define OBJECT(name) extern const char bpf_##name##_start[], bpf_##name##_end[]
-OBJECT(calls);
-OBJECT(guarded);
-OBJECT(mismatch);
-OBJECT(socket);
-
-#define OPEN(object, name)                                                                       \
-	ck_assert_msg(!bpf_object_open(&(object), #name, bpf_##name##_start,                     \
-				       (size_t)(bpf_##name##_end - bpf_##name##_start), &err),   \
-		      "%s", err.text)
+#define OPEN(object, name)                                                                    \
+	ck_assert_msg(!bpf_object_open(&(object), #name, OBJECT_START(name), OBJECT_SIZE(name), \
+				       &err), "%s", err.text)
 #define LOAD(object) ck_assert_msg(!bpf_object_load((object), &set, &err), "%s", err.text)
 
 static struct error err;
@@ -288,7 +282,7 @@ START_TEST(damaged_object)
 {
 	struct bpf_object *object = NULL;
 
-	ck_assert_int_eq(bpf_object_open(&object, "calls", bpf_calls_start, 100, &err), -EINVAL);
+	ck_assert_int_eq(bpf_object_open(&object, "calls", OBJECT_START(calls), 100, &err), -EINVAL);
 	ck_assert_ptr_null(object);
 	ck_assert_ptr_nonnull(strstr(err.text, "BPF object calls"));
 	bpf_object_close(NULL);
@@ -344,8 +338,7 @@ static int load_as_nobody(void)
 	struct bpf_object *object;
 
 	if (setgid(65534) || setuid(65534) ||
-	    bpf_object_open(&object, "socket", bpf_socket_start,
-			    (size_t)(bpf_socket_end - bpf_socket_start), &err))
+	    bpf_object_open(&object, "socket", OBJECT_START(socket), OBJECT_SIZE(socket), &err))
 		return 1;
 	if (bpf_object_load(object, &set, &err) != -EPERM)
 		return 2;
@@ -505,6 +498,7 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(load, 60);
+	tcase_add_checked_fixture(load, require_objects, NULL);
 	tcase_add_test(load, functions_variables_and_probe);
 	tcase_add_test(load, return_probe);
 	tcase_add_test(load, uprobe_multi);
@@ -518,7 +512,7 @@ int main(void)
 	tcase_add_test(load, without_privileges);
 	suite_add_tcase(suite, load);
 	tcase_set_timeout(cgroup, 60);
-	tcase_add_checked_fixture(cgroup, NULL, remove_cgroup);
+	tcase_add_checked_fixture(cgroup, require_objects, remove_cgroup);
 	tcase_add_test(cgroup, cgroup_sockets);
 	tcase_add_test(cgroup, cgroup_setsockopt);
 	suite_add_tcase(suite, cgroup);
