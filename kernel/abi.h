@@ -155,7 +155,7 @@ struct staged_write {
 	__u32 size;
 	__u32 count;   /* placeholders in use */
 	__u32 reason;  /* enum reason of the last failed attempt */
-	__u32 reserved;
+	__u32 attempts;
 	struct staged_placeholder placeholder[STAGED_PLACEHOLDERS];
 };
 

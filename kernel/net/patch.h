@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Changing bytes of the stream, and keeping the tag right.
+ *
+ * A proved placeholder becomes a patch: the range of the stream that holds its
+ * ciphertext, and the range of the record's tag. A message is changed where it
+ * overlaps a patch, so that it makes no difference whether the tag is in the
+ * same message, in the next, or half in each, nor whether the library has to
+ * hand over the rest of a partial send again.
+ */
+#ifndef KLOAK_NET_PATCH_H
+#define KLOAK_NET_PATCH_H
+
+#include "kernel/net/maps.h"
+
+static inline struct secret *secret_find(u32 workload, const u8 *head)
+{
+	struct secret_key key = {.workload = workload};
+
+	__builtin_memcpy(key.head, head, sizeof(key.head));
+	return bpf_map_lookup_elem(&secrets, &key);
+}
+
+/* s->delta = the change of the secret, laid out in GCM blocks from its first block on. */
+static inline void delta_lay_out(struct tls_socket *s, const struct secret *secret, u32 size)
+{
+	u64 shift = s->relative & (GCM_BLOCK - 1);
+	u64 end = (shift + size + GCM_BLOCK - 1) & ~(u64)(GCM_BLOCK - 1);
+	u64 last, i;
+
+	store_le64(s->delta, 0);
+	store_le64(s->delta + 8, 0);
+	barrier_var(end);
+	if (end >= GCM_BLOCK && end <= SCRATCH_BLOCKS * GCM_BLOCK) {
+		store_le64(s->delta + end - 16, 0);
+		store_le64(s->delta + end - 8, 0);
+	}
+	for (i = 0; i < SECRET_MAX; i += 8) {
+		if (i + 8 > size)
+			break;
+		store_le64(s->delta + shift + i, load_le64(secret->delta + i));
+	}
+	last = size - 8;
+	barrier_var(last);
+	if (last <= SECRET_MAX - 8)
+		store_le64(s->delta + shift + last, load_le64(secret->delta + last));
+}
+
+/*
+ * s->z = what the change of @size bytes at s->relative does to the tag of a
+ * record with @cipher_size bytes of ciphertext. See kernel/crypto/ghash.h.
+ */
+KERNEL_GLOBAL int tag_delta_make(struct tls_socket *s, const struct secret *secret, u64 size,
+				 u64 cipher_size)
+{
+	u32 first, blocks, total, i;
+
+	if (!s || !secret || size < SECRET_MIN || size > SECRET_MAX)
+		return -1;
+	delta_lay_out(s, secret, size);
+	first = s->relative / GCM_BLOCK;
+	blocks = ((s->relative & (GCM_BLOCK - 1)) + size + GCM_BLOCK - 1) / GCM_BLOCK;
+	total = (cipher_size + GCM_BLOCK - 1) / GCM_BLOCK;
+	s->z.hi = 0;
+	s->z.lo = 0;
+	for (i = 0; i < SCRATCH_BLOCKS; i++) {
+		if (i >= blocks)
+			break;
+		if (i)
+			gf_multiply(&s->key.power[0], &s->z);
+		s->z.hi ^= load_be64(s->delta + GCM_BLOCK * i);
+		s->z.lo ^= load_be64(s->delta + GCM_BLOCK * i + 8);
+	}
+	gcm_power_multiply(&s->key, &s->z, total - first - blocks + 2);
+	return 0;
+}
+
+/* The tag of a record is changed once for all placeholders in it: deltas add up. */
+KERNEL_GLOBAL int patch_add_tag(struct tls_socket *s, u64 start)
+{
+	u32 i;
+
+	if (!s)
+		return -1;
+	for (i = 0; i < PATCHES; i++) {
+		struct patch *patch = &s->patch[i];
+
+		if (i >= s->patch_count) {
+			patch->start = start;
+			patch->size = GCM_TAG;
+			patch->is_tag = 1;
+			patch->tag_delta[0] = 0;
+			patch->tag_delta[1] = 0;
+			s->patch_count = i + 1;
+		} else if (!patch->is_tag || patch->start != start) {
+			continue;
+		}
+		patch->tag_delta[0] ^= __builtin_bswap64(s->z.hi);
+		patch->tag_delta[1] ^= __builtin_bswap64(s->z.lo);
+		return 0;
+	}
+	return -1;
+}
+
+/*
+ * Adds the patches for the placeholder at s->relative of the current record,
+ * whose plaintext begins at stream offset @plain. Returns a reason.
+ */
+static inline u32 patch_add(struct tls_socket *s, const struct secret *secret, u64 plain)
+{
+	u64 tag, index, size;
+
+	size = secret->size;
+	index = s->patch_count;
+	barrier_var(index);
+	if (index > PATCHES - 2)
+		return REASON_TOO_MANY;
+	tag = s->record.start + RECORD_HEADER + s->record.length - GCM_TAG;
+	if (tag_delta_make(s, secret, size, tag - plain))
+		return REASON_STREAM;
+	s->patch[index].start = plain + s->relative;
+	s->patch[index].size = size;
+	s->patch[index].is_tag = 0;
+	__builtin_memcpy(s->patch[index].head, secret->placeholder, PLACEHOLDER_HEAD);
+	s->patch_count = index + 1;
+	patch_add_tag(s, tag);
+	return REASON_NONE;
+}
+
+/* s->delta = the bytes that the patch adds to the stream. */
+static inline int patch_load(struct tls_socket *s, const struct patch *patch)
+{
+	struct secret *secret;
+	u32 i;
+
+	if (patch->is_tag) {
+		store_le64(s->delta, patch->tag_delta[0]);
+		store_le64(s->delta + 8, patch->tag_delta[1]);
+		return 0;
+	}
+	secret = secret_find(s->workload, patch->head);
+	if (!secret)
+		return -1;
+	for (i = 0; i < SECRET_MAX; i += 8) {
+		if (i >= patch->size)
+			break;
+		store_le64(s->delta + i, load_le64(secret->delta + i));
+	}
+	return 0;
+}
+
+/* Adds s->delta from byte @skip on to @size bytes of the message at @at. */
+KERNEL_GLOBAL int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size, u64 skip)
+{
+	u8 *data, *end;
+	u64 words, i, from;
+
+	if (!m || !s || size > SECRET_MAX || skip > SECRET_MAX)
+		return -1;
+	if (bpf_msg_pull_data(m, at, at + size, 0))
+		return -1;
+	data = m->data;
+	end = m->data_end;
+	for (words = 0; words < SECRET_MAX; words += 8) {
+		from = skip + words;
+		barrier_var(from);
+		if (words + 8 > size || from > SECRET_MAX || data + words + 8 > end)
+			break;
+		store_le64(data + words, load_le64(data + words) ^ load_le64(s->delta + from));
+	}
+	for (i = 0; i < 7; i++) {
+		u64 to = words + i;
+
+		from = skip + to;
+		barrier_var(to);
+		barrier_var(from);
+		if (to >= size || to > SECRET_MAX || from > SECRET_MAX || data + to + 1 > end)
+			break;
+		data[to] ^= s->delta[from];
+	}
+	return 0;
+}
+
+/* Changes the message where patch @index overlaps it. */
+KERNEL_GLOBAL int patch_apply(struct sk_msg_md *m, struct tls_socket *s, u64 index)
+{
+	struct patch *patch;
+	u64 from, to;
+
+	if (!m || !s)
+		return -1;
+	barrier_var(index);
+	if (index >= PATCHES)
+		return -1;
+	patch = &s->patch[index];
+	from = patch->start > s->position ? patch->start : s->position;
+	to = patch->start + patch->size;
+	if (to > s->position + s->size)
+		to = s->position + s->size;
+	if (from >= to || patch_load(s, patch))
+		return 0;
+	s->patched = 1;
+	return patch_write(m, s, from - s->position, to - from, from - patch->start);
+}
+
+#endif

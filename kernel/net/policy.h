@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where a secret may go. Decided from the socket alone: its remote address and
+ * port when it connected, and the name that its own ClientHello asked for. The
+ * answer is a set of secrets, kept with the socket for its life.
+ *
+ * A name counts only together with an address that a trusted resolver, or a
+ * static pin, gave for it: the address alone would let another tenant of the
+ * same address have the secret, the name alone would believe the application.
+ */
+#ifndef KLOAK_NET_POLICY_H
+#define KLOAK_NET_POLICY_H
+
+#include "kernel/net/maps.h"
+#include "kernel/tls/hello.h"
+
+#define WILDCARD_LABELS 16 /* deepest name, in labels, that a wildcard is looked up for */
+
+/* At connect: the secrets that may go to this address whatever name is asked for. */
+static inline secret_mask policy_by_address(const struct tls_socket *s)
+{
+	struct net_key key = {
+		.prefix_bits = 64 + 128,
+		.workload = __builtin_bswap32(s->workload),
+		.port = __builtin_bswap32(s->port),
+	};
+	secret_mask *mask;
+
+	__builtin_memcpy(key.address, s->address, sizeof(key.address));
+	mask = bpf_map_lookup_elem(&nets, &key);
+	return mask ? *mask : 0;
+}
+
+/* Adds what the rules say of s->rule.name. */
+static inline void policy_add_name(struct tls_socket *s)
+{
+	secret_mask *mask;
+
+	s->rule.workload = s->workload;
+	s->rule.port = s->port;
+	mask = bpf_map_lookup_elem(&rules, &s->rule);
+	if (mask)
+		s->by_name |= *mask;
+	s->rule.port = 0;
+	mask = bpf_map_lookup_elem(&rules, &s->rule);
+	if (mask)
+		s->by_name_any_port |= *mask;
+}
+
+/* "*.example.com" for the name from byte @dot on, a dot. The zeros behind it are copied too. */
+KERNEL_GLOBAL int policy_add_suffix(struct tls_socket *s, u64 dot)
+{
+	u32 i;
+
+	if (!s)
+		return -1;
+	barrier_var(dot);
+	if (dot >= NAME_SIZE)
+		return -1;
+	s->rule.name[0] = '*';
+	for (i = 0; i + 8 < NAME_SIZE; i += 8)
+		store_le64(s->rule.name + 1 + i, load_le64(s->name + dot + i));
+	for (; i < NAME_SIZE - 1; i++)
+		s->rule.name[1 + i] = s->name[dot + i];
+	policy_add_name(s);
+	return 0;
+}
+
+struct name_copy {
+	struct sk_msg_md *m;
+	struct tls_socket *s;
+	u32 at;
+	u32 size;
+};
+
+static long policy_copy_step(u32 i, struct name_copy *copy)
+{
+	int c = hello_u8(copy->m->data, copy->m->data_end, copy->at + i);
+	u64 to = i;
+
+	barrier_var(to);
+	if (c < 0 || to >= NAME_SIZE)
+		return 1;
+	c = hello_name_byte(c);
+	if (c < 0)
+		return 1;
+	copy->s->rule.name[to] = to + 1 == copy->size && c == '.' ? 0 : c;
+	return 0;
+}
+
+/*
+ * Copies the host name at @at of the record in lower case into s->rule.name
+ * and pads it with zeros. -1 if it has a byte that no host name has.
+ */
+static inline int policy_copy_name(struct sk_msg_md *m, struct tls_socket *s, u32 at, u32 size)
+{
+	struct name_copy copy = {.m = m, .s = s, .at = at, .size = size};
+
+	__builtin_memset(s->rule.name, 0, NAME_SIZE);
+	return bpf_loop(size, policy_copy_step, &copy, 0) == size &&
+			       (size == 1 || s->rule.name[(size - 1) & (NAME_SIZE - 1)] ||
+				s->rule.name[(size - 2) & (NAME_SIZE - 1)])
+		       ? 0
+		       : -1;
+}
+
+static long policy_suffix_step(u32 i, struct tls_socket **context)
+{
+	struct tls_socket *s = *context;
+	u64 at = i;
+
+	barrier_var(at);
+	if (at >= NAME_SIZE || s->labels > WILDCARD_LABELS)
+		return 1;
+	if (s->name[at] == '.') {
+		s->labels++;
+		policy_add_suffix(s, at);
+	}
+	return 0;
+}
+
+/* The verdict on the name in s->name at this address. */
+KERNEL_GLOBAL int policy_decide(struct tls_socket *s)
+{
+	struct tls_socket *context = s;
+	struct verified *answer;
+
+	if (!s)
+		return -1;
+	s->by_name = 0;
+	s->by_name_any_port = 0;
+	s->verified = VERIFIED_NOT;
+	s->labels = 0;
+	policy_add_name(s);
+	bpf_loop(s->name_size, policy_suffix_step, &context, 0);
+	s->name_key.workload = s->workload;
+	__builtin_memcpy(s->name_key.address, s->address, sizeof(s->address));
+	__builtin_memcpy(s->name_key.name, s->name, NAME_SIZE);
+	answer = bpf_map_lookup_elem(&verified, &s->name_key);
+	if (answer)
+		s->verified = answer->expires >= s->connected ? VERIFIED : VERIFIED_EXPIRED;
+	return 0;
+}
+
+/* Does the name that was just copied differ from the one of the first ClientHello? */
+static inline int policy_name_differs(const struct tls_socket *s)
+{
+	u64 difference = 0;
+	u32 i;
+
+	for (i = 0; i < NAME_SIZE; i += 8)
+		difference |= load_le64(s->name + i) ^ load_le64(s->rule.name + i);
+	return difference != 0;
+}
+
+/*
+ * Takes the ClientHello in the linear data of @m, which begins with its record.
+ * A second one (after HelloRetryRequest) must say the same as the first.
+ */
+KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m, struct tls_socket *s)
+{
+	struct hello hello;
+	u32 state = HELLO_NAME;
+
+	if (!m || !s)
+		return -1;
+	if (hello_parse(m->data, m->data_end, &hello))
+		state = HELLO_BAD;
+	else if (hello.encrypted)
+		state = HELLO_ENCRYPTED;
+	else if (!hello.name_at)
+		state = HELLO_NO_NAME;
+	else if (policy_copy_name(m, s, hello.name_at, hello.name_size))
+		state = HELLO_BAD;
+	if (s->hello != HELLO_NONE) {
+		if (s->hello != state || (state == HELLO_NAME && policy_name_differs(s)))
+			s->hello = HELLO_CHANGED;
+		return 0;
+	}
+	s->hello = state;
+	s->name_size = hello.name_size;
+	if (state != HELLO_NAME)
+		return 0;
+	__builtin_memcpy(s->name, s->rule.name, NAME_SIZE);
+	return policy_decide(s);
+}
+
+/* REASON_NONE if the secret with this index may be sent on this socket. */
+static inline u32 policy_verdict(const struct tls_socket *s, u32 index)
+{
+	secret_mask secret = 1ULL << (index & (WORKLOAD_SECRETS - 1));
+
+	if (s->foreign_netns)
+		return REASON_NETNS;
+	if (s->by_address & secret)
+		return REASON_NONE;
+	switch (s->hello) {
+	case HELLO_NAME:
+		break;
+	case HELLO_NO_NAME:
+		return REASON_NO_SNI;
+	case HELLO_ENCRYPTED:
+		return REASON_ECH;
+	case HELLO_CHANGED:
+		return REASON_SNI_CHANGED;
+	default:
+		return REASON_HELLO;
+	}
+	if (!(s->by_name & secret))
+		return s->by_name_any_port & secret ? REASON_PORT : REASON_HOST;
+	if (s->verified == VERIFIED)
+		return REASON_NONE;
+	return s->verified == VERIFIED_EXPIRED ? REASON_EXPIRED : REASON_NOT_VERIFIED;
+}
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Proof before patch. A record holds the placeholder at a place, under a key,
+ * with a sequence number, if and only if ciphertext XOR keystream is the whole
+ * placeholder. Everything that leads here (which thread wrote, at what offset,
+ * which key came last) is a guess that only costs time when it is wrong.
+ *
+ * A socket starts without a key. The first proof searches the key ring of the
+ * process and binds; later records use the bound key at once.
+ */
+#ifndef KLOAK_NET_PROVE_H
+#define KLOAK_NET_PROVE_H
+
+#include "kernel/net/maps.h"
+
+#define SEARCH_NEAR   4	  /* keys on both sides of the hint */
+#define SEARCH_RECENT 32  /* newest keys of the process, in the quick search */
+#define SEARCH_DEEP   256 /* the same in the thorough one */
+#define SEARCH_FLIGHT 4	  /* most handshake records that come before sequence number 0 */
+#define SEARCH_GAP    16  /* records that may have passed unseen under a bound key */
+#define QUICK_BYTES   16  /* compared while searching */
+
+/* Copies @size bytes at @at of the message to s->cipher_text. */
+KERNEL_GLOBAL int cipher_text_copy(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size)
+{
+	const u8 *data, *end;
+	u64 last, i;
+
+	if (!m || !s || size < SECRET_MIN || size > SECRET_MAX)
+		return -1;
+	if (bpf_msg_pull_data(m, at, at + size, 0))
+		return -1;
+	data = m->data;
+	end = m->data_end;
+	for (i = 0; i < SECRET_MAX; i += 8) {
+		if (i + 8 > size || data + i + 8 > end)
+			break;
+		store_le64(s->cipher_text + i, load_le64(data + i));
+	}
+	last = size - 8; /* the last word overlaps, so that no size needs single bytes */
+	barrier_var(last);
+	if (last > SECRET_MAX - 8 || data + last + 8 > end)
+		return -1;
+	store_le64(s->cipher_text + last, load_le64(data + last));
+	return 0;
+}
+
+/*
+ * Fills s->keystream from the block that holds s->relative on, enough for
+ * @size bytes there. @trial chooses the key under trial or the bound one.
+ */
+KERNEL_GLOBAL int keystream_make(struct tls_socket *s, u64 trial, u64 sequence, u64 size)
+{
+	const struct aes_key *aes;
+	struct record_iv iv;
+	u32 first, blocks, i;
+
+	if (!s)
+		return -1;
+	aes = trial ? &s->trial : &s->key.aes;
+	iv = trial ? s->trial_iv : s->iv;
+	iv.hi ^= sequence >> 32;
+	iv.lo ^= sequence << 32;
+	first = s->relative / GCM_BLOCK;
+	blocks = ((s->relative & (GCM_BLOCK - 1)) + size + GCM_BLOCK - 1) / GCM_BLOCK;
+	for (i = 0; i < SCRATCH_BLOCKS; i++) {
+		struct block block;
+
+		if (i >= blocks)
+			break;
+		aes_encrypt(aes, iv.hi, iv.lo | (first + i + 2), &block);
+		store_le64(s->keystream + GCM_BLOCK * i, __builtin_bswap64(block.hi));
+		store_le64(s->keystream + GCM_BLOCK * i + 8, __builtin_bswap64(block.lo));
+	}
+	return 0;
+}
+
+/* 1 if ciphertext XOR keystream is the placeholder in its first @size bytes. */
+KERNEL_GLOBAL int proof_holds(struct tls_socket *s, const struct secret *secret, u64 size)
+{
+	u64 shift, last, i;
+
+	if (!s || !secret || size < SECRET_MIN || size > SECRET_MAX)
+		return 0;
+	shift = s->relative & (GCM_BLOCK - 1);
+	for (i = 0; i < SECRET_MAX; i += 8) {
+		if (i + 8 > size)
+			break;
+		if ((load_le64(s->cipher_text + i) ^ load_le64(s->keystream + shift + i)) !=
+		    load_le64(secret->placeholder + i))
+			return 0;
+	}
+	last = size - 8;
+	barrier_var(last);
+	if (last > SECRET_MAX - 8)
+		return 0;
+	return (load_le64(s->cipher_text + last) ^ load_le64(s->keystream + shift + last)) ==
+	       load_le64(secret->placeholder + last);
+}
+
+static inline int proof_try(struct tls_socket *s, const struct secret *secret, u64 trial,
+			    u64 sequence, u64 size)
+{
+	keystream_make(s, trial, sequence, size);
+	return proof_holds(s, secret, size);
+}
+
+/* Makes a captured key the one under trial. */
+static inline int trial_set(struct tls_socket *s, const struct traffic_key *key)
+{
+	s->trial_iv.hi = load_be64(key->iv);
+	s->trial_iv.lo = (u64)load_be32(key->iv + 8) << 32;
+	if (key->version == TLS_VERSION_12) {
+		s->trial_iv.hi &= ~0xffffffffULL;
+		s->trial_iv.lo = 0;
+	}
+	return aes_expand(&s->trial, (const struct aes_bytes *)key->key, key->key_size);
+}
+
+struct search {
+	struct tls_socket *s;
+	const struct secret *secret;
+	u64 size;
+	u32 tgid;
+	u32 head;
+	u32 deep;
+	u32 reserved;
+};
+
+/*
+ * TLS 1.3 counts from the record after the handshake flight, which normally is
+ * one record (Finished), and more with a client certificate; after a KeyUpdate
+ * it counts from there. TLS 1.2 carries the number.
+ */
+static inline int search_sequences(struct tls_socket *s, const struct secret *secret, u64 size,
+				   u64 deep)
+{
+	u64 records, i;
+
+	if (size > QUICK_BYTES)
+		size = QUICK_BYTES;
+	if (s->version == TLS_VERSION_12) {
+		s->sequence = s->record.nonce;
+		return proof_try(s, secret, 1, s->sequence, size);
+	}
+	records = s->record.sequence;
+	s->sequence = records - 1;
+	if (proof_try(s, secret, 1, s->sequence, size))
+		return 1;
+	if (s->update_at) {
+		s->sequence = records - s->update_at;
+		if (proof_try(s, secret, 1, s->sequence, size))
+			return 1;
+	}
+	if (!deep)
+		return 0;
+	for (i = 0; i <= SEARCH_FLIGHT; i++) {
+		s->sequence = records - i;
+		if (i != 1 && proof_try(s, secret, 1, s->sequence, size))
+			return 1;
+	}
+	return 0;
+}
+
+static long search_step(u32 i, struct search *search)
+{
+	struct tls_socket *s = search->s;
+	struct key_slot slot = {.tgid = search->tgid};
+	struct traffic_key *key;
+
+	if (i < 2 * SEARCH_NEAR) {
+		if (!s->key_hint_set)
+			return 0;
+		slot.index = s->key_hint + SEARCH_NEAR - 1 - i;
+	} else {
+		slot.index = search->head - 1 - (i - 2 * SEARCH_NEAR);
+	}
+	key = bpf_map_lookup_elem(&keys, &slot);
+	if (!key)
+		return 0;
+	if (key->cipher != CIPHER_AES_GCM) {
+		s->unsupported = 1;
+		return 0;
+	}
+	if (key->version != s->version || trial_set(s, key))
+		return 0;
+	if (!search_sequences(s, search->secret, search->size, search->deep))
+		return 0;
+	s->found = 1;
+	return 1;
+}
+
+/*
+ * Looks for the key that proves the candidate in s->cipher_text, and binds it.
+ * @deep: this record fits the write so well that it is worth a long search.
+ */
+KERNEL_GLOBAL int key_search(struct tls_socket *s, const struct secret *secret, u64 size, u64 deep)
+{
+	struct search search = {.s = s, .secret = secret, .size = size, .deep = deep};
+	u32 *head;
+
+	if (!s || !secret)
+		return 0;
+	search.tgid = s->key_hint_set ? s->key_tgid : bpf_get_current_pid_tgid() >> 32;
+	head = bpf_map_lookup_elem(&key_heads, &search.tgid);
+	if (!head)
+		return 0;
+	search.head = *head;
+	s->found = 0;
+	bpf_loop(2 * SEARCH_NEAR + (deep ? SEARCH_DEEP : SEARCH_RECENT), search_step, &search, 0);
+	if (!s->found || !proof_try(s, secret, 1, s->sequence, size))
+		return 0;
+	s->key.aes = s->trial;
+	s->iv = s->trial_iv;
+	s->sequence_base = s->record.sequence - s->sequence;
+	s->update_at = 0;
+	s->bound = 1;
+	gcm_powers_fill(&s->key);
+	return 1;
+}
+
+/* The same with the bound key; records may have passed unseen after a partial send. */
+KERNEL_GLOBAL int key_prove(struct tls_socket *s, const struct secret *secret, u64 size, u64 deep)
+{
+	u64 sequence, i;
+
+	if (!s || !secret)
+		return 0;
+	if (s->version == TLS_VERSION_12)
+		return proof_try(s, secret, 0, s->record.nonce, size);
+	sequence = s->record.sequence - s->sequence_base;
+	if (proof_try(s, secret, 0, sequence, size))
+		return 1;
+	if (!deep)
+		return 0;
+	for (i = 1; i <= SEARCH_GAP; i++) {
+		if (!proof_try(s, secret, 0, sequence + i, size))
+			continue;
+		s->sequence_base -= i;
+		return 1;
+	}
+	return 0;
+}
+
+/* Where the ring of this process stands when the handshake ends: its keys are near. */
+static inline void key_hint_take(struct tls_socket *s)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	u32 *head = bpf_map_lookup_elem(&key_heads, &tgid);
+
+	if (!head)
+		return;
+	s->key_tgid = tgid;
+	s->key_hint = *head;
+	s->key_hint_set = 1;
+}
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the kernel side knows about one client socket of a workload.
+ *
+ * Life cycle: the sockops program makes it when a connection is established,
+ * fills in address, port and time, and puts the socket into the sockhash. From
+ * then on the sk_msg program sees every message that is sent, with the socket
+ * locked: nothing here needs another lock. The kernel frees it with the socket.
+ *
+ * Everything is counted in bytes of the stream, since messages (what one
+ * sendmsg(2) hands over) cut records anywhere:
+ *
+ *	position	offset in the stream of the message being looked at
+ *	cursor		offset in that message of the next byte to be framed
+ *	left		bytes of the current record behind the cursor
+ */
+#ifndef KLOAK_NET_SOCKET_STATE_H
+#define KLOAK_NET_SOCKET_STATE_H
+
+#include "kernel/abi.h"
+#include "kernel/crypto/gcm.h"
+#include "kernel/tls/record.h"
+
+#define PATCHES 24
+#define TAIL_SIZE 16
+#define SCRATCH_BLOCKS (SECRET_MAX / GCM_BLOCK + 1) /* a secret at any offset in a block */
+
+enum stream_state {
+	STREAM_START = 0, /* nothing sent yet */
+	STREAM_RECORDS,	  /* a sequence of TLS records */
+	STREAM_LOST,	  /* was one; waiting for a message that begins with a record */
+	STREAM_NOT_TLS,	  /* began with something else */
+};
+
+enum hello_state {
+	HELLO_NONE = 0, /* not seen */
+	HELLO_NAME,	/* server_name is in .name */
+	HELLO_NO_NAME,
+	HELLO_ENCRYPTED, /* encrypted_client_hello extension */
+	HELLO_BAD,	 /* malformed, cut, or not at the start */
+	HELLO_CHANGED,	 /* a second one with another name */
+};
+
+/* Did this address belong to that name when the socket connected? */
+enum verified_state {
+	VERIFIED_NOT = 0,
+	VERIFIED,
+	VERIFIED_EXPIRED,
+};
+
+/*
+ * Bytes of the stream that have to be changed on their way out. They are kept
+ * until the stream is past them for certain: after a partial send the library
+ * hands over the rest again, unchanged.
+ */
+struct patch {
+	u64 start; /* stream offset */
+	u32 size;
+	u32 is_tag;
+	union {
+		u8 head[PLACEHOLDER_HEAD]; /* of the placeholder: the key to its delta */
+		u64 tag_delta[2];
+	};
+};
+
+/*
+ * The static part of the nonce as the upper 96 bits of a counter block: the
+ * write IV of TLS 1.3, to which the sequence number is added (RFC 8446, 5.3),
+ * or the salt of TLS 1.2 GCM, behind which the explicit nonce comes (RFC 5288,
+ * section 3). Both are an XOR of the same 64 bits into the same place.
+ */
+struct record_iv {
+	u64 hi;
+	u64 lo;
+};
+
+struct tls_socket {
+	/* Set by sockops. */
+	u64 cookie;
+	u64 connected; /* time */
+	u32 workload;
+	u32 port;
+	u8 address[16];
+	secret_mask by_address; /* may go to this address and port whatever the name is */
+
+	/* Set by the ClientHello. */
+	u32 hello; /* enum hello_state */
+	u32 name_size;
+	secret_mask by_name;	      /* may go to this name and port */
+	secret_mask by_name_any_port; /* would be allowed at another port */
+	u32 verified;		      /* enum verified_state */
+	u32 foreign_netns;
+	u8 name[2 * NAME_SIZE]; /* second half always zero, see policy_add_suffix() */
+
+	/* The stream. */
+	u32 stream; /* enum stream_state */
+	u32 left;
+	u64 position;
+	u32 cursor;
+	u32 size; /* of the message */
+	u32 head_size;
+	u8 head[RECORD_HEAD + 3];
+	struct tls_record record;
+	u32 version; /* enum tls_version */
+	u32 after_ccs;
+	u64 protected_records; /* of type application_data */
+	u64 update_at;	       /* protected records up to a possible KeyUpdate, else 0 */
+
+	/* The write that records are being matched with. */
+	u64 write_id;
+	u64 write_done; /* bytes of it in earlier records */
+
+	/* The key, once a record has proved it. */
+	u32 bound;
+	u32 key_tgid;	   /* the process whose key ring serves this socket */
+	u32 key_hint;	   /* head of that ring at the first protected record */
+	u32 key_hint_set;
+	u64 sequence_base; /* application_data records before sequence number 0 */
+	struct record_iv iv;
+	struct gcm_key key;
+
+	/* What is being changed, and how to recognise the rest of a partial send. */
+	u32 patch_count;
+	u32 patched; /* this message has patched bytes */
+	u32 tail_armed;
+	u32 tail_size;
+	u64 tail_start; /* stream range of the last patched message */
+	u64 tail_end;
+	u8 tail[TAIL_SIZE];
+	struct patch patch[PATCHES];
+
+	/* Scratch: valid within one call of the program only. */
+	u32 labels;
+	u32 relative; /* of the placeholder in the record's plaintext */
+	u32 failure;  /* enum reason: why the last candidate failed */
+	u32 found;
+	u32 unsupported;
+	u64 sequence; /* that the search found */
+	struct record_iv trial_iv;
+	struct aes_key trial;
+	struct block z;
+	struct rule_key rule;
+	struct verified_key name_key;
+	u8 cipher_text[SECRET_MAX + 8];
+	u8 keystream[SCRATCH_BLOCKS * GCM_BLOCK + 8];
+	u8 delta[SCRATCH_BLOCKS * GCM_BLOCK + 8];
+};
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From messages to records. Messages cut the stream anywhere; what is known of
+ * a record that is not complete yet is kept with the socket.
+ *
+ * The protocol version is told by what comes encrypted first: TLS 1.2 sends
+ * its Finished as a handshake record behind ChangeCipherSpec, TLS 1.3 sends
+ * application_data records only (RFC 8446, 5.1 and appendix D.4).
+ */
+#ifndef KLOAK_NET_STREAM_H
+#define KLOAK_NET_STREAM_H
+
+#include "kernel/net/match.h"
+#include "kernel/net/tail.h"
+
+#define MESSAGE_RECORDS 8192 /* records framed in one message: 1 MB of 128-byte records */
+
+/*
+ * Bytes of the next record's head that are wanted: its header, then so much of
+ * the fragment that a TLS 1.2 GCM nonce is in it.
+ */
+static inline u32 head_wanted(const struct tls_socket *s)
+{
+	if (s->head_size < RECORD_HEADER)
+		return RECORD_HEADER;
+	return record_length(s->head) < RECORD_NONCE ? RECORD_HEADER : RECORD_HEAD;
+}
+
+/* Reads the head of a record from the cursor on. 0 if it is complete. */
+KERNEL_GLOBAL int head_read(struct sk_msg_md *m, struct tls_socket *s)
+{
+	u64 from, to, i;
+	const u8 *data, *end;
+
+	if (!m || !s)
+		return -1;
+	from = s->cursor;
+	to = from + RECORD_HEAD - s->head_size;
+	if (to > s->size)
+		to = s->size;
+	if (from >= to || bpf_msg_pull_data(m, from, to, 0))
+		return -1;
+	data = m->data;
+	end = m->data_end;
+	for (i = 0; i < RECORD_HEAD; i++) {
+		u64 at = s->head_size;
+
+		barrier_var(at);
+		if (at >= head_wanted(s) || at >= RECORD_HEAD || data + i + 1 > end)
+			break;
+		s->head[at] = data[i];
+		s->head_size = at + 1;
+		s->cursor++;
+	}
+	return s->head_size < head_wanted(s);
+}
+
+/*
+ * A handshake record. Plain ones from the client are ClientHello and, in TLS
+ * 1.2, certificate and key exchange; only the first kind matters. An encrypted
+ * one is the Finished of TLS 1.2: 40 bytes with GCM, 32 with ChaCha20.
+ */
+static inline void record_handshake(struct sk_msg_md *m, struct tls_socket *s)
+{
+	u64 from = s->record.start - s->position;
+	u64 to = from + RECORD_HEADER + s->record.length;
+	u8 type = s->head[RECORD_HEADER];
+
+	if (s->version) {
+		if (!s->protected_records)
+			s->hello = HELLO_BAD; /* more handshake than a Finished */
+		return;
+	}
+	if (s->after_ccs && (s->record.length == 40 || s->record.length == 32)) {
+		s->version = TLS_VERSION_12;
+		key_hint_take(s);
+		return;
+	}
+	if (!s->after_ccs && s->hello != HELLO_NONE && s->record.length >= 4 &&
+	    type != HANDSHAKE_CLIENT_HELLO && type != 0)
+		return;
+	if (s->record.start < s->position || to > s->size || bpf_msg_pull_data(m, from, to, 0))
+		s->hello = HELLO_BAD;
+	else
+		policy_hello(m, s);
+}
+
+/* A record of type application_data is protected in every version. */
+static inline void record_protected(struct tls_socket *s)
+{
+	if (!s->version) {
+		s->version = TLS_VERSION_13;
+		key_hint_take(s);
+	}
+	s->record.sequence = s->protected_records++;
+}
+
+/*
+ * A KeyUpdate starts a new key and a new count. Under a bound key it is known
+ * for certain: 18 00 00 01 0x, content type 16 (hexadecimal). Else its size is
+ * kept in mind for the search.
+ */
+KERNEL_GLOBAL int record_key_update(struct sk_msg_md *m, struct tls_socket *s)
+{
+	u64 at, plain;
+
+	if (!m || !s)
+		return -1;
+	if (!s->bound) {
+		if (s->protected_records > 1)
+			s->update_at = s->protected_records;
+		return 0;
+	}
+	at = s->record.start + RECORD_HEADER;
+	if (at < s->position || at + 8 > s->position + s->size)
+		return -1;
+	s->relative = 0;
+	if (cipher_text_copy(m, s, at - s->position, 8))
+		return -1;
+	keystream_make(s, 0, s->record.sequence - s->sequence_base, 8);
+	plain = load_be64(s->cipher_text) ^ load_be64(s->keystream);
+	if (plain >> 32 != 0x18000001 || (u8)(plain >> 16) != CONTENT_HANDSHAKE)
+		return 0;
+	s->bound = 0;
+	s->update_at = s->protected_records;
+	key_hint_take(s);
+	return 0;
+}
+
+/* The head of a record is complete: take it up. -1 if it cannot be one. */
+KERNEL_GLOBAL int record_begin(struct sk_msg_md *m, struct tls_socket *s)
+{
+	if (!m || !s || !record_plausible(s->head))
+		return -1;
+	s->record.start = s->position + s->cursor - s->head_size;
+	s->record.type = s->head[0];
+	s->record.length = record_length(s->head);
+	s->record.nonce = load_be64(s->head + RECORD_HEADER);
+	s->left = RECORD_HEADER + s->record.length - s->head_size;
+	s->head_size = 0;
+	switch (s->record.type) {
+	case CONTENT_APPLICATION_DATA:
+		record_protected(s);
+		if (s->version == TLS_VERSION_13 && s->record.length == KEY_UPDATE_RECORD)
+			record_key_update(m, s);
+		break;
+	case CONTENT_HANDSHAKE:
+		record_handshake(m, s);
+		break;
+	case CONTENT_CHANGE_CIPHER_SPEC:
+		s->after_ccs = 1;
+		break;
+	}
+	return 0;
+}
+
+/* Moves the cursor over what this message holds of the current record. */
+static inline void record_skip(struct tls_socket *s)
+{
+	u32 step = s->size - s->cursor;
+
+	if (step > s->left)
+		step = s->left;
+	s->cursor += step;
+	s->left -= step;
+	if (!s->left && s->record.type == CONTENT_APPLICATION_DATA &&
+	    s->record.length > record_overhead(s))
+		s->write_done += s->record.length - record_overhead(s);
+}
+
+struct walk {
+	struct sk_msg_md *m;
+	struct tls_socket *s;
+	struct staged *st;
+};
+
+/* One record, or what the message holds of it. */
+static long stream_step(__attribute__((unused)) u32 i, struct walk *walk)
+{
+	struct tls_socket *s = walk->s;
+
+	if (s->cursor >= s->size)
+		return 1;
+	if (!s->left) {
+		if (head_read(walk->m, s))
+			return 1;
+		if (record_begin(walk->m, s)) {
+			s->stream = STREAM_LOST;
+			return 1;
+		}
+	}
+	if (walk->st && s->record.type == CONTENT_APPLICATION_DATA)
+		match_record(walk->m, s, walk->st);
+	record_skip(s);
+	return 0;
+}
+
+/*
+ * Where a message begins. Normally the stream just goes on; else it is the rest
+ * of a partial send, or something has passed unseen and a record begins here.
+ * Returns 0 if the message cannot be framed.
+ */
+KERNEL_GLOBAL int stream_enter(struct sk_msg_md *m, struct tls_socket *s)
+{
+	u32 between, plausible, again;
+
+	if (!m || !s)
+		return 0;
+	between = !s->left && !s->head_size;
+	if (between && !s->tail_armed && s->stream == STREAM_RECORDS) {
+		s->patch_count = 0;
+		return 1;
+	}
+	plausible = message_record(m, s, 0);
+	if (s->stream == STREAM_START) {
+		s->stream = plausible ? STREAM_RECORDS : STREAM_NOT_TLS;
+		return plausible != 0;
+	}
+	if (s->tail_armed) {
+		again = tail_length(m, s, plausible && between);
+		if (again) {
+			s->position = s->tail_end - again;
+			s->cursor = again;
+			counter_add(COUNTER_TAILS);
+			return 1;
+		}
+		s->tail_armed = 0;
+	}
+	if (between)
+		s->patch_count = 0;
+	/* In the middle of a record, yet a whole one comes: its rest passed unseen. */
+	if (!between && plausible == s->size)
+		s->stream = STREAM_LOST;
+	if (s->stream == STREAM_LOST) {
+		if (!plausible)
+			return 0;
+		s->stream = STREAM_RECORDS;
+		s->left = 0;
+		s->head_size = 0;
+		s->patch_count = 0;
+		counter_add(COUNTER_RESYNCS);
+	}
+	return 1;
+}
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The rest of a partial send.
+ *
+ * When TCP has room for a part of a message only, a non-blocking sender is told
+ * how much was taken and hands over the rest again, from its own buffer: with
+ * the placeholder and the old tag in it. The program is not told. It sees a
+ * message that begins in the middle of what it has seen already.
+ *
+ * A message that was passed on as it is does not come back to the program at
+ * all (the kernel keeps the verdict), which is right, since nothing has to be
+ * changed in its rest. Patched messages are redirected to their own socket,
+ * which makes the kernel ask again. Their last 16 bytes, ciphertext that never
+ * repeats, tell where the stream stands: the rest of a message ends with them.
+ */
+#ifndef KLOAK_NET_TAIL_H
+#define KLOAK_NET_TAIL_H
+
+#include "kernel/net/maps.h"
+
+#define TAIL_WINDOW 1024 /* bytes searched at a time */
+#define TAIL_WINDOWS 1024
+
+/* The size, with header, of the record that seems to begin at this offset; 0: none does. */
+KERNEL_GLOBAL int message_record(struct sk_msg_md *m, struct tls_socket *s, u64 at)
+{
+	const u8 *data;
+
+	if (!m || !s || at + RECORD_HEADER > s->size)
+		return 0;
+	if (bpf_msg_pull_data(m, at, at + RECORD_HEADER, 0))
+		return 0;
+	data = m->data;
+	if (data + RECORD_HEADER > (u8 *)m->data_end)
+		return 0;
+	return record_plausible(data) ? RECORD_HEADER + record_length(data) : 0;
+}
+
+/* Remembers the message that is about to be patched. */
+KERNEL_GLOBAL int tail_save(struct sk_msg_md *m, struct tls_socket *s)
+{
+	u64 size, i;
+	const u8 *data, *end;
+
+	if (!m || !s)
+		return -1;
+	size = s->size < TAIL_SIZE ? s->size : TAIL_SIZE;
+	s->tail_armed = 0;
+	if (bpf_msg_pull_data(m, s->size - size, s->size, 0))
+		return -1;
+	data = m->data;
+	end = m->data_end;
+	for (i = 0; i < TAIL_SIZE; i++) {
+		if (i >= size || data + i + 1 > end)
+			break;
+		s->tail[i] = data[i];
+	}
+	s->tail_size = size;
+	s->tail_start = s->position;
+	s->tail_end = s->position + s->size;
+	s->tail_armed = 1;
+	return 0;
+}
+
+/* Do the last @size bytes before message offset @to equal the end of the saved tail? */
+KERNEL_GLOBAL int tail_ends_at(struct sk_msg_md *m, struct tls_socket *s, u64 to, u64 size)
+{
+	const u8 *data, *end;
+	u64 i;
+
+	if (!m || !s || size == 0 || size > TAIL_SIZE || size > s->tail_size || size > to)
+		return 0;
+	if (bpf_msg_pull_data(m, to - size, to, 0))
+		return 0;
+	data = m->data;
+	end = m->data_end;
+	for (i = 0; i < TAIL_SIZE; i++) {
+		u64 at = s->tail_size - size + i;
+
+		barrier_var(at);
+		if (i >= size)
+			break;
+		if (at >= TAIL_SIZE || data + i + 1 > end || s->tail[at] != data[i])
+			return 0;
+	}
+	return 1;
+}
+
+struct tail_search {
+	struct sk_msg_md *m;
+	struct tls_socket *s;
+	u32 limit;
+	u32 found; /* offset behind the tail, 0 if not found */
+};
+
+/* Looks for the tail in one window of the message; windows overlap by its size. */
+static long tail_search_step(u32 i, struct tail_search *search)
+{
+	struct sk_msg_md *m = search->m;
+	struct tls_socket *s = search->s;
+	u64 from = (u64)i * (TAIL_WINDOW - TAIL_SIZE);
+	u64 to = from + TAIL_WINDOW;
+	u64 first, second, k;
+	const u8 *data, *end;
+
+	if (to > search->limit)
+		to = search->limit;
+	if (from + TAIL_SIZE > to || bpf_msg_pull_data(m, from, to, 0))
+		return 1;
+	data = m->data;
+	end = m->data_end;
+	first = load_le64(s->tail);
+	second = load_le64(s->tail + 8);
+	for (k = 0; k <= TAIL_WINDOW - TAIL_SIZE; k++) {
+		if (data + k + TAIL_SIZE > end)
+			break;
+		if (load_le64(data + k) == first && load_le64(data + k + 8) == second) {
+			search->found = from + k + TAIL_SIZE;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static inline u32 tail_search(struct sk_msg_md *m, struct tls_socket *s)
+{
+	struct tail_search search = {.m = m, .s = s, .limit = s->tail_end - s->tail_start};
+	u32 k;
+
+	if (search.limit > s->size)
+		search.limit = s->size;
+	if (s->tail_size == TAIL_SIZE)
+		bpf_loop(TAIL_WINDOWS, tail_search_step, &search, 0);
+	if (search.found)
+		return search.found;
+	/* Less than a tag was left, and something new comes behind it. */
+	for (k = TAIL_SIZE - 1; k > 0; k--)
+		if (message_record(m, s, k) && tail_ends_at(m, s, k, k))
+			return k;
+	return 0;
+}
+
+/*
+ * How many bytes at the start of this message are the rest of the last patched
+ * one: 0 if it is a new message. @plausible: it begins as a record begins, and
+ * a record is what the stream should go on with.
+ */
+KERNEL_GLOBAL int tail_length(struct sk_msg_md *m, struct tls_socket *s, u64 plausible)
+{
+	u64 last;
+
+	if (!m || !s)
+		return 0;
+	last = s->tail_end - s->tail_start;
+	if (s->size >= TAIL_SIZE && s->size <= last && tail_ends_at(m, s, s->size, s->tail_size))
+		return s->size;
+	if (s->size > last && tail_ends_at(m, s, last, s->tail_size))
+		return last;
+	if (plausible)
+		return 0;
+	if (s->size < TAIL_SIZE)
+		return tail_ends_at(m, s, s->size, s->size) ? s->size : 0;
+	return tail_search(m, s);
+}
+
+#endif

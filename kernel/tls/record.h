@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The TLS record layer as it looks on the wire (RFC 8446, section 5; RFC 5246,
+ * section 6.2; AES-GCM: RFC 5288).
+ */
+#ifndef KLOAK_TLS_RECORD_H
+#define KLOAK_TLS_RECORD_H
+
+#include "kernel/types.h"
+
+#define RECORD_HEADER 5
+#define RECORD_NONCE  8				/* explicit nonce of TLS 1.2 GCM */
+#define RECORD_HEAD   (RECORD_HEADER + RECORD_NONCE) /* what is read of each record */
+#define RECORD_MAX    (16384 + 2048)		/* RFC 5246, 6.2.3 */
+#define RECORD_PLAIN  16384
+
+#define TLS13_OVERHEAD 17 /* content type, tag */
+#define TLS12_OVERHEAD 24 /* nonce, tag */
+
+/* A KeyUpdate alone in a record: message of 5 bytes (RFC 8446, 4.6.3). */
+#define KEY_UPDATE_RECORD (5 + TLS13_OVERHEAD)
+
+enum content_type {
+	CONTENT_CHANGE_CIPHER_SPEC = 20,
+	CONTENT_ALERT = 21,
+	CONTENT_HANDSHAKE = 22,
+	CONTENT_APPLICATION_DATA = 23,
+};
+
+struct tls_record {
+	u64 start;    /* stream offset of its header */
+	u64 nonce;    /* explicit nonce, if it is a TLS 1.2 GCM record */
+	u64 sequence; /* application_data records before this one */
+	u32 length;   /* of the fragment behind the header */
+	u32 type;
+};
+
+/* Can these bytes be the header of a record? */
+KERNEL_INLINE int record_plausible(const u8 *head)
+{
+	u32 length = (u32)head[3] << 8 | head[4];
+
+	return head[0] >= CONTENT_CHANGE_CIPHER_SPEC && head[0] <= CONTENT_APPLICATION_DATA &&
+	       head[1] == 3 && head[2] <= 3 && length > 0 && length <= RECORD_MAX;
+}
+
+KERNEL_INLINE u32 record_length(const u8 *head)
+{
+	return (u32)head[3] << 8 | head[4];
+}
+
+#endif
