@@ -102,8 +102,9 @@ struct insn {
  * on success.
  *
  * Opcodes of the three-byte, VEX, EVEX and XOP maps that no CPU has yet are
- * taken to have the shape of their map, as every one defined so far has. APX
- * (REX2, EVEX map 4) is not known.
+ * taken to have the shape of their map, as every one defined so far has.
+ * Which prefixes and operand forms an opcode allows is not checked. APX (REX2,
+ * EVEX map 4) is not known.
  */
 int insn_decode(const uint8_t *code, size_t size, struct insn *out);
 

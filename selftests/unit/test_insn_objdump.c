@@ -5,7 +5,7 @@
  * Every line of "objdump -d" is one instruction with its bytes; the decoder
  * gets exactly these bytes and has to take them all. Where the two may differ:
  *
- *  - "(bad)" and ".byte": data in the code. Not compared.
+ *  - "(bad)", ".byte" and hex dumps: data in the code. Not compared.
  *  - objdump prints prefixes alone where they cannot belong to what follows (a
  *    REX before another prefix, more prefixes than it shows in one line). The
  *    CPU sees one instruction; such a line is joined with the next one.
@@ -53,7 +53,10 @@ struct comparison {
 	size_t pending_size;
 };
 
-/* "  35980:\t48 83 ec 18    \tsub ..."; returns the number of bytes, 0 for other lines. */
+/*
+ * "  35980:\t48 83 ec 18    \tsub ...": returns the number of bytes, 0 for other
+ * lines. What is known to be data is shown without the second tab.
+ */
 static size_t parse_line(const char *line, uint8_t bytes[static INSN_SIZE_MAX], const char **text)
 {
 	const char *at = strchr(line, ':');
@@ -74,7 +77,7 @@ static size_t parse_line(const char *line, uint8_t bytes[static INSN_SIZE_MAX], 
 	}
 	at = strchr(at, '\t');
 	*text = at ? at + 1 : "";
-	return count;
+	return at ? count : 0;
 }
 
 static size_t prefixes_in(const uint8_t *bytes, size_t count)
