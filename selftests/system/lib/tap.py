@@ -8,6 +8,7 @@ choose tests by a part of their name.
 """
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -96,6 +97,7 @@ def _run(number, name, function):
 def main(promise):
     chosen = [t for t in _tests
               if len(sys.argv) < 2 or any(part in t[0] for part in sys.argv[1:])]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print("TAP version 13")
     _print_comment(promise)
     print("1..%d" % len(chosen), flush=True)
