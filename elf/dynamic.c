@@ -45,19 +45,17 @@ static void take_entry(const struct elf_image *image, struct elf_dynamic *dynami
  * A separate debug file keeps the program headers of the original, whose
  * offsets mean nothing in it; its section headers say so (SHT_NOBITS).
  */
+static int visit_removed(void *data, const Elf64_Shdr *section)
+{
+	const Elf64_Phdr *segment = data;
+
+	return section->sh_type == SHT_NOBITS && (section->sh_flags & SHF_ALLOC) &&
+	       section->sh_addr == segment->p_vaddr && section->sh_size == segment->p_memsz;
+}
+
 static bool contents_removed(const struct elf_image *image, const Elf64_Phdr *segment)
 {
-	Elf64_Shdr section;
-	size_t i;
-
-	for (i = 0; i < image->section_count; i++) {
-		if (elf_image_section(image, i, &section))
-			return false;
-		if (section.sh_addr == segment->p_vaddr && (section.sh_flags & SHF_ALLOC) &&
-		    section.sh_size == segment->p_memsz)
-			return section.sh_type == SHT_NOBITS;
-	}
-	return false;
+	return elf_image_walk_sections(image, visit_removed, (void *)segment) > 0;
 }
 
 static int read_entries(const struct elf_image *image, struct elf_dynamic *dynamic,

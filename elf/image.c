@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SECTIONS_CHUNK 64 /* headers read at once: 4 KB, enough for most files */
+
 _Static_assert(BYTE_ORDER == LITTLE_ENDIAN, "fields of the file are copied as they are");
 
 bool elf_range_valid(uint64_t limit, uint64_t offset, uint64_t size)
@@ -70,20 +72,50 @@ int elf_image_section(const struct elf_image *image, size_t index, Elf64_Shdr *s
 			      sizeof(*section));
 }
 
-int elf_image_find_section(const struct elf_image *image, uint32_t type, Elf64_Shdr *section)
+int elf_image_walk_sections(const struct elf_image *image,
+			    int (*visit)(void *data, const Elf64_Shdr *section), void *data)
 {
-	size_t i;
+	Elf64_Shdr chunk[SECTIONS_CHUNK];
+	size_t at, have, i;
 	int ret;
 
-	for (i = 0; i < image->section_count; i++) {
-		ret = elf_image_section(image, i, section);
+	for (at = 0; at < image->section_count; at += have) {
+		have = min_u64(image->section_count - at, SECTIONS_CHUNK);
+		ret = elf_image_read(image, image->section_table + at * sizeof(chunk[0]), chunk,
+				     have * sizeof(chunk[0]));
+		for (i = 0; i < have && !ret; i++)
+			ret = visit(data, &chunk[i]);
 		if (ret)
 			return ret;
-		if (section->sh_type == type &&
-		    elf_range_valid(image->size, section->sh_offset, section->sh_size))
-			return 0;
 	}
-	return -ENOENT;
+	return 0;
+}
+
+struct wanted_section {
+	const struct elf_image *image;
+	uint32_t type;
+	Elf64_Shdr *section;
+};
+
+static int visit_wanted(void *data, const Elf64_Shdr *section)
+{
+	const struct wanted_section *wanted = data;
+
+	if (section->sh_type != wanted->type ||
+	    !elf_range_valid(wanted->image->size, section->sh_offset, section->sh_size))
+		return 0;
+	*wanted->section = *section;
+	return 1;
+}
+
+int elf_image_find_section(const struct elf_image *image, uint32_t type, Elf64_Shdr *section)
+{
+	struct wanted_section wanted = { image, type, section };
+	int ret = elf_image_walk_sections(image, visit_wanted, &wanted);
+
+	if (ret < 0)
+		return ret;
+	return ret ? 0 : -ENOENT;
 }
 
 const Elf64_Phdr *elf_image_find_segment(const struct elf_image *image, uint32_t type)

@@ -77,6 +77,13 @@ int elf_image_string(const struct elf_image *image, uint64_t offset, uint64_t li
 /* Copies section header @index. -ENOENT: there are not so many. */
 int elf_image_section(const struct elf_image *image, size_t index, Elf64_Shdr *section);
 
+/*
+ * Calls @visit for every section header in order, until it returns other than
+ * 0. Returns that, 0 at the end, or an error of reading.
+ */
+int elf_image_walk_sections(const struct elf_image *image,
+			    int (*visit)(void *data, const Elf64_Shdr *section), void *data);
+
 /* The first section of @type (SHT_*) whose contents lie in the file. -ENOENT if none. */
 int elf_image_find_section(const struct elf_image *image, uint32_t type, Elf64_Shdr *section);
 

@@ -78,25 +78,35 @@ static int search_segments(const struct elf_image *image, struct elf_build_id *i
 	return -ENOENT;
 }
 
-static int search_sections(const struct elf_image *image, struct elf_build_id *id)
+struct section_search {
+	const struct elf_image *image;
+	struct elf_build_id *id;
+};
+
+/* Returns 1 when found. */
+static int visit_note_section(void *data, const Elf64_Shdr *section)
 {
-	Elf64_Shdr section;
-	size_t i;
+	struct section_search *search = data;
 	int ret;
 
-	for (i = 0; i < image->section_count; i++) {
-		ret = elf_image_section(image, i, &section);
-		if (ret)
-			return ret;
-		if (section.sh_type != SHT_NOTE ||
-		    !elf_range_valid(image->size, section.sh_offset, section.sh_size))
-			continue;
-		ret = search_area(image, section.sh_offset, section.sh_size, section.sh_addralign,
-				  id);
-		if (ret != -ENOENT)
-			return ret;
-	}
-	return -ENOENT;
+	if (section->sh_type != SHT_NOTE ||
+	    !elf_range_valid(search->image->size, section->sh_offset, section->sh_size))
+		return 0;
+	ret = search_area(search->image, section->sh_offset, section->sh_size,
+			  section->sh_addralign, search->id);
+	if (ret == -ENOENT)
+		return 0;
+	return ret ? ret : 1;
+}
+
+static int search_sections(const struct elf_image *image, struct elf_build_id *id)
+{
+	struct section_search search = { image, id };
+	int ret = elf_image_walk_sections(image, visit_note_section, &search);
+
+	if (ret < 0)
+		return ret;
+	return ret ? 0 : -ENOENT;
 }
 
 int elf_build_id_read(const struct elf_image *image, struct elf_build_id *id)

@@ -30,6 +30,7 @@
 #define PARENT_DEPTH_MAX  64
 #define DIRECTORY_ENTRIES 65536
 #define SEARCH_LIST_MAX	  4096 /* bytes of an RPATH */
+#define LISTED_MAX	  32   /* directories remembered as listed */
 
 /* Builds for newer CPUs, preferred by the loader: ld.so(8), "glibc-hwcaps". "": the directory. */
 static const char *const hwcaps[] = {
@@ -51,6 +52,12 @@ struct resolver {
 	size_t parent;
 	enum library_reason reason;
 	bool found;
+	/* Directories that were listed already: /lib is usually /usr/lib. */
+	struct {
+		dev_t dev;
+		ino_t ino;
+	} listed[LISTED_MAX];
+	size_t listed_count;
 };
 
 static const char *environment(const struct library_request *request, const char *name)
@@ -78,9 +85,30 @@ static bool contains(const struct library_set *set, const struct stat *status)
 	return false;
 }
 
-/* Takes over @fd in any case. */
+/* Reads one string of the dynamic section into new memory; NULL if there is none. */
+static char *dynamic_string(const struct elf_image *image, const struct elf_dynamic *dynamic,
+			    uint64_t offset)
+{
+	char text[SEARCH_LIST_MAX];
+
+	if (elf_dynamic_string(image, dynamic, offset, text, sizeof(text)) <= 0)
+		return NULL;
+	return strdup(text);
+}
+
+static void read_paths(struct library *item, const struct elf_image *image)
+{
+	struct elf_dynamic dynamic;
+
+	if (elf_dynamic_read(image, &dynamic))
+		return;
+	item->rpath = dynamic_string(image, &dynamic, dynamic.rpath);
+	item->runpath = dynamic_string(image, &dynamic, dynamic.runpath);
+}
+
+/* Takes over @fd in any case; @image is NULL if it could not be opened, for @error. */
 static int append(struct resolver *resolver, const char *path, int fd, const struct stat *status,
-		  int error)
+		  const struct elf_image *image, int error)
 {
 	struct library_set *set = resolver->set;
 	struct library *item = &set->items[set->count];
@@ -104,6 +132,8 @@ static int append(struct resolver *resolver, const char *path, int fd, const str
 	if (!item->path || (resolver->name && !item->name))
 		return -ENOMEM;
 	item->fd = TAKE_FD(owned);
+	if (image)
+		read_paths(item, image);
 	return 0;
 }
 
@@ -112,27 +142,23 @@ static int add_library(struct resolver *resolver, const char *path)
 {
 	struct elf_image image;
 	struct stat status;
-	int fd = regular_open(path, &status);
-	bool fits;
+	CLEANUP_FD int fd = regular_open(path, &status);
+	int ret = 0;
 
 	if (fd < 0)
 		return fd == -ENOMEM ? fd : 0;
 	if (contains(resolver->set, &status)) {
 		resolver->found = true;
-		close(fd);
 		return 0;
 	}
-	fits = elf_image_open(&image, fd) == 0;
-	if (fits) {
-		fits = image.machine == resolver->machine;
-		elf_image_close(&image);
-	}
-	if (!fits) {
-		close(fd);
+	if (elf_image_open(&image, fd))
 		return 0;
+	if (image.machine == resolver->machine) {
+		resolver->found = true;
+		ret = append(resolver, path, TAKE_FD(fd), &status, &image, 0);
 	}
-	resolver->found = true;
-	return append(resolver, path, fd, &status, 0);
+	elf_image_close(&image);
+	return ret;
 }
 
 /* --- executables ------------------------------------------------------- */
@@ -150,11 +176,11 @@ static int add_program(struct resolver *resolver, const char *path, int fd,
 				       .program = resolver->set->count,
 				       .parent = resolver->set->count,
 				       .reason = LIBRARY_EXECUTABLE };
-	ret = append(resolver, path, fd, status, error);
-	if (ret || error)
+	ret = append(resolver, path, fd, status, error ? NULL : &image, error);
+	if (error)
 		return ret;
 	resolver->machine = image.machine;
-	if (elf_interpreter(&image, loader, sizeof(loader)) >= 0) {
+	if (!ret && elf_interpreter(&image, loader, sizeof(loader)) >= 0) {
 		resolver->musl = strstr(loader, "/ld-musl-") != NULL;
 		resolver->reason = LIBRARY_LOADER;
 		resolver->name = strrchr(loader, '/') ? strrchr(loader, '/') + 1 : loader;
@@ -226,53 +252,28 @@ static int try_cached(void *data, const struct ldcache_entry *entry)
 	return add_library(data, entry->path);
 }
 
-/* Reads one string of the dynamic section of @item; "" if it has none. */
-static void read_dynamic(const struct library *item, size_t field, char *text, size_t size)
+/* The directories in the DT_RPATH or DT_RUNPATH (@list) of a file. */
+static int search_own(struct resolver *resolver, const struct library *item, const char *list,
+		      search_visit visit)
 {
-	struct elf_dynamic dynamic;
-	struct elf_image image;
-	uint64_t offset;
-
-	text[0] = '\0';
-	if (item->error || elf_image_open(&image, item->fd))
-		return;
-	if (elf_dynamic_read(&image, &dynamic) == 0) {
-		memcpy(&offset, (char *)&dynamic + field, sizeof(offset));
-		if (elf_dynamic_string(&image, &dynamic, offset, text, size) < 0)
-			text[0] = '\0';
-	}
-	elf_image_close(&image);
-}
-
-/* The directories in the DT_RPATH or DT_RUNPATH (@field of struct elf_dynamic) of file @index. */
-static int search_own(struct resolver *resolver, size_t index, size_t field, search_visit visit)
-{
-	const struct library *item = &resolver->set->items[index];
-	char list[SEARCH_LIST_MAX];
-
-	read_dynamic(item, field, list, sizeof(list));
-	return *list ? search_list(list, item->path, visit, resolver) : 0;
+	return list ? search_list(list, item->path, visit, resolver) : 0;
 }
 
 /* DT_RPATH counts for what is needed further down too, unless a file has DT_RUNPATH. */
 static int search_rpaths(struct resolver *resolver, search_visit visit)
 {
-	size_t depth, index = resolver->parent;
-	char runpath[SEARCH_LIST_MAX];
-	int ret;
+	const struct library *item = &resolver->set->items[resolver->parent], *parent;
+	int depth, ret;
 
-	for (depth = 0; depth < PARENT_DEPTH_MAX; depth++) {
-		read_dynamic(&resolver->set->items[index], offsetof(struct elf_dynamic, runpath),
-			     runpath, sizeof(runpath));
-		if (!*runpath) {
-			ret = search_own(resolver, index, offsetof(struct elf_dynamic, rpath),
-					 visit);
+	for (depth = 0; depth < PARENT_DEPTH_MAX; depth++, item = parent) {
+		if (!item->runpath) {
+			ret = search_own(resolver, item, item->rpath, visit);
 			if (ret)
 				return ret;
 		}
-		if (resolver->set->items[index].parent == index)
+		parent = &resolver->set->items[item->parent];
+		if (parent == item)
 			return 0;
-		index = resolver->set->items[index].parent;
 	}
 	return 0;
 }
@@ -290,6 +291,7 @@ static int search_environment(struct resolver *resolver, search_visit visit)
 /* The order of ld.so(8). Returns 1 when found, 0 when not, negative errno. */
 static int search_library(struct resolver *resolver)
 {
+	const struct library *parent = &resolver->set->items[resolver->parent];
 	int ret;
 
 	if (strchr(resolver->name, '/'))
@@ -298,8 +300,7 @@ static int search_library(struct resolver *resolver)
 	if (!ret)
 		ret = search_environment(resolver, try_directory);
 	if (!ret)
-		ret = search_own(resolver, resolver->parent,
-				 offsetof(struct elf_dynamic, runpath), try_directory);
+		ret = search_own(resolver, parent, parent->runpath, try_directory);
 	if (!ret && !resolver->musl)
 		ret = ldcache_find(&resolver->cache, resolver->name, resolver->machine, try_cached,
 				   resolver);
@@ -405,6 +406,27 @@ static int discover_cached(void *data, const struct ldcache_entry *entry)
 	return discover_file(data, entry->path, entry->soname);
 }
 
+/* Whether the directory was listed before; remembers it. */
+static bool was_listed(struct resolver *resolver, int directory)
+{
+	struct stat status;
+	size_t i;
+
+	if (fstat(directory, &status))
+		return false;
+	for (i = 0; i < resolver->listed_count; i++) {
+		if (resolver->listed[i].dev == status.st_dev &&
+		    resolver->listed[i].ino == status.st_ino)
+			return true;
+	}
+	if (i < LISTED_MAX) {
+		resolver->listed[i].dev = status.st_dev;
+		resolver->listed[i].ino = status.st_ino;
+		resolver->listed_count++;
+	}
+	return false;
+}
+
 static int discover_directory(void *data, const char *directory)
 {
 	struct resolver *resolver = data;
@@ -415,6 +437,10 @@ static int discover_directory(void *data, const char *directory)
 
 	if (!stream)
 		return 0;
+	if (was_listed(resolver, dirfd(stream))) {
+		closedir(stream);
+		return 0;
+	}
 	for (count = 0; count < DIRECTORY_ENTRIES && !ret && (entry = readdir(stream)); count++) {
 		if (is_wanted(resolver->request, entry->d_name) &&
 		    snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name) <
@@ -431,7 +457,7 @@ static int discover_directory(void *data, const char *directory)
  */
 static int discover(struct resolver *resolver)
 {
-	const char *program = resolver->set->items[resolver->program].path;
+	const struct library *program = &resolver->set->items[resolver->program];
 	size_t i;
 	int ret;
 
@@ -441,10 +467,9 @@ static int discover(struct resolver *resolver)
 	if (!ret)
 		ret = search_environment(resolver, discover_directory);
 	if (!ret)
-		ret = search_own(resolver, resolver->program,
-				 offsetof(struct elf_dynamic, runpath), discover_directory);
+		ret = search_own(resolver, program, program->runpath, discover_directory);
 	if (!ret)
-		ret = search_list("$ORIGIN/../lib", program, discover_directory, resolver);
+		ret = search_list("$ORIGIN/../lib", program->path, discover_directory, resolver);
 	for (i = 0; i < resolver->request->prefix_count && !ret; i++)
 		ret = ldcache_find_prefix(&resolver->cache, resolver->request->prefixes[i],
 					  resolver->machine, discover_cached, resolver);
@@ -501,6 +526,8 @@ void library_set_release(struct library_set *set)
 	for (i = 0; i < set->count; i++) {
 		free(set->items[i].path);
 		free(set->items[i].name);
+		free(set->items[i].rpath);
+		free(set->items[i].runpath);
 		cleanup_fd(&set->items[i].fd);
 	}
 	free(set->items);

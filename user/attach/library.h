@@ -42,6 +42,8 @@ struct library {
 	int error; /* executables only: why it cannot be read, see elf_image_open(); else 0 */
 	/* How it was found, for the search: */
 	char *name;    /* soname or the name in DT_NEEDED; NULL for executables */
+	char *rpath;   /* DT_RPATH and DT_RUNPATH, unexpanded; NULL if there is none */
+	char *runpath;
 	size_t parent; /* index of the file that needs it */
 };
 
