@@ -1121,12 +1121,13 @@ static bool can_run(void)
 
 int main(int argc, char **argv)
 {
-	Suite *suite = suite_create("workload");
 	SRunner *runner;
+	Suite *suite;
 	int failed;
 
 	if (argc > 1)
 		return mode_main(argv[1]);
+	suite = suite_create("workload");
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		return 1;
 	suite_add_tcase(suite, texts());

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kloak doctor: checks of files against a directory that looks like a system,
+ * the others against the real one, with and without privileges.
+ */
+#include <check.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "user/cmd/doctor.h"
+#include "user/doctor/doctor.h"
+#include "user/lib/cleanup.h"
+#include "user/lib/error.h"
+#include "user/workload/caps.h"
+
+static char root[64];
+
+static void make_root(void)
+{
+	strcpy(root, "/tmp/kloak-doctor-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(root));
+}
+
+static void remove_root(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", root);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	char full[PATH_MAX];
+	CLEANUP_FILE FILE *file = NULL;
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		mkdir(full, 0755);
+		*slash = '/';
+	}
+	file = fopen(full, "we");
+	ck_assert_ptr_nonnull(file);
+	fputs(text, file);
+}
+
+static size_t check_index(const char *name)
+{
+	for (size_t i = 0; i < doctor_check_count; i++)
+		if (strcmp(doctor_checks[i].name, name) == 0)
+			return i;
+	ck_abort_msg("no check %s", name);
+}
+
+static struct doctor_finding examine(const char *name)
+{
+	struct doctor_finding finding;
+
+	memset(&finding, 0x55, sizeof(finding));
+	doctor_checks[check_index(name)].examine(root, &finding);
+	ck_assert_msg(finding.found[0], "%s: nothing found", name);
+	if (finding.verdict == DOCTOR_OK)
+		ck_assert_str_eq(finding.remedy, "");
+	else
+		ck_assert_msg(finding.remedy[0], "%s: no remedy", name);
+	return finding;
+}
+
+struct expectation {
+	const char *check, *path, *text; /* text NULL: no such file */
+	enum doctor_verdict verdict;
+};
+
+static const struct expectation expectations[] = {
+	{ "kernel", "/proc/sys/kernel/osrelease", "6.1.0-18-amd64\n", DOCTOR_OK },
+	{ "kernel", "/proc/sys/kernel/osrelease", "6.12.107\n", DOCTOR_OK },
+	{ "kernel", "/proc/sys/kernel/osrelease", "7.2.13+deb14\n", DOCTOR_OK },
+	{ "kernel", "/proc/sys/kernel/osrelease", "10.0-rc1\n", DOCTOR_OK },
+	{ "kernel", "/proc/sys/kernel/osrelease", "6.0.19\n", DOCTOR_WARN },
+	{ "kernel", "/proc/sys/kernel/osrelease", "5.15.0-100-generic\n", DOCTOR_WARN },
+	{ "kernel", "/proc/sys/kernel/osrelease", "?\n", DOCTOR_WARN },
+	{ "kernel", "/proc/sys/kernel/osrelease", NULL, DOCTOR_WARN },
+	{ "lockdown", "/sys/kernel/security/lockdown", NULL, DOCTOR_OK },
+	{ "lockdown", "/sys/kernel/security/lockdown", "[none] integrity confidentiality\n",
+	  DOCTOR_OK },
+	{ "lockdown", "/sys/kernel/security/lockdown", "none [integrity] confidentiality\n",
+	  DOCTOR_OK },
+	{ "lockdown", "/sys/kernel/security/lockdown", "none integrity [confidentiality]\n",
+	  DOCTOR_FAIL },
+	{ "jit", "/proc/sys/net/core/bpf_jit_enable", "1\n", DOCTOR_OK },
+	{ "jit", "/proc/sys/net/core/bpf_jit_enable", "0\n", DOCTOR_WARN },
+	{ "jit", "/proc/sys/net/core/bpf_jit_enable", NULL, DOCTOR_WARN },
+	{ "perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid", "3\n", DOCTOR_OK },
+	{ "perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid", NULL, DOCTOR_WARN },
+	{ "unprivileged bpf", "/proc/sys/kernel/unprivileged_bpf_disabled", "2\n", DOCTOR_OK },
+	{ "unprivileged bpf", "/proc/sys/kernel/unprivileged_bpf_disabled", "0\n", DOCTOR_WARN },
+	{ "socket storage", "/proc/cpuinfo", "processor : 0\nflags : fpu cx8 cx16 sse\n",
+	  DOCTOR_OK },
+	{ "socket storage", "/proc/cpuinfo", "processor : 0\nflags : fpu cx8 sse\n", DOCTOR_WARN },
+	{ "name service", "/etc/nsswitch.conf", NULL, DOCTOR_OK },
+	{ "name service", "/etc/nsswitch.conf", "passwd: files\nhosts: files dns\n", DOCTOR_OK },
+	{ "name service", "/etc/nsswitch.conf", "#hosts: resolve\nhosts: files\n", DOCTOR_OK },
+	{ "name service", "/etc/nsswitch.conf", "hosts: files unresolved resolver dns\n",
+	  DOCTOR_OK },
+	{ "name service", "/etc/nsswitch.conf", "hosts: files resolve [!UNAVAIL=return] dns\n",
+	  DOCTOR_WARN },
+	{ "name service", "/etc/nsswitch.conf", " hosts:\tresolve[!UNAVAIL=return]\n",
+	  DOCTOR_WARN },
+	{ "name service", "/etc/nsswitch.conf", "hosts: resolve", DOCTOR_WARN },
+};
+
+START_TEST(files_are_understood)
+{
+	const struct expectation *expected = &expectations[_i];
+	struct doctor_finding finding;
+
+	if (expected->text)
+		write_file(expected->path, expected->text);
+	finding = examine(expected->check);
+	ck_assert_msg(finding.verdict == expected->verdict, "%s with %s: %s", expected->check,
+		      expected->text ? expected->text : "no file", finding.found);
+}
+END_TEST
+
+START_TEST(hostile_file_is_harmless)
+{
+	char *large = malloc(1 << 20);
+
+	memset(large, 'x', (1 << 20) - 1);
+	large[(1 << 20) - 1] = '\0';
+	write_file("/proc/sys/kernel/osrelease", large);
+	write_file("/etc/nsswitch.conf", large);
+	write_file("/sys/kernel/security/lockdown", large);
+	examine("kernel");
+	examine("name service");
+	examine("lockdown");
+	large[60000] = '\0';
+	write_file("/sys/kernel/security/lockdown", large);
+	examine("lockdown");
+	free(large);
+}
+END_TEST
+
+/* ---- the real system; needs root ---- */
+
+/* Runs the command in a process of its own, after @prepare. Returns its exit code. */
+static int run_command(char *const *argv, void (*prepare)(void), char *output, size_t size)
+{
+	int argc = 0, out[2], status;
+	size_t used = 0;
+	ssize_t got;
+	pid_t pid;
+
+	while (argv[argc])
+		argc++;
+	ck_assert_int_eq(pipe(out), 0);
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		dup2(out[1], 1);
+		dup2(out[1], 2);
+		if (prepare)
+			prepare();
+		_exit(cmd_doctor(argc, (char **)argv));
+	}
+	close(out[1]);
+	while (used < size - 1 && (got = read(out[0], output + used, size - 1 - used)) > 0)
+		used += (size_t)got;
+	output[used] = '\0';
+	close(out[0]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static char *const plain[] = { (char *)"doctor", NULL };
+static char *const json[] = { (char *)"doctor", (char *)"--json", NULL };
+
+static void expect_row(const char *output, const char *verdict, const char *check)
+{
+	char row[64];
+
+	snprintf(row, sizeof(row), "%-5s %s", verdict, check);
+	ck_assert_msg(strstr(output, row), "no row '%s' in:\n%s", row, output);
+}
+
+START_TEST(root_can_run)
+{
+	char output[16384];
+
+	ck_assert_msg(run_command(plain, NULL, output, sizeof(output)) == EXIT_OK, "%s", output);
+	expect_row(output, "ok", "capabilities");
+	expect_row(output, "ok", "bpf");
+	expect_row(output, "ok", "uprobes");
+	expect_row(output, "ok", "cgroup2");
+	ck_assert_msg(!strstr(output, "not measured"), "%s", output);
+	ck_assert_ptr_nonnull(strstr(output, "kloak run works here"));
+}
+END_TEST
+
+static void become_nobody(void)
+{
+	if (setgid(65534) || setuid(65534))
+		_exit(99);
+}
+
+START_TEST(nobody_cannot_run)
+{
+	char output[16384];
+
+	ck_assert_int_eq(run_command(plain, become_nobody, output, sizeof(output)), EXIT_KLOAK);
+	expect_row(output, "fail", "capabilities");
+	expect_row(output, "fail", "cgroup2");
+	ck_assert_ptr_nonnull(strstr(output, "run kloak as root"));
+	ck_assert_ptr_nonnull(strstr(output, "kloak run does not work here"));
+}
+END_TEST
+
+static void lose_net_admin(void)
+{
+	if (caps_drop(CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_SYS_ADMIN)))
+		_exit(99);
+}
+
+START_TEST(missing_capability_is_named)
+{
+	char output[16384];
+
+	ck_assert_int_eq(run_command(plain, lose_net_admin, output, sizeof(output)), EXIT_KLOAK);
+	ck_assert_msg(strstr(output, "missing: CAP_NET_ADMIN\n"), "%s", output);
+	expect_row(output, "fail", "sockmap");
+	expect_row(output, "ok", "ring buffer");
+}
+END_TEST
+
+/* A mount namespace in which nothing of cgroup2 is left. */
+static void lose_cgroup2(void)
+{
+	if (unshare(CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    umount2("/sys", MNT_DETACH))
+		_exit(99);
+}
+
+START_TEST(missing_cgroup2_has_its_remedy)
+{
+	char output[16384];
+
+	ck_assert_int_eq(run_command(plain, lose_cgroup2, output, sizeof(output)), EXIT_KLOAK);
+	expect_row(output, "fail", "cgroup2");
+	ck_assert_msg(strstr(output, "mount -t cgroup2 none /sys/fs/cgroup"), "%s", output);
+}
+END_TEST
+
+/* Enough of RFC 8259 to see that brackets and strings are paired. */
+static bool is_balanced(const char *text)
+{
+	char open[32];
+	size_t depth = 0;
+	bool quoted = false;
+
+	for (; *text && *text != '\n'; text++) {
+		if (quoted && *text == '\\')
+			text++;
+		else if (*text == '"')
+			quoted = !quoted;
+		else if (!quoted && (*text == '{' || *text == '[') && depth < sizeof(open))
+			open[depth++] = *text == '{' ? '}' : ']';
+		else if (!quoted && (*text == '}' || *text == ']') &&
+			 (depth == 0 || open[--depth] != *text))
+			return false;
+	}
+	return depth == 0 && !quoted && strcmp(text, "\n") == 0;
+}
+
+static size_t count_text(const char *text, const char *part)
+{
+	size_t found = 0;
+
+	while ((text = strstr(text, part))) {
+		found++;
+		text += strlen(part);
+	}
+	return found;
+}
+
+static void expect_json(const char *output, const char *start)
+{
+	ck_assert_msg(strncmp(output, start, strlen(start)) == 0, "%s", output);
+	ck_assert_msg(is_balanced(output), "%s", output);
+	ck_assert_uint_eq(count_text(output, "{\"name\":"), doctor_check_count);
+	ck_assert_uint_eq(count_text(output, ",\"verdict\":"), doctor_check_count);
+	ck_assert_uint_eq(count_text(output, ",\"found\":"), doctor_check_count);
+	ck_assert_uint_eq(count_text(output, ",\"remedy\":"), doctor_check_count);
+}
+
+START_TEST(json_is_one_object)
+{
+	char output[32768];
+
+	ck_assert_int_eq(run_command(json, NULL, output, sizeof(output)), EXIT_OK);
+	expect_json(output, "{\"kloak\":\"" KLOAK_VERSION "\",\"ok\":true,\"checks\":[");
+	ck_assert_int_eq(run_command(json, become_nobody, output, sizeof(output)), EXIT_KLOAK);
+	expect_json(output, "{\"kloak\":\"" KLOAK_VERSION "\",\"ok\":false,\"checks\":[");
+	ck_assert_ptr_nonnull(strstr(output, "{\"name\":\"capabilities\",\"verdict\":\"fail\""));
+}
+END_TEST
+
+START_TEST(wrong_argument_is_refused)
+{
+	char *const argv[] = { (char *)"doctor", (char *)"--jsno", NULL };
+	char output[1024];
+
+	ck_assert_int_eq(run_command(argv, NULL, output, sizeof(output)), EXIT_CONFIG);
+	ck_assert_ptr_nonnull(strstr(output, "--jsno"));
+	ck_assert_ptr_nonnull(strstr(output, "usage:"));
+}
+END_TEST
+
+static TCase *files(void)
+{
+	TCase *cases = tcase_create("files");
+
+	tcase_add_checked_fixture(cases, make_root, remove_root);
+	tcase_add_loop_test(cases, files_are_understood, 0, ARRAY_SIZE(expectations));
+	tcase_add_test(cases, hostile_file_is_harmless);
+	return cases;
+}
+
+static TCase *system_checks(void)
+{
+	TCase *cases = tcase_create("system");
+
+	tcase_set_timeout(cases, 30);
+	tcase_add_test(cases, root_can_run);
+	tcase_add_test(cases, nobody_cannot_run);
+	tcase_add_test(cases, missing_capability_is_named);
+	tcase_add_test(cases, missing_cgroup2_has_its_remedy);
+	tcase_add_test(cases, json_is_one_object);
+	tcase_add_test(cases, wrong_argument_is_refused);
+	return cases;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("doctor");
+	SRunner *runner;
+	int failed;
+
+	if (geteuid() == 0) {
+		suite_add_tcase(suite, files());
+		suite_add_tcase(suite, system_checks());
+	} else {
+		puts("skipped: doctor: not root");
+	}
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Can this kernel and this user run Kloak? A table of checks, each of which
+ * says what it found and, if that is not good, what to do about it. Wherever
+ * possible a check uses the thing instead of reading a version: vendors
+ * backport, containers forbid.
+ */
+#ifndef KLOAK_DOCTOR_DOCTOR_H
+#define KLOAK_DOCTOR_DOCTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum doctor_verdict {
+	DOCTOR_OK,
+	DOCTOR_WARN, /* kloak run works, but something is worse than it could be */
+	DOCTOR_FAIL, /* kloak run does not work */
+};
+
+struct doctor_finding {
+	enum doctor_verdict verdict;
+	char found[240];
+	char remedy[320]; /* empty if there is nothing to do */
+};
+
+struct doctor_check {
+	const char *name;
+	/* @root is put before the paths of files that are read: "", or a test's directory. */
+	void (*examine)(const char *root, struct doctor_finding *finding);
+};
+
+extern const struct doctor_check doctor_checks[];
+extern const size_t doctor_check_count;
+
+/* Fills @findings, one for each check. Returns true if none failed. Takes about half a second. */
+bool doctor_examine(const char *root, struct doctor_finding *findings);
+
+/* A table for people, with the remedies below it. */
+void doctor_print(FILE *out, const struct doctor_finding *findings);
+
+/*
+ * {"kloak":VERSION,"ok":bool,"checks":[{"name","verdict","found","remedy"}]} and
+ * a newline. Returns 0 or -errno.
+ */
+int doctor_print_json(FILE *out, const struct doctor_finding *findings);
+
+/* For the checks: sets verdict, remedy (NULL: none) and what was found. */
+void doctor_set(struct doctor_finding *finding, enum doctor_verdict verdict, const char *remedy,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#endif

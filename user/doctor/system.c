@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Checks of what the system's files say. */
+#include <ctype.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/bpf/feature.h"
+#include "user/doctor/checks.h"
+#include "user/lib/cleanup.h"
+#include "user/workload/caps.h"
+#include "user/workload/text.h"
+
+#define FILE_LIMIT (64 << 10)
+
+/* The caller frees it. NULL: it cannot be read. */
+static char *read_file(const char *root, const char *path)
+{
+	char full[PATH_MAX], *text = NULL;
+
+	if (snprintf(full, sizeof(full), "%s%s", root, path) >= (int)sizeof(full) ||
+	    text_read(full, FILE_LIMIT, &text))
+		return NULL;
+	return text;
+}
+
+static char *read_first_line(const char *root, const char *path)
+{
+	char *text = read_file(root, path);
+
+	if (text)
+		text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+void check_kernel(const char *root, struct doctor_finding *finding)
+{
+	CLEANUP_FREE char *release = read_first_line(root, "/proc/sys/kernel/osrelease");
+	char *rest = release;
+	unsigned long major = release ? strtoul(release, &rest, 10) : 0;
+	unsigned long minor = release && *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
+
+	if (!release || major == 0)
+		doctor_set(finding, DOCTOR_WARN, "mount /proc", "the version cannot be read");
+	else if (major < 6 || (major == 6 && minor < 1))
+		doctor_set(finding, DOCTOR_WARN, "use Linux 6.1 or later",
+			   "Linux %s: Kloak is tested from 6.1 on", release);
+	else
+		doctor_set(finding, DOCTOR_OK, NULL, "Linux %s", release);
+}
+
+void check_lockdown(const char *root, struct doctor_finding *finding)
+{
+	CLEANUP_FREE char *text = read_first_line(root, "/sys/kernel/security/lockdown");
+
+	if (!text)
+		doctor_set(finding, DOCTOR_OK, NULL, "not in use");
+	else if (strstr(text, "[confidentiality]"))
+		doctor_set(finding, DOCTOR_FAIL,
+			   "start the kernel with lockdown=integrity, or without",
+			   "confidentiality: BPF programs may not read memory");
+	else
+		doctor_set(finding, DOCTOR_OK, NULL, "%s", text);
+}
+
+void check_jit(const char *root, struct doctor_finding *finding)
+{
+	CLEANUP_FREE char *text = read_first_line(root, "/proc/sys/net/core/bpf_jit_enable");
+
+	if (!text)
+		doctor_set(finding, DOCTOR_WARN, "read it as root: sysctl net.core.bpf_jit_enable",
+			   "cannot be read");
+	else if (strcmp(text, "0") == 0)
+		doctor_set(finding, DOCTOR_WARN, "turn it on: sysctl -w net.core.bpf_jit_enable=1",
+			   "off: BPF programs are interpreted, TLS writes get slow");
+	else
+		doctor_set(finding, DOCTOR_OK, NULL, "on (bpf_jit_enable is %s)", text);
+}
+
+void check_paranoid(const char *root, struct doctor_finding *finding)
+{
+	CLEANUP_FREE char *text = read_first_line(root, "/proc/sys/kernel/perf_event_paranoid");
+	long level = text ? strtol(text, NULL, 10) : -1;
+	bool admin = caps_effective() & CAP_BIT(CAP_SYS_ADMIN);
+
+	if (!text)
+		doctor_set(finding, DOCTOR_WARN, "the kernel needs CONFIG_PERF_EVENTS",
+			   "cannot be read");
+	else if (level > 2 && !admin && !bpf_feature_has(BPF_FEATURE_UPROBE_MULTI))
+		doctor_set(finding, DOCTOR_WARN,
+			   "run kloak with CAP_SYS_ADMIN, or sysctl -w kernel.perf_event_paranoid=2",
+			   "%ld: probes need CAP_SYS_ADMIN", level);
+	else
+		doctor_set(finding, DOCTOR_OK, NULL, "%ld%s", level,
+			   admin ? " (does not concern CAP_SYS_ADMIN)" : "");
+}
+
+void check_unprivileged(const char *root, struct doctor_finding *finding)
+{
+	CLEANUP_FREE char *text = read_first_line(root, "/proc/sys/kernel/unprivileged_bpf_disabled");
+
+	if (text && strcmp(text, "0") == 0)
+		doctor_set(finding, DOCTOR_WARN,
+			   "forbid it: sysctl -w kernel.unprivileged_bpf_disabled=2",
+			   "0: any user may load BPF programs; Kloak does not need that");
+	else
+		doctor_set(finding, DOCTOR_OK, NULL, "%s",
+			   text ? "forbidden to users without privileges" : "not in this kernel");
+}
+
+void check_ktls(const char *root, struct doctor_finding *finding)
+{
+	char path[PATH_MAX];
+	bool loaded;
+
+	snprintf(path, sizeof(path), "%s/sys/module/tls", root);
+	loaded = access(path, F_OK) == 0;
+	doctor_set(finding, DOCTOR_OK, NULL, "%s",
+		   loaded ? "module loaded; workloads are refused it and use TLS in user space" :
+			    "module not loaded");
+}
+
+/* The sources of the line "hosts:" of nsswitch.conf(5), or NULL. */
+static char *hosts_line(char *text)
+{
+	char *line;
+
+	while ((line = text_line(&text))) {
+		line += strspn(line, " \t");
+		if (strncmp(line, "hosts:", 6) == 0)
+			return line + 6 + strspn(line + 6, " \t");
+	}
+	return NULL;
+}
+
+static bool has_word(const char *text, const char *word)
+{
+	size_t size = strlen(word);
+
+	for (const char *at = text; (at = strstr(at, word)); at += size)
+		if ((at == text || isspace((unsigned char)at[-1])) &&
+		    (at[size] == '\0' || isspace((unsigned char)at[size]) || at[size] == '['))
+			return true;
+	return false;
+}
+
+void check_names(const char *root, struct doctor_finding *finding)
+{
+	CLEANUP_FREE char *text = read_file(root, "/etc/nsswitch.conf");
+	const char *hosts = text ? hosts_line(text) : NULL;
+
+	if (hosts && has_word(hosts, "resolve"))
+		doctor_set(finding, DOCTOR_WARN,
+			   "name the addresses: --pin HOST=ADDR, or a line in /etc/hosts",
+			   "systemd-resolved answers over a socket, which Kloak cannot verify");
+	else
+		doctor_set(finding, DOCTOR_OK, NULL, "hosts: %s", hosts ? hosts : "files dns");
+}
