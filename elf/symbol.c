@@ -89,7 +89,8 @@ static int take(struct search *search, size_t name, uint64_t index, const Elf64_
 	};
 	int ret;
 
-	if (symbol.section == SHN_UNDEF || symbol.type == STT_SECTION || symbol.type == STT_FILE)
+	if (symbol.section == SHN_UNDEF || symbol.type == STT_SECTION ||
+	    symbol.type == STT_FILE || (symbol.binding == STB_LOCAL && symbol.origin == ELF_DYNSYM))
 		return 0;
 	ret = take_version(search, index, entry, search->lengths[name], &symbol);
 	if (!ret)

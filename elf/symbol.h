@@ -13,6 +13,8 @@
  *    wins, a hidden one is taken if it is the only one;
  *  - a local symbol (a static function) is taken if there is nothing better
  *    and the name is unique: two files may each have their own static parse().
+ *    Only from .symtab: linkers leave locals in .dynsym, but not in its hash,
+ *    and the loader finds none.
  *
  * A symbol of type STT_GNU_IFUNC is reported as such: its value is the
  * resolver that picks the function at load time, not the function, and a probe
