@@ -96,7 +96,7 @@ static int read_header(struct btf *btf, const uint8_t *data, size_t size)
 
 static int index_types(struct btf *btf)
 {
-	size_t limit = btf->types_size / sizeof(struct btf_type) + 1, offset = 0;
+	size_t limit = btf->types_size / sizeof(struct btf_type) + 2, offset = 0;
 	struct btf_type type;
 
 	if (limit > TYPE_LIMIT)
@@ -303,6 +303,8 @@ static void append(struct btf_writer *writer, struct btf_buffer *buffer, const v
 	size_t capacity = buffer->capacity;
 	uint8_t *grown;
 
+	if (!size)
+		return; /* and memcpy() must not see the NULL of an empty buffer */
 	while (capacity - buffer->size < size)
 		capacity = capacity ? capacity * 2 : 256;
 	if (capacity != buffer->capacity) {
@@ -425,7 +427,7 @@ static void writer_free(struct btf_writer *writer)
 
 int btf_writer_finish(struct btf_writer *writer, void **blob, uint32_t *size)
 {
-	struct btf_header header = {
+	const struct btf_header header = {
 		.magic = BTF_MAGIC,
 		.version = BTF_VERSION,
 		.hdr_len = sizeof(header),
@@ -433,20 +435,19 @@ int btf_writer_finish(struct btf_writer *writer, void **blob, uint32_t *size)
 		.str_off = (uint32_t)writer->types.size,
 		.str_len = (uint32_t)writer->strings.size,
 	};
-	size_t total = sizeof(header) + header.type_len + header.str_len;
-	int ret = writer->error;
-	uint8_t *bytes = ret ? NULL : malloc(total);
+	struct btf_buffer whole = { 0 };
+	int ret;
 
-	if (bytes) {
-		memcpy(bytes, &header, sizeof(header));
-		memcpy(bytes + sizeof(header), writer->types.bytes, header.type_len);
-		memcpy(bytes + sizeof(header) + header.type_len, writer->strings.bytes,
-		       header.str_len);
-		*blob = bytes;
-		*size = (uint32_t)total;
-	} else if (!ret) {
-		ret = -ENOMEM;
-	}
+	append(writer, &whole, &header, sizeof(header));
+	append(writer, &whole, writer->types.bytes, writer->types.size);
+	append(writer, &whole, writer->strings.bytes, writer->strings.size);
+	ret = writer->error;
 	writer_free(writer);
-	return ret;
+	if (ret) {
+		free(whole.bytes);
+		return ret;
+	}
+	*blob = whole.bytes;
+	*size = (uint32_t)whole.size;
+	return 0;
 }
