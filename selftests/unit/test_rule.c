@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Destination rules: the grammar, what is refused, what a rule covers, and the map rows. */
+#include "selftests/unit/stderr_capture.h"
+#include "user/policy/name.h"
+#include "user/policy/rule_set.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct error err;
+static struct rule_set set;
+
+static void setup(void)
+{
+	err = (struct error){0};
+	set = (struct rule_set){0};
+}
+
+static void teardown(void)
+{
+	rule_set_release(&set);
+}
+
+static struct rule parse(const char *text)
+{
+	struct rule rule;
+
+	ck_assert_msg(rule_parse(text, strlen(text), &rule, &err) == 0, "%s: %s", text, err.text);
+	return rule;
+}
+
+static void add(const char *hosts, unsigned secret)
+{
+	ck_assert_msg(rule_set_add(&set, hosts, secret, &err) == 0, "%s: %s", hosts, err.text);
+}
+
+/* ---- what is accepted ---- */
+
+START_TEST(names)
+{
+	static const struct {
+		const char *text, *name;
+		unsigned port;
+	} name[] = {
+		{"api.example.com", "api.example.com", 443},
+		{"API.Example.COM", "api.example.com", 443},
+		{"api.example.com.", "api.example.com", 443},
+		{"api.example.com.:8443", "api.example.com", 8443},
+		{"api.example.com:1", "api.example.com", 1},
+		{"api.example.com:65535", "api.example.com", 65535},
+		{"localhost", "localhost", 443},
+		{"_dmarc.a-b.example", "_dmarc.a-b.example", 443},
+		{"r3---sn-4g5e.example.com", "r3---sn-4g5e.example.com", 443},
+		{"xn--bcher-kva.example", "xn--bcher-kva.example", 443},
+		{"*.example.com", "*.example.com", 443},
+		{"*.Example.com.:99", "*.example.com", 99},
+		{"*.com", "*.com", 443},
+		{"1password.com", "1password.com", 443},
+		{"0.example", "0.example", 443},
+		{"0xg", "0xg", 443},
+	};
+
+	for (size_t i = 0; i < COUNT(name); i++) {
+		struct rule rule = parse(name[i].text);
+
+		ck_assert_int_eq(rule.kind, RULE_NAME);
+		ck_assert_str_eq(rule.name, name[i].name);
+		ck_assert_uint_eq(rule.port, name[i].port);
+	}
+}
+END_TEST
+
+/* 63 bytes a label, 253 a name; two less behind "*." */
+START_TEST(name_lengths)
+{
+	char text[512], name[NAME_SIZE];
+	const char *why;
+	struct rule rule;
+
+	memset(text, 'a', sizeof(text));
+	strcpy(text + 63, ".example");
+	parse(text);
+	memset(text, 'a', sizeof(text));
+	strcpy(text + 64, ".example");
+	ck_assert_int_eq(rule_parse(text, strlen(text), &rule, &err), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "63"));
+
+	for (size_t size = 240; size <= 260; size++) {
+		for (size_t i = 0; i < size; i++)
+			text[i] = i % 10 == 9 && i + 1 < size ? '.' : 'b';
+		text[size] = '\0';
+		ck_assert_int_eq(rule_parse(text, size, &rule, &err), size <= 253 ? 0 : -EINVAL);
+		ck_assert_int_eq(name_normalise(text, size, name, &why),
+				 size <= 253 ? 0 : -EINVAL);
+		memmove(text + 2, text, size + 1);
+		memcpy(text, "*.", 2);
+		ck_assert_int_eq(rule_parse(text, size + 2, &rule, &err),
+				 size <= 251 ? 0 : -EINVAL);
+	}
+}
+END_TEST
+
+START_TEST(nets)
+{
+	static const struct {
+		const char *text, *address;
+		unsigned bits, port;
+	} net[] = {
+		{"192.0.2.7", "::ffff:192.0.2.7", 128, 443},
+		{"192.0.2.7:8443", "::ffff:192.0.2.7", 128, 8443},
+		{"10.0.0.0/8", "::ffff:10.0.0.0", 104, 443},
+		{"10.0.0.0/8:1", "::ffff:10.0.0.0", 104, 1},
+		{"10.1.2.3/32", "::ffff:10.1.2.3", 128, 443},
+		{"0.0.0.0/0", "::ffff:0.0.0.0", 96, 443},
+		{"[::1]", "::1", 128, 443},
+		{"[::1]:8443", "::1", 128, 8443},
+		{"[2001:DB8::]/32", "2001:db8::", 32, 443},
+		{"[2001:db8::]/32:99", "2001:db8::", 32, 99},
+		{"[2001:db8::1]/128", "2001:db8::1", 128, 443},
+		{"[2000::]/3", "2000::", 3, 443},
+		{"[::ffff:192.0.2.7]", "::ffff:192.0.2.7", 128, 443},
+		{"[::ffff:0.0.0.0]/96", "::ffff:0.0.0.0", 96, 443},
+		{"[8000::]/1", "8000::", 1, 443},
+		{"*", "::", 0, 443},
+		{"*:8443", "::", 0, 8443},
+	};
+
+	for (size_t i = 0; i < COUNT(net); i++) {
+		struct rule rule = parse(net[i].text);
+		uint8_t address[16];
+
+		ck_assert_int_eq(inet_pton(AF_INET6, net[i].address, address), 1);
+		ck_assert_int_eq(rule.kind, RULE_NET);
+		ck_assert_msg(memcmp(rule.address, address, 16) == 0, "%s", net[i].text);
+		ck_assert_uint_eq(rule.prefix_bits, net[i].bits);
+		ck_assert_uint_eq(rule.port, net[i].port);
+	}
+}
+END_TEST
+
+/* ---- what is refused, with the remedy ---- */
+
+START_TEST(refused)
+{
+	static const struct {
+		const char *text, *remedy;
+	} bad[] = {
+		{"", "is empty"},
+		{".", "is empty"},
+		{":443", "is empty"},
+		{"[]", "is empty"},
+		{"*.", "is empty"},
+		{"a..b", "empty label"},
+		{".a", "empty label"},
+		{"a..", "empty label"},
+		{"*..a", "empty label"},
+		{"-a.b", "begins or ends with '-'"},
+		{"a-.b", "begins or ends with '-'"},
+		{"*.*", "*.example.com"},
+		{"*.*.a", "*.example.com"},
+		{"a.*.b", "*.example.com"},
+		{"*a.b", "*.example.com"},
+		{"a*.b", "*.example.com"},
+		{"**", "*.example.com"},
+		{"a.*", "*.example.com"},
+		{"b\xc3\xbc" "cher.example", "xn--"},
+		{"a b", "character"},
+		{" a", "character"},
+		{"a%b", "character"},
+		{"a@b", "character"},
+		{"a\tb", "character"},
+		{"a\x7f", "character"},
+		{"https://api.example.com", "without https://"},
+		{"https://api.example.com/v1", "without https://"},
+		{"api.example.com/v1", "host only"},
+		{"api.example.com/", "host only"},
+		{"api.example.com:443/v1", "host only"},
+		{"*.example.com/24", "host only"},
+		{"*/8", "host only"},
+		{"a:", "1 to 65535"},
+		{"a:0", "1 to 65535"},
+		{"a:65536", "1 to 65535"},
+		{"a:99999999999999999999", "1 to 65535"},
+		{"a:0443", "1 to 65535"},
+		{"a:+443", "1 to 65535"},
+		{"a:-1", "1 to 65535"},
+		{"a: 443", "1 to 65535"},
+		{"a:443 ", "1 to 65535"},
+		{"a:https", "1 to 65535"},
+		{"a:1-9", "1 to 65535"},
+		{"a:*", "name each port"},
+		{"*:*", "name each port"},
+		{"::1", "[ADDRESS]"},
+		{"2001:db8::1", "[ADDRESS]"},
+		{"a:1:2", "[ADDRESS]"},
+		{"[::1", "']' is missing"},
+		{"[::1]x", "behind ']'"},
+		{"[::1]443", "behind ']'"},
+		{"[::1]]", "behind ']'"},
+		{"[::1]:", "1 to 65535"},
+		{"[::1]:443:1", "several colons"},
+		{"[fe80::1%eth0]", "no IPv6 address"},
+		{"[example.com]", "no IPv6 address"},
+		{"[*]", "no IPv6 address"},
+		{"[2001:db8::/32]", "no IPv6 address"},
+		{"[192.0.2.7]", "brackets are for IPv6"},
+		{"10.0.0.1/8", "behind the prefix"},
+		{"10.0.0.1/31", "behind the prefix"},
+		{"192.0.2.7/0", "behind the prefix"},
+		{"[2001:db8::1]/32", "behind the prefix"},
+		{"10.0.0.0/33", "number of bits"},
+		{"10.0.0.0/", "number of bits"},
+		{"10.0.0.0/x", "number of bits"},
+		{"10.0.0.0/08", "number of bits"},
+		{"10.0.0.0/-1", "number of bits"},
+		{"10.0.0.0/8/8", "number of bits"},
+		{"[2001:db8::]/129", "number of bits"},
+		{"[::]/0", "'*' for any"},
+		{"[::]/80", "'*' for any"},
+		{"[::ffff:0:0]/95", "behind the prefix"},
+		{"1.2.3", "is a number"},
+		{"1.2.3.4.5", "is a number"},
+		{"256.1.1.1", "is a number"},
+		{"010.0.0.1", "is a number"},
+		{"127.1", "is a number"},
+		{"2130706433", "is a number"},
+		{"0x7f000001", "is a number"},
+		{"0x7f.1", "is a number"},
+		{"a.0x1f", "is a number"},
+		{"a.0x", "is a number"},
+		{"*.7", "is a number"},
+	};
+
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct rule rule;
+		int ret = rule_parse(bad[i].text, strlen(bad[i].text), &rule, &err);
+
+		ck_assert_msg(ret == -EINVAL, "\"%s\" was accepted", bad[i].text);
+		ck_assert_msg(strstr(err.text, bad[i].remedy) != NULL, "\"%s\": %s", bad[i].text,
+			      err.text);
+		ck_assert_int_eq(err.exit_code, EXIT_CONFIG);
+	}
+}
+END_TEST
+
+/* A text with a NUL in it is not its first half. */
+START_TEST(refused_nul)
+{
+	struct rule rule;
+
+	ck_assert_int_eq(rule_parse("a.example\0.evil", 15, &rule, &err), -EINVAL);
+	ck_assert_int_eq(rule_parse("192.0.2.7\0x", 11, &rule, &err), -EINVAL);
+	ck_assert_int_eq(rule_parse("[::1\0]", 6, &rule, &err), -EINVAL);
+}
+END_TEST
+
+/* Terminal escapes in an argument do not reach the terminal. */
+START_TEST(quoted)
+{
+	char quote[RULE_QUOTE_SIZE], text[200];
+
+	ck_assert_str_eq(rule_quote("a\x1b[31m\xff\n", 8, quote), "a?[31m??");
+	memset(text, 'x', sizeof(text));
+	rule_quote(text, sizeof(text), quote);
+	ck_assert_uint_eq(strlen(quote), RULE_QUOTE_SIZE - 1);
+	ck_assert_str_eq(quote + RULE_QUOTE_SIZE - 4, "...");
+	ck_assert_str_eq(rule_quote("", 0, quote), "");
+}
+END_TEST
+
+START_TEST(lists)
+{
+	static const char *const bad[] = {"", ",", "a,", ",a", "a,,b", "a, b", "a,b:0"};
+
+	for (size_t i = 0; i < COUNT(bad); i++)
+		ck_assert_msg(rule_set_add(&set, bad[i], 0, &err) == -EINVAL, "\"%s\"", bad[i]);
+	setup();
+	add("a,b:1,*.c,10.0.0.0/8,[::1]:2", 63);
+	ck_assert_uint_eq(set.count, 5);
+	ck_assert_uint_eq(set.grant[4].secrets, 1ull << 63);
+	ck_assert_int_eq(rule_set_add(&set, "a", 64, &err), -EINVAL);
+}
+END_TEST
+
+START_TEST(same_rule_is_joined)
+{
+	add("A.example,a.example:443", 0);
+	add("a.example.,b.example", 1);
+	ck_assert_uint_eq(set.count, 2);
+	ck_assert_uint_eq(set.grant[0].secrets, 3);
+	ck_assert_uint_eq(set.grant[1].secrets, 2);
+}
+END_TEST
+
+START_TEST(too_many_rules)
+{
+	char name[32];
+
+	for (int i = 0; i < RULE_SET_MAX; i++) {
+		snprintf(name, sizeof(name), "h%d.example", i);
+		add(name, 0);
+	}
+	add("h5.example", 1);
+	ck_assert_int_eq(rule_set_add(&set, "one.more", 0, &err), -E2BIG);
+	ck_assert_int_eq(err.exit_code, EXIT_CONFIG);
+	ck_assert_uint_eq(set.count, RULE_SET_MAX);
+}
+END_TEST
+
+START_TEST(broad_wildcard_warns)
+{
+	capture_begin();
+	add("*.com", 0);
+	ck_assert_ptr_nonnull(strstr(capture_end(), "*.example.com"));
+	capture_begin();
+	add("*.example.com,*,com", 0);
+	ck_assert_str_eq(capture_end(), "");
+}
+END_TEST
+
+/* ---- what a rule covers ---- */
+
+START_TEST(matches)
+{
+	static const struct {
+		const char *rule, *name;
+		bool covers;
+	} match[] = {
+		{"a.example", "a.example", true},
+		{"a.example", "b.example", false},
+		{"a.example", "x.a.example", false},
+		{"a.example", "example", false},
+		{"a.example", "a.example.evil", false},
+		{"a.example:9", "a.example", true},
+		{"*.example", "a.example", true},
+		{"*.example", "b.a.example", true},
+		{"*.example", "example", false},
+		{"*.example", "xexample", false},
+		{"*.example", ".example", false},
+		{"*.example", "a.example.evil", false},
+		{"*.example", "", false},
+		{"*.b.example", "a.example", false},
+		{"*", "a.example", false},
+		{"10.0.0.0/8", "a.example", false},
+		{"[::1]", "", false},
+	};
+
+	for (size_t i = 0; i < COUNT(match); i++) {
+		struct rule rule = parse(match[i].rule);
+
+		ck_assert_msg(rule_matches_name(&rule, match[i].name) == match[i].covers, "%s %s",
+			      match[i].rule, match[i].name);
+	}
+	add("10.0.0.0/8,a.example:1,*.b.example", 0);
+	ck_assert(rule_set_matches_name(&set, "a.example"));
+	ck_assert(rule_set_matches_name(&set, "x.b.example"));
+	ck_assert(!rule_set_matches_name(&set, "b.example"));
+}
+END_TEST
+
+/* ---- map rows ---- */
+
+struct rows {
+	size_t count;
+	struct rule_key name[64];
+	struct net_key net[64];
+	secret_mask secrets[64];
+};
+
+static int take_name(void *context, const struct rule_key *key, secret_mask secrets)
+{
+	struct rows *rows = context;
+
+	rows->name[rows->count] = *key;
+	rows->secrets[rows->count++] = secrets;
+	return 0;
+}
+
+static int take_net(void *context, const struct net_key *key, secret_mask secrets)
+{
+	struct rows *rows = context;
+
+	rows->net[rows->count] = *key;
+	rows->secrets[rows->count++] = secrets;
+	return 0;
+}
+
+static int refuse_name(void *context, const struct rule_key *key, secret_mask secrets)
+{
+	(void)context, (void)key, (void)secrets;
+	return -E2BIG;
+}
+
+static int refuse_net(void *context, const struct net_key *key, secret_mask secrets)
+{
+	(void)context, (void)key, (void)secrets;
+	return -E2BIG;
+}
+
+static secret_mask name_secrets(const struct rows *rows, const char *name, unsigned port)
+{
+	secret_mask secrets = 0;
+	unsigned found = 0;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		if (strcmp((const char *)rows->name[i].name, name) || rows->name[i].port != port)
+			continue;
+		secrets = rows->secrets[i];
+		found++;
+	}
+	ck_assert_msg(found == 1, "%u rows for %s:%u", found, name, port);
+	return secrets;
+}
+
+START_TEST(name_rows)
+{
+	static struct rows rows;
+
+	add("a.example,a.example:8443,10.0.0.0/8", 0);
+	add("a.example:8443,*.example", 1);
+	add("*", 2);
+	ck_assert_int_eq(rule_set_emit_names(&set, 7, take_name, &rows), 0);
+	ck_assert_uint_eq(rows.count, 5);
+	ck_assert_uint_eq(name_secrets(&rows, "a.example", 443), 1);
+	ck_assert_uint_eq(name_secrets(&rows, "a.example", 8443), 3);
+	ck_assert_uint_eq(name_secrets(&rows, "a.example", 0), 3);
+	ck_assert_uint_eq(name_secrets(&rows, "*.example", 443), 2);
+	ck_assert_uint_eq(name_secrets(&rows, "*.example", 0), 2);
+	for (size_t i = 0; i < rows.count; i++) {
+		size_t size = strlen((const char *)rows.name[i].name);
+
+		ck_assert_uint_eq(rows.name[i].workload, 7);
+		for (size_t at = size; at < NAME_SIZE; at++) /* keys are compared whole */
+			ck_assert_uint_eq(rows.name[i].name[at], 0);
+	}
+	ck_assert_int_eq(rule_set_emit_names(&set, 7, refuse_name, NULL), -E2BIG);
+}
+END_TEST
+
+/* Finds what the kernel's trie finds: the row with the longest prefix that covers the address. */
+static secret_mask trie_lookup(const struct rows *rows, const char *address, unsigned port)
+{
+	uint8_t wanted[16];
+	secret_mask secrets = 0;
+	unsigned longest = 0;
+
+	if (strchr(address, ':'))
+		ck_assert_int_eq(inet_pton(AF_INET6, address, wanted), 1);
+	else {
+		memcpy(wanted, (uint8_t[12]){[10] = 0xff, [11] = 0xff}, 12);
+		ck_assert_int_eq(inet_pton(AF_INET, address, wanted + 12), 1);
+	}
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct net_key *key = &rows->net[i];
+		unsigned bits = key->prefix_bits - 64, at = 0;
+
+		while (at < bits && !((wanted[at / 8] ^ key->address[at / 8]) >> (7 - at % 8) & 1))
+			at++;
+		if (at < bits || ntohl(key->port) != port || key->prefix_bits <= longest)
+			continue;
+		longest = key->prefix_bits;
+		secrets = rows->secrets[i];
+	}
+	return secrets;
+}
+
+START_TEST(net_rows)
+{
+	static struct rows rows;
+
+	add("10.0.0.0/8,[2001:db8::]/32", 0);
+	add("10.1.0.0/16,10.1.0.0/16:8443", 1);
+	add("10.1.2.3,10.1.2.3:8443", 2);
+	add("*", 3);
+	add("0.0.0.0/0", 4);
+	add("[2001:db8:1::]/48,[::ffff:10.1.2.4]", 5);
+	add("a.example", 6);
+	ck_assert_int_eq(rule_set_emit_nets(&set, 0x01020304, take_net, &rows), 0);
+	ck_assert_uint_eq(rows.count, 10);
+	for (size_t i = 0; i < rows.count; i++)
+		ck_assert_uint_eq(rows.net[i].workload, htonl(0x01020304));
+	ck_assert_uint_eq(trie_lookup(&rows, "10.1.2.3", 443), 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4);
+	ck_assert_uint_eq(trie_lookup(&rows, "10.1.2.4", 443), 1 << 0 | 1 << 1 | 1 << 5 | 1 << 3 | 1 << 4);
+	ck_assert_uint_eq(trie_lookup(&rows, "10.1.9.9", 443), 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4);
+	ck_assert_uint_eq(trie_lookup(&rows, "10.2.0.1", 443), 1 << 0 | 1 << 3 | 1 << 4);
+	ck_assert_uint_eq(trie_lookup(&rows, "192.0.2.1", 443), 1 << 3 | 1 << 4);
+	ck_assert_uint_eq(trie_lookup(&rows, "2001:db8::1", 443), 1 << 0 | 1 << 3);
+	ck_assert_uint_eq(trie_lookup(&rows, "2001:db8:1::1", 443), 1 << 0 | 1 << 5 | 1 << 3);
+	ck_assert_uint_eq(trie_lookup(&rows, "2001:db9::1", 443), 1 << 3);
+	ck_assert_uint_eq(trie_lookup(&rows, "10.1.2.3", 8443), 1 << 1 | 1 << 2);
+	ck_assert_uint_eq(trie_lookup(&rows, "10.1.9.9", 8443), 1 << 1);
+	ck_assert_uint_eq(trie_lookup(&rows, "192.0.2.1", 8443), 0);
+	ck_assert_int_eq(rule_set_emit_nets(&set, 1, refuse_net, NULL), -E2BIG);
+}
+END_TEST
+
+START_TEST(net_row_bits)
+{
+	static struct rows rows;
+
+	add("*:80,192.0.2.7,[2001:db8::]/32", 0);
+	ck_assert_int_eq(rule_set_emit_nets(&set, 1, take_net, &rows), 0);
+	ck_assert_uint_eq(rows.net[0].prefix_bits, 64);
+	ck_assert_uint_eq(rows.net[0].port, htonl(80));
+	ck_assert_uint_eq(rows.net[1].prefix_bits, 64 + 96 + 32);
+	ck_assert_uint_eq(rows.net[2].prefix_bits, 64 + 32);
+	ck_assert_uint_eq(sizeof(struct net_key), 4 + 64 / 8 + 16);
+}
+END_TEST
+
+START_TEST(no_rules_no_rows)
+{
+	static struct rows rows;
+
+	ck_assert_int_eq(rule_set_emit_names(&set, 1, take_name, &rows), 0);
+	ck_assert_int_eq(rule_set_emit_nets(&set, 1, take_net, &rows), 0);
+	ck_assert_uint_eq(rows.count, 0);
+	ck_assert(!rule_set_matches_name(&set, "a.example"));
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		names, name_lengths, nets, refused, refused_nul, quoted, lists, same_rule_is_joined,
+		too_many_rules, broad_wildcard_warns, matches, name_rows, net_rows, net_row_bits,
+		no_rules_no_rows,
+	};
+	Suite *suite = suite_create("rule");
+	TCase *tcase = tcase_create("rule");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	for (size_t i = 0; i < COUNT(tests); i++)
+		tcase_add_test(tcase, tests[i]);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
