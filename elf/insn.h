@@ -39,7 +39,7 @@ enum insn_register {
 #define INSN_REGISTER(number) ((uint16_t)(1U << (number)))
 #define INSN_REGISTERS_ALL    ((uint16_t)0xffff)
 
-/* Opcode maps. The VEX, EVEX and XOP ones are numbered by their map field: MAP_VEX + 2 is VEX 0F38. */
+/* Opcode maps. VEX, EVEX and XOP add their own number: INSN_MAP_VEX + 2 is VEX 0F38. */
 enum insn_map {
 	INSN_MAP_ONE_BYTE = 0,
 	INSN_MAP_0F = 1,
@@ -56,7 +56,7 @@ enum insn_prefix {
 	INSN_PREFIX_F2 = 1 << 2,
 	INSN_PREFIX_F3 = 1 << 3,
 	INSN_PREFIX_LOCK = 1 << 4,
-	INSN_PREFIX_SEGMENT = 1 << 5, /* ES, CS, SS, DS: ignored by the CPU, or notrack, or a hint */
+	INSN_PREFIX_SEGMENT = 1 << 5, /* ES, CS, SS, DS: void, or notrack, or a hint */
 	INSN_PREFIX_FSGS = 1 << 6,
 };
 
@@ -78,18 +78,18 @@ enum insn_kind {
 };
 
 struct insn {
-	uint8_t length;	  /* bytes, 1 to INSN_SIZE_MAX */
-	uint8_t map;	  /* enum insn_map */
-	uint8_t opcode;	  /* last opcode byte */
+	uint8_t length;   /* bytes, 1 to INSN_SIZE_MAX */
+	uint8_t map;      /* enum insn_map */
+	uint8_t opcode;   /* last opcode byte */
 	uint8_t prefixes; /* enum insn_prefix */
-	uint8_t rex;	  /* 0, or the REX byte; of VEX, EVEX, XOP: 0x40 and the same W R X B */
-	uint8_t vvvv;	  /* second source or destination of VEX, EVEX, XOP; else 0 */
-	uint8_t modrm;	  /* valid if has_modrm */
+	uint8_t rex;      /* 0, or the REX byte; of VEX, EVEX, XOP: 0x40 and the same W R X B */
+	uint8_t vvvv;     /* second source or destination of VEX, EVEX, XOP; else 0 */
+	uint8_t modrm;    /* valid if has_modrm */
 	bool has_modrm;
-	uint8_t kind;	  /* enum insn_kind */
+	uint8_t kind;     /* enum insn_kind */
 	uint16_t writes;  /* registers that it may change, a bit each; RSP only if by an
 			   * amount that is not known here */
-	int32_t stack;	  /* what it adds to RSP (push: -8); what a call or ret does is left out */
+	int32_t stack;    /* what it adds to RSP (push: -8); what a call or ret does is left out */
 	int32_t relative; /* INSN_JCC to INSN_CALL: target minus address of the next instruction */
 };
 

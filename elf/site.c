@@ -23,12 +23,12 @@
 #include "elf/site.h"
 #include "user/lib/cleanup.h"
 
-#define WINDOW_BYTES	    64
+#define WINDOW_BYTES        64
 #define WINDOW_INSTRUCTIONS 16
-#define SCAN_BYTES	    65536
+#define SCAN_BYTES          65536
 
-#define ARGUMENTS                                                                            \
-	(INSN_REGISTER(INSN_RDI) | INSN_REGISTER(INSN_RSI) | INSN_REGISTER(INSN_RDX) |       \
+#define ARGUMENTS                                                                      \
+	(INSN_REGISTER(INSN_RDI) | INSN_REGISTER(INSN_RSI) | INSN_REGISTER(INSN_RDX) | \
 	 INSN_REGISTER(INSN_RCX) | INSN_REGISTER(INSN_R8) | INSN_REGISTER(INSN_R9))
 
 static bool is_emulated_push(const struct insn *insn)
@@ -42,12 +42,9 @@ static bool is_emulated_push(const struct insn *insn)
 static bool is_kernel_nop(const uint8_t *code, uint8_t length)
 {
 	static const uint8_t nops[][9] = {
-		[3] = { 0x0f, 0x1f, 0x00 },
-		[4] = { 0x0f, 0x1f, 0x40 },
-		[5] = { 0x0f, 0x1f, 0x44 },
-		[6] = { 0x66, 0x0f, 0x1f, 0x44 },
-		[7] = { 0x0f, 0x1f, 0x80 },
-		[8] = { 0x0f, 0x1f, 0x84 },
+		[3] = { 0x0f, 0x1f, 0x00 },       [4] = { 0x0f, 0x1f, 0x40 },
+		[5] = { 0x0f, 0x1f, 0x44 },       [6] = { 0x66, 0x0f, 0x1f, 0x44 },
+		[7] = { 0x0f, 0x1f, 0x80 },       [8] = { 0x0f, 0x1f, 0x84 },
 		[9] = { 0x66, 0x0f, 0x1f, 0x84 },
 	};
 
@@ -65,7 +62,7 @@ static enum site_cost cost_of(const uint8_t *code, const struct insn *insn)
 	case INSN_JMP:
 	case INSN_CALL:
 	case INSN_NOP:
-		return insn->prefixes & refused ? SITE_SINGLE_STEP : SITE_EMULATED;
+		return (insn->prefixes & refused) ? SITE_SINGLE_STEP : SITE_EMULATED;
 	case INSN_NOP_LONG:
 		return is_kernel_nop(code, insn->length) ? SITE_NOP : SITE_SINGLE_STEP;
 	default:
@@ -106,8 +103,8 @@ static size_t lowest_target(const uint8_t *code, size_t size)
 
 struct walk {
 	const uint8_t *code;
-	size_t size;	/* bytes that may be read */
-	size_t end;	/* sites lie below */
+	size_t size;    /* bytes that may be read */
+	size_t end;     /* sites lie below */
 	bool at_return; /* RSP must be as at entry */
 	size_t at;
 	int64_t moved; /* bytes that RSP is below its value at entry */
@@ -144,7 +141,9 @@ static bool walk_step(struct walk *walk, struct site *best)
 int site_choose(const uint8_t *code, size_t size, uint64_t address, enum site_use use,
 		struct site *out)
 {
-	struct walk walk = { .code = code, .size = size, .at_return = use == SITE_ENTRY_AND_RETURN };
+	struct walk walk = { .code = code,
+			     .size = size,
+			     .at_return = use == SITE_ENTRY_AND_RETURN };
 	struct site best = { .cost = SITE_SINGLE_STEP, .kind = INSN_OTHER };
 
 	if (size == 0 || (use != SITE_ENTRY && use != SITE_ENTRY_AND_RETURN))

@@ -16,13 +16,13 @@
 
 /* What the probe wants to see. */
 enum site_use {
-	SITE_ENTRY,	       /* the six integer argument registers (System V psABI, 3.2.3) */
+	SITE_ENTRY,            /* the six integer argument registers (System V psABI, 3.2.3) */
 	SITE_ENTRY_AND_RETURN, /* the same, and RSP at the return address, for a uretprobe */
 };
 
 enum site_cost {
-	SITE_EMULATED,	  /* by every kernel since 4.16 */
-	SITE_NOP,	  /* a long nop: emulated since 6.16, single-stepped before */
+	SITE_EMULATED,    /* by every kernel since 4.16 */
+	SITE_NOP,         /* a long nop: emulated since 6.16, single-stepped before */
 	SITE_SINGLE_STEP, /* by every kernel */
 };
 
@@ -31,7 +31,7 @@ struct site {
 	uint32_t offset;      /* the same, from the function's entry */
 	uint32_t stack_moved; /* bytes that RSP is below its value at entry when the probe fires */
 	enum site_cost cost;
-	enum insn_kind kind;  /* of the instruction there, for reports */
+	enum insn_kind kind; /* of the instruction there, for reports */
 };
 
 /*
