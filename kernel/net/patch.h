@@ -22,11 +22,14 @@ static inline struct secret *secret_find(u32 workload, const u8 *head)
 }
 
 /* s->delta = the change of the secret, laid out in GCM blocks from its first block on. */
-static inline void delta_lay_out(struct tls_socket *s, const struct secret *secret, u32 size)
+KERNEL_GLOBAL int delta_lay_out(struct tls_socket *s, const struct secret *secret, u64 size)
 {
-	u64 shift = s->relative & (GCM_BLOCK - 1);
-	u64 end = (shift + size + GCM_BLOCK - 1) & ~(u64)(GCM_BLOCK - 1);
-	u64 last, i;
+	u64 shift, end, last, i;
+
+	if (!s || !secret)
+		return -1;
+	shift = s->relative & (GCM_BLOCK - 1);
+	end = (shift + size + GCM_BLOCK - 1) & ~(u64)(GCM_BLOCK - 1);
 
 	store_le64(s->delta, 0);
 	store_le64(s->delta + 8, 0);
@@ -44,6 +47,7 @@ static inline void delta_lay_out(struct tls_socket *s, const struct secret *secr
 	barrier_var(last);
 	if (last <= SECRET_MAX - 8)
 		store_le64(s->delta + shift + last, load_le64(secret->delta + last));
+	return 0;
 }
 
 /*
@@ -149,36 +153,49 @@ static inline int patch_load(struct tls_socket *s, const struct patch *patch)
 	return 0;
 }
 
+/* The same as patch_write() for up to 7 bytes. */
+KERNEL_GLOBAL int patch_write_rest(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size,
+				   u64 skip)
+{
+	u8 *data, *end;
+	u64 i;
+
+	if (!m || !s || size == 0 || bpf_msg_pull_data(m, at, at + size, 0))
+		return -1;
+	data = (u8 *)m->data;
+	end = (u8 *)m->data_end;
+	for (i = 0; i < 7; i++) {
+		u64 from = skip + i;
+
+		barrier_var(from);
+		if (i >= size || from >= SECRET_MAX || data + i + 1 > end)
+			break;
+		data[i] ^= s->delta[from];
+	}
+	return 0;
+}
+
 /* Adds s->delta from byte @skip on to @size bytes of the message at @at. */
 KERNEL_GLOBAL int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size, u64 skip)
 {
 	u8 *data, *end;
-	u64 words, i, from;
+	u64 i;
 
-	if (!m || !s || size > SECRET_MAX || skip > SECRET_MAX)
+	if (!m || !s || size > SECRET_MAX || bpf_msg_pull_data(m, at, at + size, 0))
 		return -1;
-	if (bpf_msg_pull_data(m, at, at + size, 0))
-		return -1;
-	data = m->data;
-	end = m->data_end;
-	for (words = 0; words < SECRET_MAX; words += 8) {
-		from = skip + words;
-		barrier_var(from);
-		if (words + 8 > size || from > SECRET_MAX || data + words + 8 > end)
-			break;
-		store_le64(data + words, load_le64(data + words) ^ load_le64(s->delta + from));
-	}
-	for (i = 0; i < 7; i++) {
-		u64 to = words + i;
+	data = (u8 *)m->data;
+	end = (u8 *)m->data_end;
+	for (i = 0; i < SECRET_MAX; i += 8) {
+		u64 from = skip + i;
 
-		from = skip + to;
-		barrier_var(to);
 		barrier_var(from);
-		if (to >= size || to > SECRET_MAX || from > SECRET_MAX || data + to + 1 > end)
+		if (i + 8 > size || from > SECRET_MAX - 8 || data + i + 8 > end)
 			break;
-		data[to] ^= s->delta[from];
+		store_le64(data + i, load_le64(data + i) ^ load_le64(s->delta + from));
 	}
-	return 0;
+	if (i == size)
+		return 0;
+	return patch_write_rest(m, s, at + i, size - i, skip + i);
 }
 
 /* Changes the message where patch @index overlaps it. */

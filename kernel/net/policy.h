@@ -69,39 +69,36 @@ KERNEL_GLOBAL int policy_add_suffix(struct tls_socket *s, u64 dot)
 struct name_copy {
 	struct sk_msg_md *m;
 	struct tls_socket *s;
-	u32 at;
-	u32 size;
 };
 
 static long policy_copy_step(u32 i, struct name_copy *copy)
 {
-	int c = hello_u8(copy->m->data, copy->m->data_end, copy->at + i);
+	struct hello *hello = &copy->s->scratch_hello;
+	int c = hello_u8((const u8 *)copy->m->data, (const u8 *)copy->m->data_end,
+			 hello->name_at + i);
 	u64 to = i;
 
 	barrier_var(to);
-	if (c < 0 || to >= NAME_SIZE)
+	c = c < 0 ? c : hello_name_byte(c);
+	if (c < 0 || to >= NAME_SIZE) {
+		hello->bad = 1;
 		return 1;
-	c = hello_name_byte(c);
-	if (c < 0)
-		return 1;
-	copy->s->rule.name[to] = to + 1 == copy->size && c == '.' ? 0 : c;
+	}
+	copy->s->rule.name[to] = to + 1 == hello->name_size && c == '.' ? 0 : c;
 	return 0;
 }
 
 /*
- * Copies the host name at @at of the record in lower case into s->rule.name
- * and pads it with zeros. -1 if it has a byte that no host name has.
+ * Copies the host name of the ClientHello in lower case into s->rule.name and
+ * pads it with zeros. -1 if it has a byte that no host name has.
  */
-static inline int policy_copy_name(struct sk_msg_md *m, struct tls_socket *s, u32 at, u32 size)
+static inline int policy_copy_name(struct sk_msg_md *m, struct tls_socket *s)
 {
-	struct name_copy copy = {.m = m, .s = s, .at = at, .size = size};
+	struct name_copy copy = {.m = m, .s = s};
 
 	__builtin_memset(s->rule.name, 0, NAME_SIZE);
-	return bpf_loop(size, policy_copy_step, &copy, 0) == size &&
-			       (size == 1 || s->rule.name[(size - 1) & (NAME_SIZE - 1)] ||
-				s->rule.name[(size - 2) & (NAME_SIZE - 1)])
-		       ? 0
-		       : -1;
+	bpf_loop(s->scratch_hello.name_size, policy_copy_step, &copy, 0);
+	return s->scratch_hello.bad ? -1 : 0;
 }
 
 static long policy_suffix_step(u32 i, struct tls_socket **context)
@@ -159,18 +156,17 @@ static inline int policy_name_differs(const struct tls_socket *s)
  */
 KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m, struct tls_socket *s)
 {
-	struct hello hello;
 	u32 state = HELLO_NAME;
 
 	if (!m || !s)
 		return -1;
-	if (hello_parse(m->data, m->data_end, &hello))
+	if (hello_parse(m, &s->scratch_hello))
 		state = HELLO_BAD;
-	else if (hello.encrypted)
+	else if (s->scratch_hello.encrypted)
 		state = HELLO_ENCRYPTED;
-	else if (!hello.name_at)
+	else if (!s->scratch_hello.name_at)
 		state = HELLO_NO_NAME;
-	else if (policy_copy_name(m, s, hello.name_at, hello.name_size))
+	else if (policy_copy_name(m, s))
 		state = HELLO_BAD;
 	if (s->hello != HELLO_NONE) {
 		if (s->hello != state || (state == HELLO_NAME && policy_name_differs(s)))
@@ -178,7 +174,7 @@ KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m, struct tls_socket *s)
 		return 0;
 	}
 	s->hello = state;
-	s->name_size = hello.name_size;
+	s->name_size = s->scratch_hello.name_size;
 	if (state != HELLO_NAME)
 		return 0;
 	__builtin_memcpy(s->name, s->rule.name, NAME_SIZE);

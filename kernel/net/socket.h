@@ -19,7 +19,7 @@
 
 #include "kernel/abi.h"
 #include "kernel/crypto/gcm.h"
-#include "kernel/tls/record.h"
+#include "kernel/tls/hello.h"
 
 #define PATCHES 24
 #define TAIL_SIZE 16
@@ -130,6 +130,7 @@ struct tls_socket {
 	struct patch patch[PATCHES];
 
 	/* Scratch: valid within one call of the program only. */
+	struct hello scratch_hello;
 	u32 labels;
 	u32 relative; /* of the placeholder in the record's plaintext */
 	u32 failure;  /* enum reason: why the last candidate failed */

@@ -10,7 +10,10 @@
 #ifndef KLOAK_TLS_HELLO_H
 #define KLOAK_TLS_HELLO_H
 
+#include <linux/bpf.h>
+
 #include "kernel/abi.h"
+#include "kernel/loop.h"
 #include "kernel/tls/record.h"
 
 #define HELLO_MAX	 0x4fff /* largest offset that is read: a record has fewer bytes */
@@ -20,10 +23,14 @@
 #define EXTENSION_SERVER_NAME  0
 #define EXTENSION_ECH	       0xfe0d
 
+/* All offsets count from the record's header. */
 struct hello {
-	u32 name_at; /* offset of the host name, 0 if there is none */
+	u32 name_at; /* of the host name, 0 if there is none */
 	u32 name_size;
 	u32 encrypted;
+	u32 at;	  /* next extension */
+	u32 stop; /* end of the extensions */
+	u32 bad;
 };
 
 /*
@@ -74,64 +81,75 @@ KERNEL_INLINE int hello_server_name(const u8 *data, const u8 *end, u32 at, u32 s
 	return 0;
 }
 
-/*
- * Reads the ClientHello in the record at @data. Returns 0, or -1 if it is not
- * one, is not complete in this record, or is malformed.
- */
-KERNEL_INLINE int hello_parse(const u8 *data, const u8 *end, struct hello *hello)
+struct hello_walk {
+	struct sk_msg_md *m;
+	struct hello *hello;
+};
+
+/* One extension. */
+static long hello_step(__attribute__((unused)) u32 i, struct hello_walk *walk)
 {
-	int record = hello_u16(data, end, 3);
-	int type = hello_u8(data, end, RECORD_HEADER);
-	int size = hello_u16(data, end, RECORD_HEADER + 2);
-	int length;
-	u32 at = RECORD_HEADER + 4 + 2 + 32;
-	u32 stop;
-	u32 i;
+	const u8 *data = (const u8 *)walk->m->data;
+	const u8 *end = (const u8 *)walk->m->data_end;
+	struct hello *hello = walk->hello;
+	u32 at = hello->at;
+	int type, size;
 
-	hello->name_at = 0;
-	hello->name_size = 0;
-	hello->encrypted = 0;
-	if (type != HANDSHAKE_CLIENT_HELLO || hello_u8(data, end, RECORD_HEADER + 1) != 0)
-		return -1;
-	if (size < 0 || size + 4 != record)
-		return -1;
-	length = hello_u8(data, end, at); /* legacy_session_id */
-	if (length < 0)
-		return -1;
-	at += 1 + length;
-	length = hello_u16(data, end, at); /* cipher_suites */
-	if (length < 0)
-		return -1;
-	at += 2 + length;
-	length = hello_u8(data, end, at); /* legacy_compression_methods */
-	if (length < 0)
-		return -1;
-	at += 1 + length;
-	length = hello_u16(data, end, at);
-	if (length < 0)
-		return at == (u32)record + RECORD_HEADER ? 0 : -1; /* no extensions at all */
-	at += 2;
-	stop = at + length;
-	if (stop != (u32)record + RECORD_HEADER)
-		return -1;
-	for (i = 0; i < HELLO_EXTENSIONS; i++) {
-		int extension, bytes;
-
-		if (at >= stop)
-			break;
-		extension = hello_u16(data, end, at);
-		bytes = hello_u16(data, end, at + 2);
-		if (extension < 0 || bytes < 0)
-			return -1;
-		at += 4;
-		if (extension == EXTENSION_SERVER_NAME &&
-		    hello_server_name(data, end, at, bytes, hello))
-			return -1;
-		if (extension == EXTENSION_ECH)
-			hello->encrypted = 1;
-		at += bytes;
+	if (at >= hello->stop)
+		return 1;
+	type = hello_u16(data, end, at);
+	size = hello_u16(data, end, at + 2);
+	if (type < 0 || size < 0 ||
+	    (type == EXTENSION_SERVER_NAME && hello_server_name(data, end, at + 4, size, hello))) {
+		hello->bad = 1;
+		return 1;
 	}
-	return at == stop ? 0 : -1;
+	if (type == EXTENSION_ECH)
+		hello->encrypted = 1;
+	hello->at = at + 4 + size;
+	return 0;
+}
+
+/* Moves *at over a vector with a length of one or two bytes in front. */
+KERNEL_INLINE int hello_skip(u32 *at, int length, u32 width)
+{
+	if (length < 0)
+		return -1;
+	*at += width + length;
+	return 0;
+}
+
+/*
+ * Reads the ClientHello in the record that the linear data of @m begins with.
+ * Returns 0, or -1 if it is not one, is not complete in this record, or is
+ * malformed. @hello must not be on the stack (kernel/loop.h).
+ */
+KERNEL_INLINE int hello_parse(struct sk_msg_md *m, struct hello *hello)
+{
+	const u8 *data = (const u8 *)m->data;
+	const u8 *end = (const u8 *)m->data_end;
+	struct hello_walk walk = {.m = m, .hello = hello};
+	u32 at = RECORD_HEADER + 4 + 2 + 32;
+	int record = hello_u16(data, end, 3);
+	int size = hello_u16(data, end, RECORD_HEADER + 2);
+
+	__builtin_memset(hello, 0, sizeof(*hello));
+	if (hello_u8(data, end, RECORD_HEADER) != HANDSHAKE_CLIENT_HELLO ||
+	    hello_u8(data, end, RECORD_HEADER + 1) != 0 || size < 0 || size + 4 != record)
+		return -1;
+	if (hello_skip(&at, hello_u8(data, end, at), 1) ||  /* legacy_session_id */
+	    hello_skip(&at, hello_u16(data, end, at), 2) || /* cipher_suites */
+	    hello_skip(&at, hello_u8(data, end, at), 1))    /* legacy_compression_methods */
+		return -1;
+	hello->stop = record + RECORD_HEADER;
+	if (at == hello->stop)
+		return 0; /* no extensions at all */
+	size = hello_u16(data, end, at);
+	if (size < 0 || at + 2 + size != hello->stop)
+		return -1;
+	hello->at = at + 2;
+	bpf_loop(HELLO_EXTENSIONS, hello_step, &walk, 0);
+	return hello->bad || hello->at != hello->stop ? -1 : 0;
 }
 
 /* A byte of a host name in lower case, or -1 if it has no business there. */

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Finding placeholders in what an application writes.
+ *
+ * A placeholder of 32 bytes or more has, behind "kloak", at least 27 bytes of
+ * ':', digits and capitals, all between 0x20 and 0x5f. An 8-byte window at
+ * every 20th byte lies inside them at least once, so only these windows are
+ * looked at: one that has nothing but such bytes is a candidate, and "kloak:"
+ * is then looked for in the 20 places that it may begin. Text in small letters,
+ * binary data and base64 make few candidates; a body of digits makes many and
+ * is slow, not wrong.
+ *
+ * Placeholders of 8 to 31 bytes have too few of them: where such a one is
+ * granted, the window moves by 8 and looks for a colon.
+ *
+ * The buffer is copied in chunks into scratch memory. Chunks overlap by a head,
+ * and each is responsible for what begins in its first SCAN_STEP bytes. Per-CPU
+ * memory would not do: a program that may sleep can be preempted by another one
+ * on the same CPU. Scratch buffers are claimed.
+ */
+#ifndef KLOAK_HOOK_SCAN_H
+#define KLOAK_HOOK_SCAN_H
+
+#include "kernel/hook/stage.h"
+#include "kernel/hook/workload.h"
+
+#define SCAN_STRIDE  20
+#define SCAN_BLOCK   160 /* bytes looked at in one go: 8 windows at 20, or 20 at 8 */
+#define SCAN_BLOCKS  25
+#define SCAN_CHUNK   (SCAN_BLOCK * SCAN_BLOCKS)
+#define SCAN_STEP    (SCAN_CHUNK - PLACEHOLDER_HEAD)
+#define SCAN_MARGIN  32 /* in front of and behind the chunk, read and never believed */
+#define SCAN_HITS    16 /* in a chunk */
+#define SCAN_BUFFERS 64
+#define SCAN_TURNS   (1 << 20)
+
+struct scan_buffer {
+	u64 busy;
+	u32 hits;
+	u32 hit[SCAN_HITS]; /* offsets of "kloak:" in the chunk */
+	u32 reserved;
+	u8 head[PLACEHOLDER_HEAD];
+	u8 byte[SCAN_MARGIN + SCAN_CHUNK + SCAN_MARGIN];
+};
+
+BPF_MAP(scan_buffers, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct scan_buffer), SCAN_BUFFERS, 0);
+
+#define EACH_BYTE(b) (0x0101010101010101ULL * (b))
+
+/* All eight bytes are in 0x20..0x5f (or have bit 7 set, which the next test sorts out). */
+static inline int window_candidate(const u8 *p)
+{
+	u64 w = load_le64(p);
+
+	return ((w ^ w << 1) & EACH_BYTE(0x40)) == EACH_BYTE(0x40);
+}
+
+/* All eight bytes are in 0x30..0x3f or 0x40..0x5f. */
+static inline int window_strict(const u8 *p)
+{
+	u64 w = load_le64(p);
+
+	return window_candidate(p) && !(w & ~(w << 1) & EACH_BYTE(0x20)) &&
+	       !(w & EACH_BYTE(0x80));
+}
+
+/* Some byte is a colon. */
+static inline int window_colon(const u8 *p)
+{
+	u64 w = load_le64(p) ^ EACH_BYTE(':');
+
+	return ((w - EACH_BYTE(1)) & ~w & EACH_BYTE(0x80)) != 0;
+}
+
+static inline int is_prefix(const u8 *p)
+{
+	return (load_le64(p) & 0xffffffffffffULL) == 0x3a6b616f6c6bULL; /* "kloak:" */
+}
+
+static inline int is_base32(u8 c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z' && c != 'I' && c != 'L' && c != 'O' &&
+					  c != 'U');
+}
+
+/*
+ * The context of one scan. It stays as it is from chunk to chunk, but for the
+ * pointer that stage_add() sets.
+ */
+struct scan {
+	struct plaintext text;
+	const struct config *settings;
+	struct scan_buffer *buffer;
+	u64 from; /* where the chunk begins in the write */
+	u64 last; /* hits in the chunk from here on belong to the next one */
+};
+
+static inline int scan_short_ones(const struct config *settings)
+{
+	return (u32)settings->placeholder_lengths != 0;
+}
+
+/* How many base32 characters follow the prefix, up to those of a full head. */
+KERNEL_GLOBAL int scan_head_length(struct scan_buffer *buffer)
+{
+	u32 i;
+
+	if (!buffer)
+		return 0;
+	for (i = PLACEHOLDER_PREFIX_SIZE; i < PLACEHOLDER_HEAD; i++)
+		if (!is_base32(buffer->head[i]))
+			break;
+	return i;
+}
+
+/*
+ * How many bytes of buffer->head are the head of a placeholder of the workload,
+ * 0 if none is. Placeholders are never prefixes of each other, so that at most
+ * one length fits. @lengths: config.placeholder_lengths.
+ */
+KERNEL_GLOBAL int scan_head_size(struct scan_buffer *buffer, u64 workload, u64 lengths)
+{
+	struct secret_key key = {.workload = workload};
+	u32 size;
+
+	if (!buffer)
+		return 0;
+	for (size = 1; size <= PLACEHOLDER_HEAD; size++) {
+		key.head[size - 1] = buffer->head[size - 1];
+		if (size >= SECRET_MIN && lengths >> size & 1 &&
+		    bpf_map_lookup_elem(&secrets, &key))
+			return size;
+	}
+	return 0;
+}
+
+/* The secret whose placeholder begins with buffer->head, or NULL. */
+static inline struct secret *scan_lookup(struct scan *scan)
+{
+	struct secret_key key = {.workload = scan->text.workload};
+	u64 size = PLACEHOLDER_HEAD;
+
+	if (scan_short_ones(scan->settings))
+		size = scan_head_size(scan->buffer, key.workload,
+				      scan->settings->placeholder_lengths);
+	barrier_var(size);
+	if (size > PLACEHOLDER_HEAD)
+		return NULL;
+	if (size == PLACEHOLDER_HEAD)
+		__builtin_memcpy(key.head, scan->buffer->head, PLACEHOLDER_HEAD);
+	else if (bpf_probe_read_kernel(key.head, size, scan->buffer->head))
+		return NULL;
+	return bpf_map_lookup_elem(&secrets, &key);
+}
+
+/* "kloak:" stands at @offset of the write. */
+static inline void scan_found(struct scan *scan, u64 offset)
+{
+	u64 left = scan->text.size - offset;
+	u64 take = left < PLACEHOLDER_HEAD ? left : PLACEHOLDER_HEAD;
+	struct secret *secret;
+	u32 length;
+
+	__builtin_memset(scan->buffer->head, 0, PLACEHOLDER_HEAD);
+	barrier_var(take);
+	if (take > PLACEHOLDER_HEAD)
+		return;
+	if (bpf_copy_from_user(scan->buffer->head, take, (void *)(scan->text.buffer + offset)))
+		return;
+	secret = scan_lookup(scan);
+	if (secret && secret->size <= left) {
+		stage_add(&scan->text, secret, offset);
+		return;
+	}
+	length = scan_head_length(scan->buffer);
+	if (secret || (left < PLACEHOLDER_HEAD && length == left && length > SECRET_MIN))
+		stage_report(scan->text.workload, scan->buffer->head, length, ~0U, REASON_SPLIT);
+	else if (length == PLACEHOLDER_HEAD)
+		stage_report(scan->text.workload, scan->buffer->head, length, ~0U,
+			     REASON_UNKNOWN_PLACEHOLDER);
+}
+
+/* Notes that "kloak:" stands at byte @at of the chunk, if it does. */
+static inline int scan_note(struct scan_buffer *buffer, u32 at)
+{
+	u64 to = buffer->hits;
+
+	barrier_var(to);
+	if (!is_prefix(buffer->byte + at))
+		return 0;
+	if (to < SCAN_HITS) {
+		buffer->hit[to] = at - SCAN_MARGIN;
+		buffer->hits = to + 1;
+	}
+	return 1;
+}
+
+/* Looks for "kloak:" where it would be if the window at @at lay in its long end. */
+KERNEL_GLOBAL int scan_window(struct scan_buffer *buffer, u64 at)
+{
+	u32 i;
+
+	if (!buffer)
+		return -1;
+	barrier_var(at);
+	if (at < SCAN_MARGIN || at > SCAN_MARGIN + SCAN_CHUNK)
+		return -1;
+	for (i = 5; i < 5 + SCAN_STRIDE; i++)
+		if (scan_note(buffer, at - i))
+			break;
+	return 0;
+}
+
+/* The same for a window with a colon in it. */
+KERNEL_GLOBAL int scan_window_colon(struct scan_buffer *buffer, u64 at)
+{
+	u32 i;
+
+	if (!buffer)
+		return -1;
+	barrier_var(at);
+	if (at < SCAN_MARGIN || at > SCAN_MARGIN + SCAN_CHUNK)
+		return -1;
+	for (i = 0; i < 8; i++)
+		scan_note(buffer, at + i - 5);
+	return 0;
+}
+
+/* Looks closer at a block, at byte @at of the buffer, that has a candidate. */
+KERNEL_GLOBAL int scan_block(struct scan_buffer *buffer, u64 at)
+{
+	u32 i;
+
+	if (!buffer)
+		return -1;
+	barrier_var(at);
+	if (at < SCAN_MARGIN || at > SCAN_MARGIN + SCAN_CHUNK - SCAN_BLOCK)
+		return -1;
+	for (i = 0; i < SCAN_BLOCK; i += SCAN_STRIDE)
+		if (window_strict(buffer->byte + at + i))
+			scan_window(buffer, at + i);
+	return 0;
+}
+
+KERNEL_GLOBAL int scan_block_colon(struct scan_buffer *buffer, u64 at)
+{
+	u32 i;
+
+	if (!buffer)
+		return -1;
+	barrier_var(at);
+	if (at < SCAN_MARGIN || at > SCAN_MARGIN + SCAN_CHUNK - SCAN_BLOCK)
+		return -1;
+	for (i = 0; i < SCAN_BLOCK; i += 8)
+		if (window_colon(buffer->byte + at + i))
+			scan_window_colon(buffer, at + i);
+	return 0;
+}
+
+#define W(n) window_candidate(p + SCAN_STRIDE * (n))
+
+/* Fills buffer->hit for a chunk of @size bytes. */
+KERNEL_GLOBAL int scan_chunk(struct scan_buffer *buffer, u64 size)
+{
+	u32 i;
+
+	if (!buffer)
+		return -1;
+	for (i = 0; i < SCAN_CHUNK; i += SCAN_BLOCK) {
+		const u8 *p = buffer->byte + SCAN_MARGIN + i;
+
+		if (i >= size)
+			break;
+		if (W(0) || W(1) || W(2) || W(3) || W(4) || W(5) || W(6) || W(7))
+			scan_block(buffer, SCAN_MARGIN + i);
+	}
+	return 0;
+}
+
+#undef W
+#define W(n) (window_colon(p + 8 * (n)) || window_colon(p + 8 * (n) + 8))
+
+KERNEL_GLOBAL int scan_chunk_colon(struct scan_buffer *buffer, u64 size)
+{
+	u32 i;
+
+	if (!buffer)
+		return -1;
+	for (i = 0; i < SCAN_CHUNK; i += SCAN_BLOCK) {
+		const u8 *p = buffer->byte + SCAN_MARGIN + i;
+
+		if (i >= size)
+			break;
+		if (W(0) || W(2) || W(4) || W(6) || W(8) || W(10) || W(12) || W(14) || W(16) ||
+		    W(18))
+			scan_block_colon(buffer, SCAN_MARGIN + i);
+	}
+	return 0;
+}
+
+#undef W
+
+/* One place of the chunk where "kloak:" stands. */
+static long scan_hit_step(u32 i, struct scan *scan)
+{
+	u64 index = i;
+	u64 hit;
+
+	barrier_var(index);
+	if (index >= SCAN_HITS || index >= scan->buffer->hits)
+		return 1;
+	hit = scan->buffer->hit[index];
+	if (hit < scan->last)
+		scan_found(scan, scan->from + hit);
+	return 0;
+}
+
+/* One chunk of the write. */
+static long scan_step(u32 i, struct scan *scan)
+{
+	struct scan_buffer *buffer = scan->buffer;
+	u64 from = (u64)i * SCAN_STEP;
+	u64 size;
+
+	if (from >= scan->text.size)
+		return 1;
+	size = scan->text.size - from;
+	barrier_var(size);
+	if (size > SCAN_CHUNK)
+		size = SCAN_CHUNK;
+	if (bpf_copy_from_user(buffer->byte + SCAN_MARGIN, size,
+			       (void *)(scan->text.buffer + from))) {
+		stage_report(scan->text.workload, NULL, 0, ~0U, REASON_UNREADABLE);
+		return 1;
+	}
+	buffer->hits = 0;
+	if (scan_short_ones(scan->settings))
+		scan_chunk_colon(buffer, size);
+	else
+		scan_chunk(buffer, size);
+	scan->from = from;
+	scan->last = size == scan->text.size - from ? size : SCAN_STEP;
+	bpf_loop(SCAN_HITS, scan_hit_step, scan, 0);
+	if (buffer->hits == SCAN_HITS)
+		stage_report(scan->text.workload, NULL, 0, ~0U, REASON_TOO_MANY);
+	return 0;
+}
+
+static inline struct scan_buffer *scan_claim(u32 *slot)
+{
+	u32 i;
+
+	*slot = bpf_get_smp_processor_id();
+	for (i = 0; i < SCAN_BUFFERS; i++) {
+		struct scan_buffer *buffer;
+
+		*slot = (*slot + i) & (SCAN_BUFFERS - 1);
+		buffer = bpf_map_lookup_elem(&scan_buffers, slot);
+		if (buffer && !__sync_lock_test_and_set(&buffer->busy, 1))
+			return buffer;
+	}
+	return NULL;
+}
+
+/*
+ * Stages every placeholder of this workload that stands in @size bytes at the
+ * user address @buffer. Called by hooks with what a library's write function
+ * was given, before it encrypts.
+ */
+static inline void scan_plaintext(u64 session, u64 buffer, u64 size)
+{
+	struct scan scan = {.text = {.buffer = buffer, .size = size, .session = session}};
+	u32 slot;
+
+	scan.settings = config_get();
+	if (!scan.settings || size < SECRET_MIN)
+		return;
+	scan.text.workload = workload_current(scan.settings);
+	if (!scan.text.workload)
+		return;
+	counter_add(COUNTER_WRITES);
+	scan.buffer = scan_claim(&slot);
+	if (!scan.buffer) {
+		stage_report(scan.text.workload, NULL, 0, ~0U, REASON_BUSY);
+		return;
+	}
+	bpf_loop(SCAN_TURNS, scan_step, &scan, 0);
+	scan.buffer->busy = 0;
+}
+
+#endif
