@@ -279,7 +279,7 @@ START_TEST(lists)
 
 	for (size_t i = 0; i < COUNT(bad); i++)
 		ck_assert_msg(rule_set_add(&set, bad[i], 0, &err) == -EINVAL, "\"%s\"", bad[i]);
-	setup();
+	rule_set_release(&set);
 	add("a,b:1,*.c,10.0.0.0/8,[::1]:2", 63);
 	ck_assert_uint_eq(set.count, 5);
 	ck_assert_uint_eq(set.grant[4].secrets, 1ull << 63);

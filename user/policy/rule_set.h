@@ -27,7 +27,7 @@ struct rule_set {
 /*
  * Adds the host list @hosts for secret number @secret. A rule that is there
  * already is joined with it. Returns 0, or with a sentence in @err: -EINVAL for
- * a bad host, -E2BIG for too many rules, -ENOMEM.
+ * a bad host, -E2BIG for too many rules, -ENOMEM; the hosts before it are in the set.
  */
 int rule_set_add(struct rule_set *set, const char *hosts, unsigned secret, struct error *err);
 
