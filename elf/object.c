@@ -54,17 +54,12 @@ static const char *table_string(const struct object_section *table, uint64_t off
 	return (const char *)table->bytes + offset;
 }
 
-static bool has_prefix(const char *name, const char *prefix)
-{
-	return !strncmp(name, prefix, strlen(prefix));
-}
-
 /* ".rodata" and ".rodata.cst16", not ".rodatax". */
 static bool is_family(const char *name, const char *family)
 {
-	char end = has_prefix(name, family) ? name[strlen(family)] : 'x';
+	size_t length = strlen(family);
 
-	return !end || end == '.';
+	return !strncmp(name, family, length) && (!name[length] || name[length] == '.');
 }
 
 static enum object_section_kind section_kind(const char *name, const Elf64_Shdr *header)
@@ -96,6 +91,15 @@ static int check_header(const struct object *object, Elf64_Ehdr *header)
 	    header->e_shstrndx >= header->e_shnum)
 		return -EINVAL;
 	return header->e_shnum > SECTION_LIMIT ? -E2BIG : 0;
+}
+
+static bool read_section_header(const struct object *object, const Elf64_Ehdr *header,
+				uint32_t index, Elf64_Shdr *raw)
+{
+	uint64_t offset;
+
+	return !__builtin_add_overflow(header->e_shoff, (uint64_t)index * sizeof(*raw), &offset) &&
+	       copy_out(object, raw, offset, sizeof(*raw));
 }
 
 static int read_section(const struct object *object, const Elf64_Shdr *header,
@@ -144,8 +148,7 @@ static int name_sections(struct object *object, const Elf64_Ehdr *header)
 		Elf64_Shdr raw;
 		int ret;
 
-		if (!copy_out(object, &raw, header->e_shoff + (uint64_t)i * sizeof(raw),
-			      sizeof(raw)))
+		if (!read_section_header(object, header, i, &raw))
 			return -EINVAL;
 		section->name = table_string(names, raw.sh_name);
 		if (!section->name)
@@ -167,8 +170,6 @@ static int read_sections(struct object *object)
 	ret = check_header(object, &header);
 	if (ret)
 		return ret;
-	if (!object_bytes(object, header.e_shoff, (uint64_t)header.e_shnum * sizeof(Elf64_Shdr)))
-		return -EINVAL;
 	object->section_count = header.e_shnum;
 	object->sections = calloc(header.e_shnum, sizeof(*object->sections));
 	if (!object->sections)
@@ -176,7 +177,8 @@ static int read_sections(struct object *object)
 	for (i = 0; i < object->section_count; i++) {
 		Elf64_Shdr raw;
 
-		copy_out(object, &raw, header.e_shoff + (uint64_t)i * sizeof(raw), sizeof(raw));
+		if (!read_section_header(object, &header, i, &raw))
+			return -EINVAL;
 		ret = read_section(object, &raw, &object->sections[i]);
 		if (ret)
 			return ret;

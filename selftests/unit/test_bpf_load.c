@@ -244,6 +244,17 @@ START_TEST(verifier_log)
 }
 END_TEST
 
+START_TEST(global_functions_are_verified_alone)
+{
+	struct bpf_object *object;
+
+	OPEN(object, unchecked);
+	ck_assert_int_eq(bpf_object_load(object, &set, &err), -EACCES);
+	ck_assert_ptr_nonnull(strstr(bpf_object_log(object), "mem_or_null"));
+	bpf_object_close(object);
+}
+END_TEST
+
 START_TEST(set_refuses)
 {
 	struct bpf_object *object;
@@ -505,6 +516,7 @@ int main(void)
 	tcase_add_test(load, shared_map);
 	tcase_add_test(load, shared_map_of_another_shape);
 	tcase_add_test(load, verifier_log);
+	tcase_add_test(load, global_functions_are_verified_alone);
 	tcase_add_test(load, set_refuses);
 	tcase_add_test(load, skip_a_program);
 	tcase_add_test(load, damaged_object);

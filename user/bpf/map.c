@@ -18,7 +18,7 @@ static void copy_name(char to[BPF_OBJ_NAME_LEN], const char *from)
 {
 	size_t i;
 
-	for (i = 0; from[i] && i < BPF_OBJ_NAME_LEN - 1; i++)
+	for (i = 0; i < BPF_OBJ_NAME_LEN - 1 && from[i]; i++)
 		to[i] = from[i];
 	bpf_clean_name(to);
 }

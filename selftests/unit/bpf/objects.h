@@ -19,6 +19,7 @@ TEST_OBJECT(events);
 TEST_OBJECT(guarded);
 TEST_OBJECT(mismatch);
 TEST_OBJECT(socket);
+TEST_OBJECT(unchecked);
 
 #define OBJECT_START(name) (bpf_##name##_start)
 #define OBJECT_SIZE(name)  ((size_t)(bpf_##name##_end - bpf_##name##_start))
