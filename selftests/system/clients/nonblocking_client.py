@@ -7,13 +7,18 @@ import ssl
 import plan as plans
 
 
+waits = 0  # times that the kernel took only a part of what there was to send
+
+
 def retry(sock, operation, *arguments):
+    global waits
     while True:
         try:
             return operation(*arguments)
         except ssl.SSLWantReadError:
             select.select([sock], [], [])
         except ssl.SSLWantWriteError:
+            waits += 1
             select.select([], [sock], [])
 
 
@@ -41,6 +46,7 @@ def main():
         while not answer.endswith(b"ok"):
             answer += retry(tls, tls.recv, 4096)
         assert answer.startswith(b"HTTP/1.1 200 "), answer
+    print(waits)
     plan.pause()
 
 

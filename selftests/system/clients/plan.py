@@ -41,7 +41,8 @@ class Plan:
 
     def _encode(self, request, values):
         body = self._fill(request["body"], values).encode()
-        head = ["%s %s HTTP/1.1" % (request["method"], self._fill(request["target"], values))]
+        head = ["%s %s HTTP/1.1" % (self._fill(request["method"], values),
+                                    self._fill(request["target"], values))]
         head += ["%s: %s" % (n, self._fill(v, values)) for n, v in request["headers"]]
         head.append("Content-Length: %d" % len(body))
         return "\r\n".join(head).encode() + b"\r\n\r\n" + body

@@ -43,10 +43,13 @@ def write_plan(server, requests, address="127.0.0.1", name="api.test", **options
     return path
 
 
-def _scripted(interpreter, script):
+def script(name):
+    return os.path.join(_DIRECTORY, name)
+
+
+def _scripted(interpreter, name):
     def command(server, requests, **options):
-        return [interpreter, os.path.join(_DIRECTORY, script),
-                write_plan(server, requests, **options)]
+        return [interpreter, script(name), write_plan(server, requests, **options)]
     return command
 
 
@@ -89,11 +92,12 @@ def s_client(server, requests, address="127.0.0.1", name="api.test"):
     texts = [_shell_text(line) + r"'\r\n'" for line in head]
     body = _shell_text(item["body"])
     host = "[%s]" % address if ":" in address else address
-    script = ("body=%s; { printf %%b %s; printf 'Content-Length: %%d\\r\\n\\r\\n%%s' ${#body} "
-              '"$body"; sleep 0.3; } | openssl s_client -quiet -no_ign_eof -CAfile %s -connect %s:%d %s') % (
-                  body, "".join(texts), shlex.quote(server.authority.ca), host, server.port,
-                  "-servername " + name if name else "-noservername")
-    return ["sh", "-c", script]
+    send = "body=%s; printf %%b %s; printf 'Content-Length: %%d\\r\\n\\r\\n%%s' ${#body} \"$body\"" % (
+        body, "".join(texts))
+    connect = "openssl s_client -quiet -no_ign_eof -CAfile %s -connect %s:%d %s" % (
+        shlex.quote(server.authority.ca), host, server.port,
+        "-servername " + name if name else "-noservername")
+    return ["sh", "-c", "{ %s; sleep 0.3; } | %s" % (send, connect)]
 
 
 CLIENTS = {

@@ -1,17 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs commands under `kloak run` and reads what it says."""
+import itertools
 import json
 import os
 import secrets
 import signal
 import subprocess
-import itertools
+import time
 
 from lib import tap
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 KLOAK = os.path.join(TREE, os.environ.get("O", "build"), "kloak")
 PREFIX = b"kloak:"
+# What the events say, in user/event/reason.c.
+REASONS = {
+    "host": "host",
+    "port": "port",
+    "not verified": "not-verified",
+    "no SNI": "no-sni",
+    "suite": "suite",
+    "split": "split",
+    "unknown placeholder": "unknown-placeholder",
+    "netns": "netns",
+}
 _numbers = itertools.count()
 
 
@@ -49,9 +61,11 @@ class Result:
 
 
 class Running:
-    """A `kloak run` on its way. values: environment of kloak itself; grants: the -s arguments."""
+    """A `kloak run` on its way. values: environment of kloak itself; grants: the -s arguments;
+    popen: further arguments of subprocess.Popen."""
 
-    def __init__(self, command, values, grants, pins=PINS, options=(), events=True):
+    def __init__(self, command, values, grants, pins=PINS, options=(), events=True,
+                 popen=None):
         self.events_path = tap.scratch("events-%d.json" % next(_numbers)) if events else None
         arguments = [KLOAK, "run"]
         for item in grants:
@@ -63,7 +77,7 @@ class Running:
         self.process = subprocess.Popen(
             arguments + list(options) + ["--"] + list(command), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(values),
-            cwd=tap.scratch())
+            cwd=tap.scratch(), **(popen or {}))
         tap.cleanup(self.stop)
 
     @property
@@ -133,7 +147,6 @@ def run_plain(command, values, timeout=120):
 
 def requests_seen(server, expected, seconds=5):
     """Waits until the server has `expected` requests, returns and forgets them, sorted."""
-    import time
     end = time.monotonic() + seconds
     while len(server.recorder.requests) < expected and time.monotonic() < end:
         time.sleep(0.005)
@@ -149,7 +162,7 @@ def check_same_as_plain(server, command, values, grants, expected, swaps=None, *
     run_plain(command, values)
     plain = requests_seen(server, expected)
     tap.check_equal(len(plain), expected, "requests without Kloak")
-    tap.check_equal(sum(r.count(v.encode()) for r in plain for v in set(values.values())), swaps,
+    tap.check_equal(sum(r.count(v.encode()) for r in plain for v in values.values()), swaps,
                     "secrets in the requests without Kloak")
     result = run(command, values, grants, **options)
     sealed = requests_seen(server, expected)
@@ -161,6 +174,12 @@ def check_same_as_plain(server, command, values, grants, expected, swaps=None, *
     tap.check_equal(len(result.verdicts("swapped")), swaps, "swapped events; %s" % result)
     tap.check_equal(len(result.verdicts("refused")), 0, "refused events; %s" % result)
     return result
+
+
+def check_reason(result, reason, count):
+    """There are `count` refused events, and each has this reason."""
+    tap.check_equal([event["reason"] for event in result.verdicts("refused")],
+                    [REASONS[reason]] * count, "reasons of refused events")
 
 
 def _difference(wrong):
