@@ -283,12 +283,12 @@ static int decode_address(struct cursor *in, const struct insn *insn, uint8_t *s
 {
 	uint8_t mod = modrm_mod(insn), base = insn->modrm & 7;
 	unsigned int bytes = mod == 1 ? 1 : mod == 2 ? 4 : 0;
-	int ret;
 
 	if (is_register_form(insn))
 		return 0;
 	if (base == 4) {
-		ret = cursor_byte(in, sib);
+		int ret = cursor_byte(in, sib);
+
 		if (ret)
 			return ret;
 		base = *sib & 7;

@@ -158,7 +158,8 @@ static struct comparison compare_binary(const char *path, long cap)
 	size_t size = 0;
 	FILE *pipe;
 
-	snprintf(command, sizeof(command), "exec objdump -d -w --insn-width=15 '%s' 2>/dev/null", path);
+	snprintf(command, sizeof(command), "exec objdump -d -w --insn-width=15 '%s' 2>/dev/null",
+		 path);
 	pipe = popen(command, "r");
 	ck_assert_ptr_nonnull(pipe);
 	while (cmp.compared < cap && getline(&line, &size, pipe) > 0)
