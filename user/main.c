@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* kloak: subcommands by name. */
+#include <stdio.h>
+#include <string.h>
+
+#include "user/cmd/doctor.h"
+#include "user/cmd/run.h"
+#include "user/lib/cleanup.h"
+#include "user/lib/error.h"
+
+static int cmd_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	puts("kloak " KLOAK_VERSION);
+	return EXIT_OK;
+}
+
+static const struct {
+	const char *name;
+	const char *what;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "run", "run a command with placeholders instead of secrets", cmd_run },
+	{ "doctor", "tell whether this kernel and this user can run Kloak", cmd_doctor },
+	{ "version", "print the version", cmd_version },
+};
+
+static void print_usage(FILE *out)
+{
+	size_t i;
+
+	fputs("usage: kloak COMMAND [ARG...]\n\n", out);
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].what);
+	fputs("\nSee kloak(1).\n", out);
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc < 2) {
+		print_usage(stderr);
+		return EXIT_CONFIG;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		print_usage(stdout);
+		return EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version"))
+		return cmd_version(argc, argv);
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "kloak: unknown command; the commands are:");
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(stderr, " %s", commands[i].name);
+	fputc('\n', stderr);
+	return EXIT_CONFIG;
+}

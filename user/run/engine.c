@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Loading, feeding and closing the data path: see engine.h. */
+#include "user/run/engine.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/bpf/link.h"
+#include "user/bpf/map.h"
+#include "user/lib/cleanup.h"
+
+extern const unsigned char bpf_socket_start[], bpf_socket_end[];
+
+#define WORKLOAD_ID 1
+
+static int engine_map(const struct engine *engine, const char *name)
+{
+	return bpf_map_set_find(&engine->maps, name);
+}
+
+static int map_set(const struct engine *engine, const char *name, const void *key,
+		   const void *value, struct error *err)
+{
+	int ret = bpf_map_update(engine_map(engine, name), key, value, BPF_ANY);
+
+	if (ret)
+		return error_set(err, ret, "cannot write to BPF map %s: %s; see 'kloak doctor'",
+				 name, strerror(-ret));
+	return 0;
+}
+
+static int load_socket_object(struct engine *engine, const struct engine_options *options,
+			      struct error *err)
+{
+	uint32_t workload = engine->workload;
+	uint64_t netns = options->netns_cookie;
+	int ret;
+
+	ret = bpf_object_open(&engine->socket, "socket", bpf_socket_start,
+			      (size_t)(bpf_socket_end - bpf_socket_start), err);
+	if (ret)
+		return ret;
+	ret = bpf_object_set(engine->socket, "workload_id", &workload, sizeof(workload));
+	if (!ret)
+		ret = bpf_object_set(engine->socket, "workload_netns", &netns, sizeof(netns));
+	if (ret)
+		return error_set(err, ret, "the embedded socket object is damaged; build kloak again");
+	return bpf_object_load(engine->socket, &engine->maps, err);
+}
+
+static int load_hook_objects(struct engine *engine, struct error *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < hook_count && i < ENGINE_HOOKS; i++) {
+		ret = bpf_object_open(&engine->hook[i], hooks[i].name, hooks[i].object,
+				      (size_t)(hooks[i].object_end - hooks[i].object), err);
+		if (!ret)
+			ret = bpf_object_load(engine->hook[i], &engine->maps, err);
+	}
+	return ret;
+}
+
+static int configure(struct engine *engine, const struct engine_options *options,
+		     struct error *err)
+{
+	struct config config = {
+		.cgroup_levels = 1U << options->cgroup_level,
+		.report_swaps = options->report_swaps,
+		.placeholder_lengths = options->placeholder_lengths,
+	};
+	struct workload workload = { .id = engine->workload, .netns_cookie = options->netns_cookie };
+	uint64_t id = options->cgroup_id;
+	uint32_t zero = 0;
+	int ret;
+
+	ret = map_set(engine, "config", &zero, &config, err);
+	return ret ? ret : map_set(engine, "workloads", &id, &workload, err);
+}
+
+/* The order matters little: the workload's first process is not in the cgroup yet, or waits. */
+static int attach_cgroup(struct engine *engine, int cgroup, struct error *err)
+{
+	static const struct {
+		const char *program;
+		uint32_t type;
+	} programs[] = {
+		{ "socket_connected", BPF_CGROUP_SOCK_OPS },
+		{ "socket_no_ktls", BPF_CGROUP_SETSOCKOPT },
+	};
+	size_t i;
+	int ret;
+
+	ret = bpf_prog_attach_map(bpf_object_program(engine->socket, "socket_message"),
+				  engine_map(engine, "sockhash"), BPF_SK_MSG_VERDICT);
+	if (ret)
+		return error_set(err, ret, "cannot watch sockets: %s; see 'kloak doctor'",
+				 strerror(-ret));
+	for (i = 0; i < ARRAY_SIZE(programs); i++) {
+		ret = link_create_cgroup(bpf_object_program(engine->socket, programs[i].program),
+					 cgroup, programs[i].type);
+		if (ret < 0)
+			return error_set(err, ret,
+					 "cannot attach %s to the cgroup: %s; see 'kloak doctor'",
+					 programs[i].program, strerror(-ret));
+		engine->cgroup_links[engine->cgroup_link_count++] = ret;
+	}
+	return 0;
+}
+
+int engine_open(struct engine *engine, const struct engine_options *options, struct error *err)
+{
+	int ret;
+
+	memset(engine, 0, sizeof(*engine));
+	engine->workload = WORKLOAD_ID;
+	ret = load_socket_object(engine, options, err);
+	if (!ret)
+		ret = load_hook_objects(engine, err);
+	if (!ret)
+		ret = configure(engine, options, err);
+	if (!ret)
+		ret = attach_cgroup(engine, options->cgroup, err);
+	if (!ret) {
+		ret = bpf_ringbuf_open(&engine->events, engine_map(engine, "events"));
+		if (ret)
+			error_set(err, ret, "cannot map the event buffer: %s; free memory",
+				  strerror(-ret));
+	}
+	if (ret)
+		engine_close(engine);
+	return ret;
+}
+
+static int emit_secret(void *context, const struct secret_key *key, const struct secret *row)
+{
+	const struct engine *engine = context;
+
+	return bpf_map_update(engine_map(engine, "secrets"), key, row, BPF_ANY);
+}
+
+static int emit_rule(void *context, const struct rule_key *key, secret_mask secrets)
+{
+	const struct engine *engine = context;
+
+	return bpf_map_update(engine_map(engine, "rules"), key, &secrets, BPF_ANY);
+}
+
+static int emit_net(void *context, const struct net_key *key, secret_mask secrets)
+{
+	const struct engine *engine = context;
+
+	return bpf_map_update(engine_map(engine, "nets"), key, &secrets, BPF_ANY);
+}
+
+static int emit_verified(void *context, const struct verified_key *key, const struct verified *row)
+{
+	const struct engine *engine = context;
+
+	return bpf_map_update(engine_map(engine, "verified"), key, row, BPF_ANY);
+}
+
+static int granted(int ret, const char *what, struct error *err)
+{
+	if (ret)
+		error_set(err, ret, "cannot give the kernel the %s: %s; see 'kloak doctor'", what,
+			  strerror(-ret));
+	return ret;
+}
+
+int engine_grant_secrets(struct engine *engine, const struct secret_set *secrets,
+			 struct error *err)
+{
+	return granted(secret_set_emit(secrets, engine->workload, emit_secret, engine), "secrets",
+		       err);
+}
+
+int engine_grant_destinations(struct engine *engine, const struct rule_set *rules,
+			      const struct pin_set *pins, struct error *err)
+{
+	int ret = rule_set_emit_names(rules, engine->workload, emit_rule, engine);
+
+	if (!ret)
+		ret = rule_set_emit_nets(rules, engine->workload, emit_net, engine);
+	if (!ret)
+		ret = pin_set_emit(pins, rules, engine->workload, emit_verified, engine);
+	return granted(ret, "destination rules", err);
+}
+
+int engine_attach_file(struct engine *engine, int fd, const char *path, struct error *err)
+{
+	int total = 0;
+	size_t i;
+
+	for (i = 0; i < hook_count; i++) {
+		int ret = hook_attach(&hooks[i], engine->hook[i], fd, path, &engine->probes, err);
+
+		if (ret < 0)
+			return ret;
+		total += ret;
+	}
+	return total;
+}
+
+int engine_events_fd(const struct engine *engine)
+{
+	return engine_map(engine, "events");
+}
+
+struct consumer {
+	void (*callback)(void *data, const struct event *event);
+	void *data;
+};
+
+static int consume(void *context, const void *record, uint32_t size)
+{
+	const struct consumer *consumer = context;
+
+	if (size >= sizeof(struct event))
+		consumer->callback(consumer->data, record);
+	return 0;
+}
+
+void engine_poll(struct engine *engine, void (*callback)(void *data, const struct event *event),
+		 void *data)
+{
+	struct consumer consumer = { .callback = callback, .data = data };
+
+	bpf_ringbuf_consume(&engine->events, consume, &consumer);
+}
+
+static uint64_t monotonic_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
+}
+
+static void sweep_write(const struct staged *staged, const struct staged_write *write,
+			uint64_t thread, const struct consumer *consumer)
+{
+	struct event event = {
+		.verdict = VERDICT_REFUSED,
+		.time = write->time,
+		.reason = write->reason ? write->reason : REASON_UNSEEN,
+		.workload = staged->workload,
+		.pid = (uint32_t)(thread >> 32),
+		.tid = (uint32_t)thread,
+		.secret = ~0U,
+	};
+	uint32_t i;
+
+	memcpy(event.comm, staged->comm, sizeof(event.comm));
+	for (i = 0; i < write->count && i < STAGED_PLACEHOLDERS; i++) {
+		if (write->placeholder[i].served)
+			continue;
+		event.size = write->placeholder[i].size;
+		memcpy(event.head, write->placeholder[i].head, sizeof(event.head));
+		consumer->callback(consumer->data, &event);
+	}
+}
+
+/* Reports and drops one thread's record, if all of it is old enough. */
+static void sweep_thread(int map, uint64_t thread, uint64_t before, const struct consumer *consumer)
+{
+	struct staged staged;
+	size_t i;
+
+	if (bpf_map_lookup(map, &thread, &staged) || !staged.pending)
+		return;
+	for (i = 0; i < STAGED_WRITES; i++)
+		if (staged.write[i].id && staged.write[i].time > before)
+			return;
+	if (bpf_map_delete(map, &thread))
+		return;
+	for (i = 0; i < STAGED_WRITES; i++)
+		if (staged.write[i].id)
+			sweep_write(&staged, &staged.write[i], thread, consumer);
+}
+
+void engine_sweep_staged(struct engine *engine, uint64_t age,
+			 void (*callback)(void *data, const struct event *event), void *data)
+{
+	struct consumer consumer = { .callback = callback, .data = data };
+	uint64_t before = monotonic_now() - age;
+	int map = engine_map(engine, "staged");
+	uint64_t thread, next;
+	int ret = bpf_map_next_key(map, NULL, &next);
+
+	while (!ret) {
+		thread = next;
+		ret = bpf_map_next_key(map, &thread, &next);
+		sweep_thread(map, thread, before, &consumer);
+	}
+}
+
+uint64_t engine_counter(const struct engine *engine, enum counter counter)
+{
+	uint32_t key = counter;
+	uint64_t sum = 0;
+
+	bpf_map_sum(engine_map(engine, "counters"), &key, &sum);
+	return sum;
+}
+
+void engine_close(struct engine *engine)
+{
+	size_t i;
+
+	hook_links_release(&engine->probes);
+	for (i = 0; i < engine->cgroup_link_count; i++)
+		close(engine->cgroup_links[i]);
+	engine->cgroup_link_count = 0;
+	bpf_ringbuf_close(&engine->events);
+	for (i = 0; i < ENGINE_HOOKS; i++)
+		bpf_object_close(engine->hook[i]);
+	bpf_object_close(engine->socket);
+	bpf_map_set_close(&engine->maps);
+	memset(engine, 0, sizeof(*engine));
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The data path of one workload, from user space: maps, programs, links.
+ *
+ *	engine_open()		load the BPF objects, attach them to the cgroup
+ *	engine_grant_*()	fill the maps
+ *	engine_attach_file()	probe an executable or a library
+ *	engine_poll()		hand out events
+ *	engine_close()		detach everything
+ *
+ * Nothing is pinned: should Kloak die, the kernel takes everything down.
+ */
+#ifndef KLOAK_RUN_ENGINE_H
+#define KLOAK_RUN_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/abi.h"
+#include "user/attach/hook.h"
+#include "user/bpf/object.h"
+#include "user/bpf/ringbuf.h"
+#include "user/lib/error.h"
+#include "user/policy/pins.h"
+#include "user/policy/rule_set.h"
+#include "user/secret/set.h"
+
+#define ENGINE_HOOKS 8
+#define ENGINE_LINKS 4
+
+struct engine {
+	struct bpf_map_set maps;
+	struct bpf_object *socket;
+	struct bpf_object *hook[ENGINE_HOOKS]; /* as in hooks[] */
+	int cgroup_links[ENGINE_LINKS];
+	size_t cgroup_link_count;
+	struct hook_links probes;
+	struct bpf_ringbuf events;
+	uint32_t workload;
+};
+
+struct engine_options {
+	int cgroup;	       /* directory fd */
+	uint64_t cgroup_id;
+	unsigned int cgroup_level;
+	uint64_t netns_cookie; /* 0: any */
+	bool report_swaps;
+	uint64_t placeholder_lengths;
+};
+
+/* On failure nothing is left attached. */
+int engine_open(struct engine *engine, const struct engine_options *options, struct error *err);
+
+/* Gives the kernel the secrets; the caller wipes its own copy then. */
+int engine_grant_secrets(struct engine *engine, const struct secret_set *secrets,
+			 struct error *err);
+int engine_grant_destinations(struct engine *engine, const struct rule_set *rules,
+			      const struct pin_set *pins, struct error *err);
+
+/*
+ * Probes what hooks know in the file @fd. Returns the number of functions, or
+ * -errno with a sentence.
+ */
+int engine_attach_file(struct engine *engine, int fd, const char *path, struct error *err);
+
+/* For poll(2). */
+int engine_events_fd(const struct engine *engine);
+
+/* Hands every waiting event to @callback. */
+void engine_poll(struct engine *engine, void (*callback)(void *data, const struct event *event),
+		 void *data);
+
+/*
+ * Turns placeholders that were given to TLS and never seen leaving into events,
+ * if that was longer than @age nanoseconds ago.
+ */
+void engine_sweep_staged(struct engine *engine, uint64_t age,
+			 void (*callback)(void *data, const struct event *event), void *data);
+
+uint64_t engine_counter(const struct engine *engine, enum counter counter);
+
+void engine_close(struct engine *engine);
+
+#endif

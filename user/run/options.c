@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The command line of kloak run: see options.h. */
+#include "user/run/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "user/lib/cleanup.h"
+#include "user/workload/caps.h"
+
+const char run_usage[] =
+	"usage: kloak run -s NAME[=SOURCE]@HOST[:PORT][,HOST...] [option...] -- COMMAND [ARG...]\n"
+	"\n"
+	"  -s, --secret NAME@HOST    the value of environment variable NAME may go to HOST;\n"
+	"                            the command gets a placeholder in NAME\n"
+	"                            SOURCE: file:PATH, fd:N, cred:ID\n"
+	"      --pin HOST=ADDRESS    HOST has this address\n"
+	"      --events FILE|-       one JSON object a line for every swap and refusal\n"
+	"      --user USER[:GROUP]   run the command as this user\n"
+	"      --keep-cap CAP        do not take this capability from the command\n"
+	"\n"
+	"See kloak(1).\n";
+
+enum option_code {
+	OPTION_PIN = 256,
+	OPTION_EVENTS,
+	OPTION_USER,
+	OPTION_KEEP_CAP,
+};
+
+static const struct option long_options[] = {
+	{ "secret", required_argument, NULL, 's' },
+	{ "pin", required_argument, NULL, OPTION_PIN },
+	{ "events", required_argument, NULL, OPTION_EVENTS },
+	{ "user", required_argument, NULL, OPTION_USER },
+	{ "keep-cap", required_argument, NULL, OPTION_KEEP_CAP },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int add_text(const char **list, size_t *count, size_t max, const char *what,
+		    struct error *err)
+{
+	if (*count == max)
+		return error_config(err, -E2BIG, "more than %zu options %s; start several kloak run",
+				    max, what);
+	list[(*count)++] = optarg;
+	return 0;
+}
+
+static int keep_cap(struct run_options *options, struct error *err)
+{
+	int cap = caps_parse(optarg);
+
+	if (cap < 0)
+		return error_config(err, cap,
+				    "--keep-cap %.40s: no such capability; see capabilities(7)",
+				    optarg);
+	options->keep_caps |= CAP_BIT(cap);
+	return 0;
+}
+
+static int take(struct run_options *options, int code, char **argv, struct error *err)
+{
+	switch (code) {
+	case 's':
+		return add_text(options->secrets, &options->secret_count,
+				ARRAY_SIZE(options->secrets), "-s", err);
+	case OPTION_PIN:
+		return add_text(options->pins, &options->pin_count, ARRAY_SIZE(options->pins),
+				"--pin", err);
+	case OPTION_EVENTS:
+		options->events = optarg;
+		return 0;
+	case OPTION_USER:
+		options->user = optarg;
+		return 0;
+	case OPTION_KEEP_CAP:
+		return keep_cap(options, err);
+	case 'h':
+		options->help = true;
+		return 0;
+	case ':':
+		return error_config(err, -EINVAL, "option %.40s needs a value; see 'kloak run --help'",
+				    argv[optind - 1]);
+	default:
+		/* Not the text of the option: somebody may have written a secret there. */
+		return error_config(err, -EINVAL,
+				    "unknown option number %d; see 'kloak run --help'", optind - 1);
+	}
+}
+
+int run_options_parse(struct run_options *options, int argc, char **argv, struct error *err)
+{
+	int code;
+	int ret = 0;
+
+	memset(options, 0, sizeof(*options));
+	opterr = 0;
+	optind = 1;
+	while (!ret && (code = getopt_long(argc, argv, "+:s:h", long_options, NULL)) != -1)
+		ret = take(options, code, argv, err);
+	if (ret || options->help)
+		return ret;
+	if (!options->secret_count)
+		return error_config(err, -EINVAL,
+				    "no secret given; write -s NAME@HOST, for example "
+				    "-s API_KEY@api.example.com");
+	if (optind == argc)
+		return error_config(err, -EINVAL,
+				    "no command given; write it behind the options: -- COMMAND");
+	options->command = argv + optind;
+	return 0;
+}

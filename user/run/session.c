@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One kloak run: see session.h. */
+#include "user/run/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/attach/library.h"
+#include "user/event/report.h"
+#include "user/lib/cleanup.h"
+#include "user/policy/pins.h"
+#include "user/run/engine.h"
+#include "user/secret/environment.h"
+#include "user/secret/set.h"
+#include "user/workload/cgroup.h"
+#include "user/workload/child.h"
+#include "user/workload/netns.h"
+#include "user/workload/protect.h"
+
+#define POLL_MS	     100	    /* events are read so often; the kernel wakes us when many wait */
+#define STAGED_AGE   5000000000ULL  /* ns: a placeholder not seen leaving for so long is reported */
+
+struct session {
+	const struct run_options *options;
+	struct protect_limits limits;
+	struct secret_set secrets;
+	struct rule_set rules;
+	struct pin_set pins;
+	char **environment; /* the command's */
+	struct cgroup_place place;
+	struct cgroup cgroup;
+	bool has_cgroup;
+	struct engine engine;
+	bool has_engine;
+	struct report report;
+	struct child child;
+};
+
+static int read_secrets(struct session *session, struct error *err)
+{
+	const struct run_options *options = session->options;
+	int ret = secret_set_init(&session->secrets, err);
+	size_t i;
+
+	for (i = 0; !ret && i < options->secret_count; i++) {
+		const char *hosts;
+		int index = secret_set_add(&session->secrets, options->secrets[i], &hosts, err);
+
+		ret = index < 0 ? index
+				: rule_set_add(&session->rules, hosts, (unsigned int)index, err);
+	}
+	return ret;
+}
+
+static int read_pins(struct session *session, struct error *err)
+{
+	const struct run_options *options = session->options;
+	int ret = 0;
+	size_t i;
+
+	for (i = 0; !ret && i < options->pin_count; i++)
+		ret = pin_set_add(&session->pins, &session->rules, options->pins[i], err);
+	return ret ? ret : pin_set_add_hosts(&session->pins, &session->rules, PINS_HOSTS_PATH, err);
+}
+
+/* A shell may have expanded $NAME in the command's arguments. */
+static void redact_command(struct session *session)
+{
+	char **arg;
+
+	for (arg = session->options->command; *arg; arg++)
+		if (secret_set_redact(&session->secrets, *arg))
+			warning("argument %td of the command held a secret; it gets the placeholder",
+				arg - session->options->command);
+}
+
+static int make_cgroup(struct session *session, struct error *err)
+{
+	int ret = cgroup_find(&session->place, err);
+
+	if (ret)
+		return ret;
+	cgroup_sweep(&session->place);
+	ret = cgroup_create(&session->place, &session->cgroup, err);
+	session->has_cgroup = !ret;
+	return ret;
+}
+
+static int start_engine(struct session *session, struct error *err)
+{
+	struct engine_options options = {
+		.cgroup = session->cgroup.fd,
+		.cgroup_id = session->cgroup.id,
+		.report_swaps = session->options->events != NULL,
+		.placeholder_lengths = secret_set_lengths(&session->secrets),
+	};
+	int level = cgroup_level(&session->place, err);
+	int ret;
+
+	if (level < 0)
+		return level;
+	options.cgroup_level = (unsigned int)level + 1;
+	ret = workload_netns_cookie(&options.netns_cookie);
+	if (ret)
+		return error_set(err, ret,
+				 "cannot identify the network namespace: %s; Linux 5.14 or later "
+				 "is needed",
+				 strerror(-ret));
+	ret = engine_open(&session->engine, &options, err);
+	session->has_engine = !ret;
+	return ret;
+}
+
+/* From here on only the kernel has the secrets. */
+static int hand_over_secrets(struct session *session, struct error *err)
+{
+	int ret = engine_grant_secrets(&session->engine, &session->secrets, err);
+
+	secret_set_wipe(&session->secrets);
+	if (!ret)
+		ret = engine_grant_destinations(&session->engine, &session->rules, &session->pins,
+						err);
+	return ret;
+}
+
+static int attach_libraries(struct session *session, struct error *err)
+{
+	struct library_request request = {
+		.path = session->child.path,
+		.envp = session->environment,
+		.prefixes = hook_sonames,
+		.prefix_count = hook_soname_count,
+	};
+	struct library_set set;
+	int probed = 0;
+	size_t i;
+	int ret;
+
+	ret = library_resolve(&request, &set, err);
+	if (ret)
+		return ret;
+	for (i = 0; ret >= 0 && i < set.count; i++) {
+		ret = engine_attach_file(&session->engine, set.items[i].fd, set.items[i].path, err);
+		probed += ret > 0 ? ret : 0;
+	}
+	library_set_release(&set);
+	if (ret >= 0 && !probed)
+		warning("no TLS library that Kloak knows was found for %s: placeholders will "
+			"leave unchanged",
+			session->child.path);
+	return ret < 0 ? ret : 0;
+}
+
+static int start_command(struct session *session, struct error *err)
+{
+	struct child_options options = {
+		.argv = session->options->command,
+		.envp = session->environment,
+		.user = session->options->user,
+		.keep_caps = session->options->keep_caps,
+		.cgroup = session->cgroup.fd,
+		.limits = &session->limits,
+	};
+	int ret = child_prepare(&options, &session->child, err);
+
+	if (ret)
+		return ret;
+	ret = attach_libraries(session, err);
+	if (!ret)
+		ret = child_go(&session->child, err);
+	if (ret)
+		child_release(&session->child);
+	return ret;
+}
+
+static void take_event(void *data, const struct event *event)
+{
+	report_add(data, event);
+}
+
+static void watch_events(void *data)
+{
+	struct session *session = data;
+
+	engine_poll(&session->engine, take_event, &session->report);
+	engine_sweep_staged(&session->engine, STAGED_AGE, take_event, &session->report);
+}
+
+static int wait_command(struct session *session, int *status)
+{
+	struct child_watch watch = {
+		.fd = engine_events_fd(&session->engine),
+		.interval_ms = POLL_MS,
+		.ready = watch_events,
+		.data = session,
+	};
+	int ret;
+
+	environment_release(session->environment);
+	session->environment = NULL;
+	ret = child_wait(&session->child, &watch, status);
+	engine_poll(&session->engine, take_event, &session->report);
+	engine_sweep_staged(&session->engine, 0, take_event, &session->report);
+	return ret;
+}
+
+static int session_start(struct session *session, struct error *err)
+{
+	int ret = protect_self(&session->limits, err);
+
+	if (!ret)
+		ret = read_secrets(session, err);
+	if (!ret)
+		ret = read_pins(session, err);
+	if (!ret)
+		ret = environment_for_child(&session->secrets, environ, &session->environment, err);
+	if (ret)
+		return ret;
+	redact_command(session);
+	ret = secret_environment_wipe(err);
+	if (!ret)
+		ret = make_cgroup(session, err);
+	if (!ret)
+		ret = report_open(&session->report, session->options->events, &session->secrets,
+				  session->cgroup.name, err);
+	if (!ret)
+		ret = start_engine(session, err);
+	if (!ret)
+		ret = hand_over_secrets(session, err);
+	return ret;
+}
+
+static void session_close(struct session *session)
+{
+	unsigned int left;
+
+	secret_set_wipe(&session->secrets);
+	if (session->has_engine)
+		engine_close(&session->engine);
+	if (session->has_cgroup && cgroup_remove(&session->cgroup, &left) == -EBUSY)
+		warning("%u process%s of the command still running; placeholders are not swapped "
+			"any more",
+			left, left == 1 ? " is" : "es are");
+	environment_release(session->environment);
+	rule_set_release(&session->rules);
+	pin_set_release(&session->pins);
+	report_close(&session->report);
+}
+
+int session_run(const struct run_options *options, int *status, struct error *err)
+{
+	struct session *session = calloc(1, sizeof(*session));
+	int ret;
+
+	if (!session)
+		return error_set(err, -ENOMEM, "not enough memory; free some");
+	session->options = options;
+	session->report.fd = -1;
+	ret = session_start(session, err);
+	if (!ret)
+		ret = start_command(session, err);
+	if (!ret) {
+		protect_shrink();
+		ret = wait_command(session, status);
+		report_summary(&session->report);
+	}
+	session_close(session);
+	free(session);
+	return ret;
+}
