@@ -110,7 +110,7 @@ static const struct expectation expectations[] = {
 	{ "name service", "/etc/nsswitch.conf", NULL, DOCTOR_OK },
 	{ "name service", "/etc/nsswitch.conf", "passwd: files\nhosts: files dns\n", DOCTOR_OK },
 	{ "name service", "/etc/nsswitch.conf", "#hosts: resolve\nhosts: files\n", DOCTOR_OK },
-	{ "name service", "/etc/nsswitch.conf", "hosts: files unresolved resolver dns\n",
+	{ "name service", "/etc/nsswitch.conf", "hosts: files myresolve resolver dns\n",
 	  DOCTOR_OK },
 	{ "name service", "/etc/nsswitch.conf", "hosts: files resolve [!UNAVAIL=return] dns\n",
 	  DOCTOR_WARN },

@@ -88,6 +88,7 @@ START_TEST(invalid_utf8_is_replaced)
 	expect_string("\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\"");	/* surrogate */
 	expect_string("\xf4\x90\x80\x80", 4, "\"\\ufffd\\ufffd\\ufffd\\ufffd\"");
 	expect_string("\xe2\x82", 2, "\"\\ufffd\\ufffd\"");		/* cut */
+	expect_string("\xe2\x82\xac", 2, "\"\\ufffd\\ufffd\"");	/* what follows is not ours */
 	expect_string("\xe2\x82\"", 3, "\"\\ufffd\\ufffd\\\"\"");	/* the quote survives */
 	expect_string("\xc3\"", 2, "\"\\ufffd\\\"\"");
 }

@@ -223,11 +223,16 @@ static void make(struct cgroup *made)
 	ck_assert_msg(cgroup_create(&place, made, &err) == 0, "%s", err.text);
 }
 
+#define SLICE "kloaktest-slice"
+
 static void find_place(void)
 {
 	struct error err = { 0 };
 
 	ck_assert_msg(cgroup_find(&place, &err) == 0, "%s", err.text);
+	CLEANUP_FD int own = open(place.own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	cgroup_remove_tree(own, SLICE); /* of a test that failed */
 	cgroup = (struct cgroup){ .fd = -1, .parent = -1 };
 }
 
@@ -357,8 +362,8 @@ START_TEST(sweep_takes_the_stale_and_leaves_the_live)
 
 	make(&cgroup);
 	/* A kloak that was killed: its fds are closed. One directory is elsewhere, and nested. */
-	ck_assert_int_eq(mkdirat(cgroup.parent, "kloaktest-slice", 0755), 0);
-	snprintf(path, sizeof(path), "%s/kloaktest-slice", place.own);
+	ck_assert_int_eq(mkdirat(cgroup.parent, SLICE, 0755), 0);
+	snprintf(path, sizeof(path), "%s/" SLICE, place.own);
 	snprintf(elsewhere.own, sizeof(elsewhere.own), "%.*s", PATH_MAX - 1, path);
 	ck_assert_int_eq(cgroup_create(&elsewhere, &foreign, NULL), 0);
 	ck_assert_int_eq(mkdirat(foreign.fd, "nested", 0755), 0);
@@ -660,9 +665,11 @@ static void make_script(const char *relative, const char *text, mode_t mode)
 	CLEANUP_FILE FILE *file = NULL;
 
 	snprintf(path, sizeof(path), "%s/%s", directory, relative);
-	*strrchr(path, '/') = '\0';
-	mkdir(path, 0755);
-	path[strlen(path)] = '/';
+	for (char *slash = path + strlen(directory) + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		mkdir(path, 0755);
+		*slash = '/';
+	}
 	file = fopen(path, "we");
 	ck_assert_ptr_nonnull(file);
 	fputs(text, file);
@@ -717,6 +724,10 @@ static void expect_exit_code(int status, int expected)
 
 START_TEST(kloak_ends_like_the_command)
 {
+	struct rlimit core = { RLIM_INFINITY, RLIM_INFINITY };
+
+	ck_assert_int_eq(setrlimit(RLIMIT_CORE, &core), 0);
+	ck_assert_int_eq(chdir(directory), 0);
 	expect_exit_code(0, 0);
 	expect_exit_code(7 << 8, 7 << 8);
 	expect_exit_code(SIGTERM, SIGTERM);
@@ -762,16 +773,20 @@ END_TEST
 
 START_TEST(path_is_searched_as_the_user)
 {
-	char path[2 * PATH_MAX + 64], private[PATH_MAX + 64];
+	char path[5 * PATH_MAX], private[PATH_MAX + 64];
 	char *const envp[] = { path, NULL }, *const argv[] = { "kloak-tool", NULL };
 	struct child_options options = { .cgroup = -1, .envp = envp };
 	struct result result;
 
 	make_script("private/kloak-tool", "echo private\n", 0755); /* no #!: a shell script */
 	make_script("public/kloak-tool", "#!/bin/sh\necho public\n", 0755);
+	make_script("plain/kloak-tool", "echo plain\n", 0644);
+	make_script("directory/kloak-tool/x", "", 0755);
 	snprintf(private, sizeof(private), "%s/private", directory);
 	ck_assert_int_eq(chmod(private, 0700), 0);
-	snprintf(path, sizeof(path), "PATH=/nonexistent:%s/private:%s/public", directory, directory);
+	snprintf(path, sizeof(path),
+		 "PATH=/nonexistent:%s/plain:%s/directory:%s/private:%s/public", directory,
+		 directory, directory, directory);
 	ck_assert_int_eq(run(&options, argv, &result, NULL), 0);
 	ck_assert_str_eq(result.output, "private\n");
 	options.user = "nobody";
@@ -956,7 +971,12 @@ START_TEST(terminal_signals_arrive_once)
 		ck_assert_int_gt(got, 0);
 		used += (size_t)got;
 	}
+	/* kloak is held until the command has taken the signal: pending ones would merge. */
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
 	ck_assert_int_eq(write(master, "\x03", 1), 1);
+	usleep(150000);
+	ck_assert_int_eq(kill(pid, SIGCONT), 0);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 1 << 8); /* one SIGINT, and kloak itself survived it */
 }
@@ -994,7 +1014,10 @@ END_TEST
 
 /* ---- kloak itself ---- */
 
-/* The hostile child runs as the same user, root, and reads its parent's environment and memory. */
+/*
+ * The hostile child runs as the same user, root, with the same capabilities as
+ * kloak: only that kloak is not dumpable is left to protect it.
+ */
 START_TEST(parent_cannot_be_read)
 {
 	static const char script[] = "cat /proc/$PPID/environ && echo READ; "
@@ -1006,6 +1029,7 @@ START_TEST(parent_cannot_be_read)
 
 	ck_assert_int_eq(protect_self(&limits, NULL), 0);
 	options.limits = &limits;
+	ck_assert_int_eq(caps_drop(CAPS_TAKEN), 0);
 	run_shell(&options, script, &result);
 	ck_assert_int_eq(result.status, 0);
 	ck_assert_msg(!strstr(result.output, "READ"), "%s", result.output);
