@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
-#define REQUIRE(condition)         \
-	do {                       \
-		if (!(condition))  \
+#define REQUIRE(condition)                \
+	do {                              \
+		if (!(condition))         \
 			__builtin_trap(); \
 	} while (0)
 

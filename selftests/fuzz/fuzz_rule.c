@@ -17,9 +17,9 @@
 #include "user/policy/rule_set.c"
 #include "user/secret/source.c"
 
-#define REQUIRE(condition)         \
-	do {                       \
-		if (!(condition))  \
+#define REQUIRE(condition)                \
+	do {                              \
+		if (!(condition))         \
 			__builtin_trap(); \
 	} while (0)
 

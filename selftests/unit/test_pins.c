@@ -358,9 +358,17 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		option, option_refused, option_without_rule_warns, hosts_file, hosts_bad_lines,
-		hosts_missing_or_no_file, hosts_of_others, hosts_too_large, too_many_pins,
-		hosts_of_this_machine, verified_rows,
+		option,
+		option_refused,
+		option_without_rule_warns,
+		hosts_file,
+		hosts_bad_lines,
+		hosts_missing_or_no_file,
+		hosts_of_others,
+		hosts_too_large,
+		too_many_pins,
+		hosts_of_this_machine,
+		verified_rows,
 	};
 	Suite *suite = suite_create("pins");
 	TCase *tcase = tcase_create("pins");

@@ -14,9 +14,9 @@
 #include <string.h>
 #include <time.h>
 
-#define ULID_SIZE 26
-#define HEX "0123456789abcdef"
-#define BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+#define ULID_SIZE    26
+#define HEX          "0123456789abcdef"
+#define BASE64URL    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 #define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 /* A secret of @size bytes: @prefix, then random characters of @alphabet. */
@@ -50,8 +50,8 @@ static uint64_t ulid_ms(const struct placeholder *placeholder)
 	for (int i = 0; i < 10; i++) {
 		char c = placeholder->text[PLACEHOLDER_PREFIX_SIZE + i];
 
-		time = time * 32 + (uint64_t)(strchr(PLACEHOLDER_ALPHABET, c) -
-					      PLACEHOLDER_ALPHABET);
+		time = time * 32 +
+		       (uint64_t)(strchr(PLACEHOLDER_ALPHABET, c) - PLACEHOLDER_ALPHABET);
 	}
 	return time;
 }
@@ -351,23 +351,37 @@ START_TEST(no_placeholder_begins_another)
 }
 END_TEST
 
-/* Every base32 character turns up at every random position. */
-START_TEST(random_characters_are_all_used)
+/* Draws often, and asserts that every base32 character turns up at every random position. */
+static void assert_all_characters(const char *alphabet, bool equal)
 {
 	static bool seen[12][128];
 	char secret[12];
 
+	memset(seen, 0, sizeof(seen));
 	for (int i = 0; i < 5000; i++) {
 		struct placeholder result;
 
-		secret_make(secret, 12, "", "#^{}<>"); /* never equal: the plain draw */
+		secret_make(secret, 12, "", alphabet);
 		result = make(secret, 12);
+		if (result.hpack_equal != equal)
+			continue;
 		for (int at = PLACEHOLDER_PREFIX_SIZE; at < 12; at++)
 			seen[at][(unsigned char)result.text[at]] = true;
 	}
 	for (int at = PLACEHOLDER_PREFIX_SIZE; at < 12; at++)
 		for (const char *c = PLACEHOLDER_ALPHABET; *c; c++)
 			ck_assert_msg(seen[at][(unsigned char)*c], "%c at %d", *c, at);
+}
+
+START_TEST(all_characters_without_hpack)
+{
+	assert_all_characters("#^{}<>", false);
+}
+END_TEST
+
+START_TEST(all_characters_with_hpack)
+{
+	assert_all_characters(BASE64URL, true);
 }
 END_TEST
 
@@ -394,7 +408,8 @@ int main(void)
 	tcase_add_test(tcase, unique_8_to_12_bytes);
 	tcase_add_test(tcase, space_of_8_bytes_used_up);
 	tcase_add_test(tcase, no_placeholder_begins_another);
-	tcase_add_test(tcase, random_characters_are_all_used);
+	tcase_add_test(tcase, all_characters_without_hpack);
+	tcase_add_test(tcase, all_characters_with_hpack);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -456,7 +456,9 @@ END_TEST
 
 START_TEST(value_with_nul)
 {
-	file_write("0123456\0" "9abcdef", 15, 0600);
+	file_write("0123456\0"
+		   "9abcdef",
+		   15, 0600);
 	ck_assert_int_eq(add_file("K"), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "NUL"));
 }
@@ -750,14 +752,37 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		memory_is_private, memory_flags, memory_without_lock_warns_once, grammar, names,
-		no_host, unknown_source_is_not_printed, path_too_long, from_environment, from_file,
-		file_through_a_link, file_that_is_none, file_that_all_may_read, from_descriptor,
-		from_standard_input, descriptor_text, from_credential, value_sizes,
-		environment_value_sizes, value_with_nul, value_is_a_placeholder,
-		refused_value_is_wiped, values_are_never_printed, same_name_twice, too_many, map_rows,
-		wiped_set_gives_no_rows, redact, child_environment,
-		child_does_not_see_the_credentials, own_environment_is_wiped,
+		memory_is_private,
+		memory_flags,
+		memory_without_lock_warns_once,
+		grammar,
+		names,
+		no_host,
+		unknown_source_is_not_printed,
+		path_too_long,
+		from_environment,
+		from_file,
+		file_through_a_link,
+		file_that_is_none,
+		file_that_all_may_read,
+		from_descriptor,
+		from_standard_input,
+		descriptor_text,
+		from_credential,
+		value_sizes,
+		environment_value_sizes,
+		value_with_nul,
+		value_is_a_placeholder,
+		refused_value_is_wiped,
+		values_are_never_printed,
+		same_name_twice,
+		too_many,
+		map_rows,
+		wiped_set_gives_no_rows,
+		redact,
+		child_environment,
+		child_does_not_see_the_credentials,
+		own_environment_is_wiped,
 		changed_environment_is_wiped,
 	};
 	Suite *suite = suite_create("secret");

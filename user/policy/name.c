@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define LABEL_MAX 63
-#define LETTERS "abcdefghijklmnopqrstuvwxyz"
-#define DIGITS "0123456789"
+#define LETTERS   "abcdefghijklmnopqrstuvwxyz"
+#define DIGITS    "0123456789"
 
 static char fold(char c)
 {
@@ -98,5 +98,5 @@ bool name_matches(const char *pattern, const char *name)
 	if (pattern[0] != '*')
 		return strcmp(pattern, name) == 0;
 	suffix = strlen(++pattern); /* ".example.com" */
-	return size > suffix && name[0] != '.' && strcmp(name + size - suffix, pattern) == 0;
+	return size > suffix && strcmp(name + size - suffix, pattern) == 0;
 }

@@ -97,8 +97,8 @@ static bool same_name(const struct rule_grant *a, const struct rule_grant *b)
 	return b->rule.kind == RULE_NAME && strcmp(a->rule.name, b->rule.name) == 0;
 }
 
-static int name_row(const struct rule_grant *grant, __u32 port, secret_mask secrets,
-		    __u32 workload, rule_emit emit, void *context)
+static int name_row(const struct rule_grant *grant, __u32 port, secret_mask secrets, __u32 workload,
+		    rule_emit emit, void *context)
 {
 	struct rule_key key = {.workload = workload, .port = port};
 

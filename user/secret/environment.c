@@ -145,9 +145,10 @@ int secret_environment_wipe(struct error *err)
 	start = stat_field(stat, STAT_ENV_START);
 	end = stat_field(stat, STAT_ENV_END);
 	if (start == 0 || end < start)
-		return error_set(err, -ENODATA,
-				 "/proc/self/stat does not show where the environment lies, so "
-				 "that it cannot be overwritten; mount /proc without hidden fields");
+		return error_set(
+			err, -ENODATA,
+			"/proc/self/stat does not show where the environment lies, so "
+			"that it cannot be overwritten; mount /proc without hidden fields");
 	secret_wipe((void *)(uintptr_t)start, (size_t)(end - start));
 	environ = none;
 	return 0;

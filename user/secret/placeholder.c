@@ -19,21 +19,21 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define SYMBOLS 32
-#define CODE_MIN 5 /* shortest and longest code in the alphabet, bits */
-#define CODE_MAX 8
+#define SYMBOLS      32
+#define CODE_MIN     5 /* shortest and longest code in the alphabet, bits */
+#define CODE_MAX     8
 #define CODE_CLASSES (CODE_MAX - CODE_MIN + 1)
-#define BLOCK 25 /* characters: 5 * 25 = 125 bits */
+#define BLOCK        25 /* characters: 5 * 25 = 125 bits */
 
-#define ULID_SIZE 26
-#define TIME_SIZE 10	   /* characters of a ULID that hold its 48 bits of milliseconds */
-#define TIME_COARSE_SIZE 5 /* the last of them: 2^25 ms, 9.3 hours */
+#define ULID_SIZE        26
+#define TIME_SIZE        10 /* characters of a ULID that hold its 48 bits of milliseconds */
+#define TIME_COARSE_SIZE 5  /* the last of them: 2^25 ms, 9.3 hours */
 
 /*
  * The space of 1,024 is exhausted with certainty to 1 in 10^7 after 16 draws
  * for each value; in the others a free value turns up at once.
  */
-#define DRAWS 16384
+#define DRAWS       16384
 #define DRAWS_EQUAL 256
 
 /* How many random bits are enough to give some up for an equal Huffman length. */
@@ -261,8 +261,8 @@ static int draw_free(struct placeholder *result, size_t bits, unsigned draws,
 		return -errno;
 	time = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	while (draws-- > 0) {
-		int ret = result->hpack_equal ? draw_equal(result, time, bits) :
-						draw_any(result, time);
+		int ret = result->hpack_equal ? draw_equal(result, time, bits)
+					      : draw_any(result, time);
 
 		if (ret < 0 || (ret == 0 && result->hpack_equal))
 			return ret;
@@ -284,9 +284,10 @@ int placeholder_make(const void *secret, size_t size, const struct placeholder *
 	int ret;
 
 	if (size < SECRET_MIN || size > SECRET_MAX)
-		return error_config(err, -EINVAL,
-				    "no placeholder for a secret of %zu bytes; it must have %d to %d",
-				    size, SECRET_MIN, SECRET_MAX);
+		return error_config(
+			err, -EINVAL,
+			"no placeholder for a secret of %zu bytes; it must have %d to %d", size,
+			SECRET_MIN, SECRET_MAX);
 	bits = huffman_bits(secret, size);
 	*result = (struct placeholder){.size = size, .hpack_equal = true};
 	memcpy(result->text, PLACEHOLDER_PREFIX, PLACEHOLDER_PREFIX_SIZE);

@@ -39,13 +39,12 @@ int secret_set_init(struct secret_set *set, struct error *err);
  * it points into @text. Returns the secret's index, or a negative errno with a
  * sentence in @err (and the set is unchanged).
  */
-int secret_set_add(struct secret_set *set, const char *text, const char **hosts,
-		   struct error *err);
+int secret_set_add(struct secret_set *set, const char *text, const char **hosts, struct error *err);
 
 /* What struct config wants to know of the placeholders: see kernel/abi.h. */
 __u64 secret_set_lengths(const struct secret_set *set);
 
-/* Takes one row for the map "secrets"; the row is wiped afterwards. Returns 0 or a negative errno. */
+/* Takes a row for the map "secrets"; the row is wiped afterwards. Returns 0 or a negative errno. */
 typedef int (*secret_emit)(void *context, const struct secret_key *key, const struct secret *row);
 
 /* Hands every secret to @emit. Returns 0, or what @emit returned when it failed. */

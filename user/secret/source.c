@@ -16,7 +16,7 @@
 /* How long the writer of a pipe may keep it open. */
 #define READ_TIMEOUT_MS 60000
 
-#define DIGITS "0123456789"
+#define DIGITS  "0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
 
 /* What a reader needs to know, and hands on. */
