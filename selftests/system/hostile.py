@@ -1,0 +1,171 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""Code inside the workload, of any user, root too, cannot read the secret or lead it elsewhere."""
+import os
+import shlex
+import subprocess
+
+from lib import bpf, clients, kloak, memory, servers, tap
+
+HOSTILE = clients.script("hostile.py")
+
+
+def dump_path():
+    path = tap.scratch("dump")
+    with open(path, "wb"):
+        os.chmod(path, 0o666)
+    return path
+
+
+def pieces_in(path, secret):
+    found = memory.Found()
+    memory.search_file(path, memory.Needle(secret.encode()), found)
+    return found
+
+
+@tap.test("the attempts do find a secret where nothing protects it")
+def control():
+    secret = kloak.new_secret(32)
+    path = dump_path()
+    victim = subprocess.Popen(["sleep", "60"], env={"API_KEY": secret})
+    try:
+        subprocess.run([clients.PYTHON, HOSTILE, path, str(victim.pid)], check=True,
+                       stdout=subprocess.DEVNULL, cwd=tap.scratch(), timeout=60)
+    finally:
+        victim.kill()
+        victim.wait()
+    tap.check(pieces_in(path, secret).hits, "nothing found: the test proves nothing")
+
+
+def attack(secret, extra=None, **options):
+    path = dump_path()
+    result = kloak.run([clients.PYTHON, HOSTILE, path], {"API_KEY": secret, **(extra or {})},
+                       ["API_KEY@api.test"], **options)
+    tap.check(result.output.count(b"\n") > 20, "the attempts ended early: %s" % result)
+    found = pieces_in(path, secret)
+    tap.check(not found.hits, "%s\n%s" % (found, result.output.decode()))
+    tap.check(not memory.Needle(secret.encode()).count(result.output + result.errors),
+              "pieces of the secret in the output")
+    return result.output.decode()
+
+
+def check_denied(output, *attempts):
+    for name in attempts:
+        lines = [line for line in output.splitlines() if name in line]
+        tap.check(lines and not any("read" in line.split(": ")[1] for line in lines),
+                  "not denied: %s" % lines)
+
+
+DENIED = ("/mem:", "process_vm_readv", "ptrace attach", "ptrace seize", "pidfd_getfd",
+          "bpf map ids", "bpf program ids", "bpf link ids", "AF_PACKET", "raw TCP")
+
+
+def user_test(name, options):
+    @tap.test("a child " + name)
+    def denied():
+        check_denied(attack(kloak.new_secret(32), options=options), *DENIED)
+
+
+user_test("running as root", ())
+user_test("of another user (--user)", ("--user", "65534:65534"))
+
+
+@tap.test("a child of the same user, kloak having come through sudo")
+def sudo_user():
+    extra = {"SUDO_UID": "65534", "SUDO_GID": "65534", "SUDO_USER": "nobody"}
+    check_denied(attack(kloak.new_secret(32), extra), *DENIED)
+
+
+@tap.test("a child that makes kloak crash gets no core file")
+def core():
+    secret = kloak.new_secret(32)
+    attack(secret, {"CORE": "1"})
+    found = memory.Found()
+    memory.search_tree(tap.scratch(), memory.Needle(secret.encode()), found)
+    tap.check(not found.hits, "files: %s" % found)
+
+
+@tap.test("the child has none of the capabilities that would undo the promises")
+def capabilities():
+    result = kloak.run(["cat", "/proc/self/status"], {"API_KEY": kloak.new_secret()},
+                       ["API_KEY@api.test"])
+    status = dict(line.split(":\t", 1) for line in result.output.decode().splitlines()
+                  if ":\t" in line)
+    taken = {"SYS_ADMIN": 21, "BPF": 39, "PERFMON": 38, "SYS_PTRACE": 19, "NET_RAW": 13,
+             "NET_ADMIN": 12, "SYS_MODULE": 16, "SYS_RAWIO": 17, "MKNOD": 27}
+    for name, bit in taken.items():
+        for field in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            tap.check(not int(status[field], 16) >> bit & 1, "CAP_%s in %s" % (name, field))
+    tap.check_equal(status["NoNewPrivs"].strip(), "1", "NoNewPrivs")
+
+
+@tap.test("kloak's own memory holds no secret once the child runs")
+def own_memory():
+    secret = kloak.new_secret(48)
+    run = kloak.Running(["sh", "-c", "echo; read line"], {"API_KEY": secret},
+                        ["API_KEY@api.test"])
+    run.read_line()
+    found = memory.search_process(run.pid, memory.Needle(secret.encode()))
+    run.finish(b"\n")
+    tap.check(found.searched > 100000, "kloak's memory could not be read")
+    tap.check(not found.hits, str(found))
+
+
+def check_request_holds_placeholder(request, secret, result):
+    tap.check(kloak.PREFIX in request, "no placeholder arrived: %r; %s" % (request, result))
+    tap.check(not memory.Needle(secret.encode()).count(request), "the secret left")
+    tap.check_equal(result.verdicts("swapped"), [], "swapped events")
+
+
+@tap.test("the secret does not follow a process that leaves the cgroup")
+def leave_cgroup():
+    secret = kloak.new_secret()
+    procs = bpf.cgroup_mount() + "/cgroup.procs"
+    with servers.Nginx() as server:
+        command = clients.http_client(server, [clients.HEADER_REQUEST])
+        result = kloak.run(["sh", "-c", 'echo 0 >"$0" && exec "$@"', procs] + command,
+                           {"API_KEY": secret}, [kloak.grant(server)])
+        requests = kloak.requests_seen(server, 1)
+    if b"cannot create" in result.errors or b"write error" in result.errors:
+        return  # it could not even leave
+    check_request_holds_placeholder(requests[0], secret, result)
+
+
+@tap.test("a server of the child's own in a new network namespace gets the placeholder")
+def own_namespace():
+    if subprocess.run(["unshare", "-Urn", "true"], stderr=subprocess.DEVNULL).returncode:
+        tap.skip("this kernel gives no user namespace")
+    secret = kloak.new_secret()
+    authority = servers.Authority.get()
+    received = tap.scratch("received")
+
+    class Own:  # as much of a server as a client needs to know
+        port = servers.free_port()
+    Own.authority = authority
+    server = "sleep 9 | openssl s_server -quiet -accept 127.0.0.1:%d -cert %s -key %s >%s & sleep 0.5" % (
+        Own.port, authority.certificate("rsa"), authority.key("rsa"), received)
+    client = clients.s_client(Own, [clients.HEADER_REQUEST])
+    script = "ip link set lo up && { %s; %s; kill $!; }" % (server, shlex.join(client))
+    result = kloak.run(["unshare", "-Urn", "sh", "-c", script], {"API_KEY": secret},
+                       [kloak.grant(Own)])
+    with open(received, "rb") as file:
+        check_request_holds_placeholder(file.read(), secret, result)
+    kloak.check_reason(result, "netns", 1)
+
+
+@tap.test("a fake resolver answer in the child's own files changes nothing")
+def own_hosts():
+    """HOSTALIASES and RES_OPTIONS speak to the child's resolver, not to kloak."""
+    secret = kloak.new_secret()
+    aliases = tap.scratch("aliases")
+    with open(aliases, "w") as file:
+        file.write("api.test localhost\n")
+    with servers.Nginx() as server:
+        command = clients.http_client(server, [clients.HEADER_REQUEST])
+        result = kloak.run(["env", "HOSTALIASES=" + aliases] + command, {"API_KEY": secret},
+                           [kloak.grant(server)], pins=())
+        requests = kloak.requests_seen(server, 1)
+    check_request_holds_placeholder(requests[0], secret, result)
+
+
+tap.main(__doc__)
