@@ -72,7 +72,8 @@ static int literal_parse(const char *text, uint8_t address[static ADDRESS_SIZE])
 {
 	size_t size = strlen(text);
 	bool brackets = size >= 2 && text[0] == '[' && text[size - 1] == ']';
-	int family = address_parse(text + brackets, size - 2 * brackets, address);
+	size_t skip = brackets ? 1 : 0;
+	int family = address_parse(text + skip, size - 2 * skip, address);
 
 	return brackets && family == AF_INET ? -EINVAL : family;
 }

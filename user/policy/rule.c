@@ -160,6 +160,7 @@ static const char *name_parse(const struct parts *parts, struct rule *rule)
 {
 	const struct slice *host = &parts->host;
 	bool wildcard = host->size >= 2 && memcmp(host->at, "*.", 2) == 0;
+	size_t skip = wildcard ? 2 : 0;
 	char name[NAME_SIZE];
 	const char *why;
 
@@ -172,12 +173,12 @@ static const char *name_parse(const struct parts *parts, struct rule *rule)
 		return NULL;
 	}
 	rule->kind = RULE_NAME;
-	if (name_normalise(host->at + 2 * wildcard, host->size - 2 * wildcard, name, &why) < 0)
+	if (name_normalise(host->at + skip, host->size - skip, name, &why) < 0)
 		return why;
 	if (wildcard && strlen(name) > NAME_MAX_BYTES - 2)
 		return "no name below it can be valid, it is too long; check the name";
 	memcpy(rule->name, "*.", 2);
-	memcpy(rule->name + 2 * wildcard, name, NAME_SIZE - 2 * wildcard);
+	memcpy(rule->name + skip, name, NAME_SIZE - skip);
 	return NULL;
 }
 

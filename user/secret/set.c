@@ -10,7 +10,7 @@ _Static_assert(sizeof(secret_mask) * 8 == WORKLOAD_SECRETS, "one bit for each se
 int secret_set_init(struct secret_set *set, struct error *err)
 {
 	*set = (struct secret_set){0};
-	return secret_memory_map(&set->memory, WORKLOAD_SECRETS * SECRET_SLOT_SIZE, err);
+	return secret_memory_map(&set->memory, (size_t)WORKLOAD_SECRETS * SECRET_SLOT_SIZE, err);
 }
 
 static int option_check(const struct secret_set *set, const struct secret_option *option,
@@ -56,7 +56,7 @@ int secret_set_add(struct secret_set *set, const char *text, const char **hosts,
 		return ret;
 	memcpy(entry.name, option.name, sizeof(entry.name));
 	entry.source = option.source;
-	entry.value = set->memory.base + set->count * SECRET_SLOT_SIZE;
+	entry.value = set->memory.base + (size_t)set->count * SECRET_SLOT_SIZE;
 	ret = secret_source_read(&option, entry.value, &entry.size, err);
 	if (ret == 0) {
 		ret = placeholder_make(entry.value, entry.size, set->placeholder, set->count,
