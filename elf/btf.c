@@ -368,18 +368,12 @@ uint32_t btf_write_array(struct btf_writer *writer, uint32_t element, uint32_t i
 	return id;
 }
 
-/*
- * A context is recognised by the name of its struct. For probes the kernel's
- * name is the typedef bpf_user_pt_regs_t: 6.1 and 6.2 compare it with the
- * struct behind the typedef, later ones with the typedef itself, so both bear it.
- */
-static uint32_t write_context(struct btf_writer *writer, const struct btf_value *value)
+/* A struct without members: the verifier looks at its size, or, for a context, at its name. */
+static uint32_t write_pointer(struct btf_writer *writer, const char *name, uint32_t size)
 {
-	uint32_t id = write_type(writer, value->target, BTF_KIND_STRUCT, 0, value->size);
+	uint32_t target = size ? write_type(writer, name, BTF_KIND_STRUCT, 0, size) : 0;
 
-	if (!strcmp(value->target, "bpf_user_pt_regs_t"))
-		id = write_type(writer, value->target, BTF_KIND_TYPEDEF, 0, id);
-	return write_type(writer, "", BTF_KIND_PTR, 0, id);
+	return write_type(writer, "", BTF_KIND_PTR, 0, target);
 }
 
 static uint32_t write_value(struct btf_writer *writer, const struct btf_value *value)
@@ -388,13 +382,9 @@ static uint32_t write_value(struct btf_writer *writer, const struct btf_value *v
 	case BTF_VALUE_SCALAR:
 		return btf_write_integer(writer, value->size, value->is_signed);
 	case BTF_VALUE_CONTEXT:
-		return write_context(writer, value);
+		return write_pointer(writer, value->target, value->size);
 	case BTF_VALUE_POINTER:
-		/* The verifier wants the size of the memory only; a struct without members tells. */
-		return write_type(writer, "", BTF_KIND_PTR, 0,
-				  value->size ? write_type(writer, "memory", BTF_KIND_STRUCT, 0,
-							   value->size) :
-						0);
+		return write_pointer(writer, "memory", value->size);
 	default:
 		return 0;
 	}

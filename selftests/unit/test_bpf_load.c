@@ -93,12 +93,13 @@ static void check_entry_results(uint32_t patched)
 	ck_assert_uint_eq(result(0), 6);		/* first argument */
 	ck_assert_uint_eq(result(1), 42);		/* second argument */
 	ck_assert_uint_eq(result(2), 1 + 2 + 20);	/* static function, .rodata */
-	ck_assert_uint_eq(result(3), 3 * 5 + 4 + 1 + 20); /* global function that calls it */
+	ck_assert_uint_eq(result(3), 3 * 5 + 4 + (41 ^ 30) + 20); /* global, calls two static */
 	ck_assert_uint_eq(result(4), 45);		/* bpf_loop: 0 + 1 + ... + 9 */
 	ck_assert_uint_eq(result(5), patched);		/* patched before loading */
 	ck_assert_uint_eq(result(6), 101);		/* .data */
 	ck_assert_uint_eq(result(7), 2);		/* .bss */
 	ck_assert_uint_eq(result(8), 42);		/* global function with the context */
+	ck_assert_uint_eq(result(13), 18);		/* function in the program's section */
 	ck_assert_uint_eq(result(9), 30);		/* variable index into .rodata */
 }
 

@@ -172,8 +172,8 @@ START_TEST(linked_program)
 	struct linked_program program;
 
 	ck_assert_int_eq(assemble("on_entry", &program), 0);
-	/* on_entry, static_add, global_sum, add_index, global_context */
-	ck_assert_uint_eq(program.function_count, 5);
+	/* and static_add, static_deep, global_sum, add_index, global_context, in_section */
+	ck_assert_uint_eq(program.function_count, 7);
 	ck_assert_str_eq(program.functions[0].function->name, "on_entry");
 	for (uint32_t i = 0; i < program.insn_count; i++) {
 		const struct bpf_insn *insn = &program.insns[i];
@@ -198,7 +198,7 @@ START_TEST(linked_program)
 		}
 		i++;
 	}
-	ck_assert_uint_eq(calls, 4); /* three in on_entry, one in global_sum */
+	ck_assert_uint_eq(calls, 6); /* four in on_entry, two in global_sum */
 	ck_assert_uint_eq(callbacks, 1);
 	ck_assert_uint_ge(maps, 10);
 	ck_assert_uint_ge(values, 5);
@@ -344,6 +344,63 @@ START_TEST(hostile_fields)
 }
 END_TEST
 
+static Elf64_Shdr *code_relocations(uint8_t *bytes)
+{
+	Elf64_Shdr *section = (void *)damaged_header(bytes, SHT_REL);
+
+	while (section->sh_type != SHT_REL || section->sh_size < 2 * sizeof(Elf64_Rel) ||
+	       object.sections[section->sh_info].kind != OBJECT_SECTION_CODE)
+		section++;
+	return section;
+}
+
+START_TEST(relocations_in_any_order)
+{
+	uint8_t *bytes = malloc(OBJECT_SIZE(calls));
+	Elf64_Shdr *section;
+	struct object parsed;
+	Elf64_Rel *rel, first;
+
+	memcpy(bytes, OBJECT_START(calls), OBJECT_SIZE(calls));
+	section = code_relocations(bytes);
+	rel = (void *)(bytes + section->sh_offset);
+	first = rel[0];
+	rel[0] = rel[section->sh_size / sizeof(*rel) - 1];
+	rel[section->sh_size / sizeof(*rel) - 1] = first;
+	ck_assert_int_eq(object_parse(&parsed, bytes, OBJECT_SIZE(calls)), 0);
+	for (uint32_t i = 0; i < object.relocation_count; i++)
+		ck_assert_uint_eq(object_find_relocation(&parsed, object.relocations[i].section,
+							 object.relocations[i].offset)->symbol,
+				  object.relocations[i].symbol);
+	object_free(&parsed);
+	free(bytes);
+}
+END_TEST
+
+START_TEST(relocation_inside_an_instruction)
+{
+	uint8_t *bytes = malloc(OBJECT_SIZE(calls));
+
+	memcpy(bytes, OBJECT_START(calls), OBJECT_SIZE(calls));
+	bytes[code_relocations(bytes)->sh_offset] += 4;
+	ck_assert_int_eq(parse_copy(bytes, OBJECT_SIZE(calls)), -EINVAL);
+	free(bytes);
+}
+END_TEST
+
+START_TEST(string_without_end)
+{
+	uint8_t *bytes = malloc(OBJECT_SIZE(calls));
+	Elf64_Shdr *strings;
+
+	memcpy(bytes, OBJECT_START(calls), OBJECT_SIZE(calls));
+	strings = (void *)damaged_header(bytes, SHT_STRTAB);
+	bytes[strings->sh_offset + strings->sh_size - 1] = 'x';
+	ck_assert_int_eq(parse_copy(bytes, OBJECT_SIZE(calls)), -EINVAL);
+	free(bytes);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("bpf_object");
@@ -360,10 +417,13 @@ int main(void)
 	tcase_add_test(reader, unused_functions_stay_out);
 	tcase_add_test(reader, linker_refuses_unknown_targets);
 	suite_add_tcase(suite, reader);
-	tcase_add_checked_fixture(damaged, require_objects, NULL);
+	tcase_add_checked_fixture(damaged, open_calls, close_calls);
 	tcase_set_timeout(damaged, 60);
 	tcase_add_test(damaged, truncated_anywhere);
 	tcase_add_test(damaged, every_byte_damaged);
+	tcase_add_test(damaged, relocations_in_any_order);
+	tcase_add_test(damaged, relocation_inside_an_instruction);
+	tcase_add_test(damaged, string_without_end);
 	tcase_add_loop_test(damaged, hostile_fields, 0, ARRAY_SIZE(damages));
 	suite_add_tcase(suite, damaged);
 	srunner_run_all(runner, CK_NORMAL);

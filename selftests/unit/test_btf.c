@@ -203,15 +203,15 @@ START_TEST(members_beyond_the_end)
 }
 END_TEST
 
-/* 4 G elements of 4 G elements: the size is unknown (0), not wrapped. */
-START_TEST(array_size_overflow)
+/* int (*)[outer][inner], whose size does not fit into 32 bits: unknown (0), not wrapped. */
+static void check_array(uint32_t outer, uint32_t inner, uint32_t expected)
 {
 	const uint32_t types[] = {
 		1, INFO(BTF_KIND_FUNC, 1), 2,
 		0, INFO(BTF_KIND_FUNC_PROTO, 1), 0, 1, 3,
 		0, INFO(BTF_KIND_PTR, 0), 4,
-		0, INFO(BTF_KIND_ARRAY, 0), 0, 5, 6, 0x80000001,
-		0, INFO(BTF_KIND_ARRAY, 0), 0, 6, 6, 0x80000001,
+		0, INFO(BTF_KIND_ARRAY, 0), 0, 5, 6, outer,
+		0, INFO(BTF_KIND_ARRAY, 0), 0, 6, 6, inner,
 		1, INFO(BTF_KIND_INT, 0), 4, 32,
 	};
 	struct btf_function function;
@@ -222,9 +222,17 @@ START_TEST(array_size_overflow)
 	ck_assert_int_eq(btf_parse(&hostile, blob, total), 0);
 	ck_assert_int_eq(btf_find_function(&hostile, "f", &function), 0);
 	ck_assert_int_eq(function.parameters[0].kind, BTF_VALUE_POINTER);
-	ck_assert_uint_eq(function.parameters[0].size, 0);
+	ck_assert_uint_eq(function.parameters[0].size, expected);
 	btf_free(&hostile);
 	free(blob);
+}
+
+START_TEST(array_size_overflow)
+{
+	check_array(3, 5, 60);
+	check_array(0x80000001, 0x80000001, 0);
+	check_array(1, 0x40000001, 0);
+	check_array(0x10000, 0x10000, 0);
 }
 END_TEST
 

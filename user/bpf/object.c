@@ -28,6 +28,10 @@ struct program_kind {
 	const char *context; /* the kernel's name of its context struct; NULL: not a struct */
 };
 
+/*
+ * What probes call their context: a typedef of struct pt_regs. Kernels before
+ * 6.3 know it by this name only, and all take a struct of this name for it.
+ */
 #define PT_REGS "bpf_user_pt_regs_t"
 
 static const struct program_kind kinds[] = {

@@ -33,13 +33,19 @@ static __noinline u64 static_add(u64 a, u64 b)
 	return a + b + table[1];
 }
 
+/* Reached through global_sum() only. */
+static __noinline u64 static_deep(u64 a)
+{
+	return a ^ table[2];
+}
+
 /* Verified on its own: must not trust that the pointer is there. */
 __noinline int global_sum(struct pair *pair, u64 factor)
 {
 	if (!pair)
 		return -1;
 	pair->bytes[47] = 1;
-	return (int)(pair->first * factor + static_add(pair->second, 1));
+	return (int)(pair->first * factor + static_add(pair->second, static_deep(41)));
 }
 
 __noinline int global_context(struct pt_regs *ctx)
@@ -51,6 +57,13 @@ static long add_index(u64 index, void *context)
 {
 	*(u64 *)context += index;
 	return 0;
+}
+
+/* In the section of a program, but called: no program. */
+SEC("uprobe/entry")
+__noinline int in_section(u64 a)
+{
+	return (int)(a * 3);
 }
 
 SEC("uprobe/entry")
@@ -70,6 +83,7 @@ int on_entry(struct pt_regs *ctx)
 	result_set(7, zeroed += 2);
 	result_set(8, global_context(ctx));
 	result_set(9, table[arg1(ctx) & 3]);
+	result_set(13, in_section(arg1(ctx)));
 	return 0;
 }
 
