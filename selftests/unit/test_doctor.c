@@ -56,7 +56,7 @@ static void write_file(const char *path, const char *text)
 
 static size_t check_index(const char *name)
 {
-	for (size_t i = 0; i < doctor_check_count; i++)
+	for (size_t i = 0; i < DOCTOR_CHECKS; i++)
 		if (strcmp(doctor_checks[i].name, name) == 0)
 			return i;
 	ck_abort_msg("no check %s", name);
@@ -118,6 +118,13 @@ static const struct expectation expectations[] = {
 	  DOCTOR_WARN },
 	{ "name service", "/etc/nsswitch.conf", "hosts: resolve", DOCTOR_WARN },
 };
+
+START_TEST(table_is_complete)
+{
+	for (size_t i = 0; i < DOCTOR_CHECKS; i++)
+		ck_assert(doctor_checks[i].name && doctor_checks[i].examine);
+}
+END_TEST
 
 START_TEST(files_are_understood)
 {
@@ -297,10 +304,10 @@ static void expect_json(const char *output, const char *start)
 {
 	ck_assert_msg(strncmp(output, start, strlen(start)) == 0, "%s", output);
 	ck_assert_msg(is_balanced(output), "%s", output);
-	ck_assert_uint_eq(count_text(output, "{\"name\":"), doctor_check_count);
-	ck_assert_uint_eq(count_text(output, ",\"verdict\":"), doctor_check_count);
-	ck_assert_uint_eq(count_text(output, ",\"found\":"), doctor_check_count);
-	ck_assert_uint_eq(count_text(output, ",\"remedy\":"), doctor_check_count);
+	ck_assert_uint_eq(count_text(output, "{\"name\":"), DOCTOR_CHECKS);
+	ck_assert_uint_eq(count_text(output, ",\"verdict\":"), DOCTOR_CHECKS);
+	ck_assert_uint_eq(count_text(output, ",\"found\":"), DOCTOR_CHECKS);
+	ck_assert_uint_eq(count_text(output, ",\"remedy\":"), DOCTOR_CHECKS);
 }
 
 START_TEST(json_is_one_object)
@@ -331,6 +338,7 @@ static TCase *files(void)
 	TCase *cases = tcase_create("files");
 
 	tcase_add_checked_fixture(cases, make_root, remove_root);
+	tcase_add_test(cases, table_is_complete);
 	tcase_add_loop_test(cases, files_are_understood, 0, ARRAY_SIZE(expectations));
 	tcase_add_test(cases, hostile_file_is_harmless);
 	return cases;

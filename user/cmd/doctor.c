@@ -8,15 +8,13 @@
 #include <string.h>
 
 #include "user/doctor/doctor.h"
-#include "user/lib/cleanup.h"
 #include "user/lib/error.h"
 
 static const char usage[] = "usage: kloak doctor [--json]\n";
 
 int cmd_doctor(int argc, char **argv)
 {
-	CLEANUP_FREE struct doctor_finding *findings =
-		calloc(doctor_check_count, sizeof(*findings));
+	struct doctor_finding findings[DOCTOR_CHECKS];
 	bool json = argc == 2 && strcmp(argv[1], "--json") == 0, good;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -27,10 +25,6 @@ int cmd_doctor(int argc, char **argv)
 		fprintf(stderr, "kloak: doctor takes no argument but --json: %.200s\n%s", argv[1],
 			usage);
 		return EXIT_CONFIG;
-	}
-	if (!findings) {
-		fprintf(stderr, "kloak: no memory: %s\n", strerror(ENOMEM));
-		return EXIT_KLOAK;
 	}
 	good = doctor_examine("", findings);
 	if (!json)

@@ -12,7 +12,7 @@
 
 #define JSON_SIZE (64 << 10) /* every character of every finding escaped */
 
-const struct doctor_check doctor_checks[] = {
+const struct doctor_check doctor_checks[DOCTOR_CHECKS] = {
 	{ "kernel", check_kernel },
 	{ "capabilities", check_capabilities },
 	{ "lockdown", check_lockdown },
@@ -32,8 +32,6 @@ const struct doctor_check doctor_checks[] = {
 	{ "name service", check_names },
 };
 
-const size_t doctor_check_count = ARRAY_SIZE(doctor_checks);
-
 static const char *const verdicts[] = {
 	[DOCTOR_OK] = "ok",
 	[DOCTOR_WARN] = "warn",
@@ -52,31 +50,31 @@ void doctor_set(struct doctor_finding *finding, enum doctor_verdict verdict, con
 	va_end(args);
 }
 
-static size_t count(const struct doctor_finding *findings, enum doctor_verdict verdict)
+static size_t count(const struct doctor_finding findings[static DOCTOR_CHECKS], enum doctor_verdict verdict)
 {
 	size_t found = 0;
 
-	for (size_t i = 0; i < doctor_check_count; i++)
+	for (size_t i = 0; i < DOCTOR_CHECKS; i++)
 		found += findings[i].verdict == verdict;
 	return found;
 }
 
-bool doctor_examine(const char *root, struct doctor_finding *findings)
+bool doctor_examine(const char *root, struct doctor_finding findings[static DOCTOR_CHECKS])
 {
-	for (size_t i = 0; i < doctor_check_count; i++)
+	for (size_t i = 0; i < DOCTOR_CHECKS; i++)
 		doctor_checks[i].examine(root, &findings[i]);
 	return count(findings, DOCTOR_FAIL) == 0;
 }
 
-void doctor_print(FILE *out, const struct doctor_finding *findings)
+void doctor_print(FILE *out, const struct doctor_finding findings[static DOCTOR_CHECKS])
 {
 	size_t failed = count(findings, DOCTOR_FAIL), warned = count(findings, DOCTOR_WARN);
 
-	for (size_t i = 0; i < doctor_check_count; i++)
+	for (size_t i = 0; i < DOCTOR_CHECKS; i++)
 		fprintf(out, "%-5s %-20s %s\n", verdicts[findings[i].verdict],
 			doctor_checks[i].name, findings[i].found);
 	fputc('\n', out);
-	for (size_t i = 0; i < doctor_check_count; i++)
+	for (size_t i = 0; i < DOCTOR_CHECKS; i++)
 		if (findings[i].remedy[0])
 			fprintf(out, "%s: %s\n", doctor_checks[i].name, findings[i].remedy);
 	if (failed)
@@ -85,13 +83,13 @@ void doctor_print(FILE *out, const struct doctor_finding *findings)
 		fprintf(out, "kloak run works here: no check failed, %zu warned.\n", warned);
 }
 
-static void write_findings(struct json *json, const struct doctor_finding *findings)
+static void write_findings(struct json *json, const struct doctor_finding findings[static DOCTOR_CHECKS])
 {
 	json_object(json, NULL);
 	json_string(json, "kloak", KLOAK_VERSION);
 	json_bool(json, "ok", count(findings, DOCTOR_FAIL) == 0);
 	json_array(json, "checks");
-	for (size_t i = 0; i < doctor_check_count; i++) {
+	for (size_t i = 0; i < DOCTOR_CHECKS; i++) {
 		json_object(json, NULL);
 		json_string(json, "name", doctor_checks[i].name);
 		json_string(json, "verdict", verdicts[findings[i].verdict]);
@@ -103,7 +101,7 @@ static void write_findings(struct json *json, const struct doctor_finding *findi
 	json_object_end(json);
 }
 
-int doctor_print_json(FILE *out, const struct doctor_finding *findings)
+int doctor_print_json(FILE *out, const struct doctor_finding findings[static DOCTOR_CHECKS])
 {
 	CLEANUP_FREE char *text = malloc(JSON_SIZE);
 	struct json json;

@@ -30,20 +30,21 @@ struct doctor_check {
 	void (*examine)(const char *root, struct doctor_finding *finding);
 };
 
-extern const struct doctor_check doctor_checks[];
-extern const size_t doctor_check_count;
+#define DOCTOR_CHECKS 17
 
-/* Fills @findings, one for each check. Returns true if none failed. Takes about half a second. */
-bool doctor_examine(const char *root, struct doctor_finding *findings);
+extern const struct doctor_check doctor_checks[DOCTOR_CHECKS];
+
+/* One finding for each check. Returns true if none failed. Takes about half a second. */
+bool doctor_examine(const char *root, struct doctor_finding findings[static DOCTOR_CHECKS]);
 
 /* A table for people, with the remedies below it. */
-void doctor_print(FILE *out, const struct doctor_finding *findings);
+void doctor_print(FILE *out, const struct doctor_finding findings[static DOCTOR_CHECKS]);
 
 /*
  * {"kloak":VERSION,"ok":bool,"checks":[{"name","verdict","found","remedy"}]} and
  * a newline. Returns 0 or -errno.
  */
-int doctor_print_json(FILE *out, const struct doctor_finding *findings);
+int doctor_print_json(FILE *out, const struct doctor_finding findings[static DOCTOR_CHECKS]);
 
 /* For the checks: sets verdict, remedy (NULL: none) and what was found. */
 void doctor_set(struct doctor_finding *finding, enum doctor_verdict verdict, const char *remedy,

@@ -198,12 +198,13 @@ int account_find_in(const char *user, const char *passwd, const char *group,
 {
 	const struct databases files = { .passwd = passwd, .group = group };
 	const char *sudo = getuid() == 0 ? getenv("SUDO_UID") : NULL;
-	char text[600];
 
 	memset(account, 0, sizeof(*account));
 	account->changed = true;
 	account->home[0] = '/';
 	if (user) {
+		char text[600];
+
 		if (!copy(text, sizeof(text), user))
 			return error_config(err, -EINVAL, "the argument of --user is too long; "
 					    "give NAME or UID:GID");

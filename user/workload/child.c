@@ -200,7 +200,7 @@ static int start(const struct child_options *options, struct child *child,
 		 const struct account *account, char *const *envp, struct error *err)
 {
 	CLEANUP_FD int far = -1;
-	int pair[2], ret;
+	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return error_set(err, -errno, "cannot make a socket pair: %s; "
@@ -213,9 +213,9 @@ static int start(const struct child_options *options, struct child *child,
 		run(options, child, account, envp, far);
 	}
 	if (child->pid < 0) {
-		ret = child->pid;
-		return error_set(err, ret, "cannot make a process in the workload's cgroup: %s; "
-				 "check pids.max and cgroup.type there", strerror(-ret));
+		return error_set(err, child->pid, "cannot make a process in the workload's cgroup: "
+				 "%s; check pids.max and cgroup.type there",
+				 strerror(-child->pid));
 	}
 	close(TAKE_FD(far));
 	return await_ready(child, options->argv[0], err);
