@@ -121,8 +121,10 @@ int elf_image_find_section(const struct elf_image *image, uint32_t type, Elf64_S
 const Elf64_Phdr *elf_image_find_segment(const struct elf_image *image, uint32_t type)
 {
 	const Elf64_Phdr *segment;
+	size_t i;
 
-	for (segment = image->segments; segment < image->segments + image->segment_count; segment++) {
+	for (i = 0; i < image->segment_count; i++) {
+		segment = &image->segments[i];
 		if (segment->p_type == type &&
 		    elf_range_valid(image->size, segment->p_offset, segment->p_filesz))
 			return segment;
@@ -133,8 +135,10 @@ const Elf64_Phdr *elf_image_find_segment(const struct elf_image *image, uint32_t
 int elf_address_to_offset(const struct elf_image *image, uint64_t address, uint64_t *offset)
 {
 	const Elf64_Phdr *segment;
+	size_t i;
 
-	for (segment = image->segments; segment < image->segments + image->segment_count; segment++) {
+	for (i = 0; i < image->segment_count; i++) {
+		segment = &image->segments[i];
 		if (segment->p_type != PT_LOAD || address < segment->p_vaddr ||
 		    address - segment->p_vaddr >= segment->p_filesz)
 			continue;

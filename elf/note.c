@@ -65,9 +65,11 @@ static int search_area(const struct elf_image *image, uint64_t offset, uint64_t 
 static int search_segments(const struct elf_image *image, struct elf_build_id *id)
 {
 	const Elf64_Phdr *segment;
+	size_t i;
 	int ret;
 
-	for (segment = image->segments; segment < image->segments + image->segment_count; segment++) {
+	for (i = 0; i < image->segment_count; i++) {
+		segment = &image->segments[i];
 		if (segment->p_type != PT_NOTE ||
 		    !elf_range_valid(image->size, segment->p_offset, segment->p_filesz))
 			continue;

@@ -256,7 +256,7 @@ START_TEST(libraries_for_later)
 	char *envp[] = { variable, NULL };
 	struct library_set set;
 
-	build("-Wl,-rpath,'$ORIGIN/../lib'");
+	build("");
 	shell("cp lib/libtwo.so.1 lib/libssl.so.9; cp lib/libtwo.so.1 other/libcrypto.so.9;"
 	      "cp lib/libtwo.so.1 other/libother.so.9");
 	snprintf(variable, sizeof(variable), "LD_LIBRARY_PATH=%s", in_directory("other"));
