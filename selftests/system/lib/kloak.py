@@ -17,12 +17,12 @@ PREFIX = b"kloak:"
 REASONS = {
     "host": "host",
     "port": "port",
-    "not verified": "not-verified",
+    "not verified": "address-not-verified",
     "no SNI": "no-sni",
-    "suite": "suite",
+    "suite": "cipher-suite",
     "split": "split",
     "unknown placeholder": "unknown-placeholder",
-    "netns": "netns",
+    "netns": "network-namespace",
 }
 _numbers = itertools.count()
 
@@ -56,7 +56,7 @@ class Result:
 
     def __str__(self):
         return "status %d, events %s, stderr: %s" % (
-            self.status, [(e["verdict"], e["reason"]) for e in self.events][:10],
+            self.status, [(e["verdict"], e.get("reason")) for e in self.events[:10]],
             self.errors.decode(errors="replace")[-800:])
 
 
