@@ -201,6 +201,39 @@ START_TEST(shared_map)
 }
 END_TEST
 
+START_TEST(several_at_once)
+{
+	struct bpf_object *objects[3];
+	const uint32_t yes = 1;
+
+	OPEN(objects[0], calls);
+	OPEN(objects[1], socket);
+	OPEN(objects[2], guarded);
+	ck_assert_msg(!bpf_object_load_all(objects, 3, &set, &err), "%s", err.text);
+	ck_assert_int_ge(bpf_object_program(objects[0], "on_entry"), 0);
+	ck_assert_int_ge(bpf_object_program(objects[1], "on_message"), 0);
+	ck_assert_int_ge(bpf_object_program(objects[2], "guarded"), 0);
+	ck_assert_uint_eq(set.count, 4);
+	ck_assert_int_eq(bpf_object_load_all(objects, BPF_OBJECT_LOAD_MAX + 1, &set, &err), -E2BIG);
+	bpf_object_close(objects[0]);
+	bpf_object_close(objects[2]);
+	OPEN(objects[0], calls);
+	OPEN(objects[2], guarded);
+	bpf_object_set(objects[2], "take_bad_branch", &yes, sizeof(yes));
+	ck_assert_int_eq(bpf_object_load_all(&objects[0], 3, &set, &err), -EBUSY); /* socket is */
+	ck_assert_ptr_nonnull(strstr(err.text, "BPF object socket: already loaded"));
+	bpf_object_close(objects[1]);
+	OPEN(objects[1], guarded);
+	bpf_object_close(objects[0]);
+	OPEN(objects[0], calls);
+	bpf_object_set(objects[1], "take_bad_branch", &yes, sizeof(yes));
+	ck_assert_int_eq(bpf_object_load_all(objects, 2, &set, &err), -EACCES);
+	ck_assert_ptr_nonnull(strstr(err.text, "BPF object guarded: BPF program guarded: "));
+	for (int i = 0; i < 3; i++)
+		bpf_object_close(objects[i]);
+}
+END_TEST
+
 START_TEST(shared_map_of_another_shape)
 {
 	struct bpf_object *calls, *mismatch;
@@ -515,6 +548,7 @@ int main(void)
 	tcase_add_test(load, return_probe);
 	tcase_add_test(load, uprobe_multi);
 	tcase_add_test(load, shared_map);
+	tcase_add_test(load, several_at_once);
 	tcase_add_test(load, shared_map_of_another_shape);
 	tcase_add_test(load, verifier_log);
 	tcase_add_test(load, global_functions_are_verified_alone);

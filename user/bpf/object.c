@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/btf.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -549,32 +550,93 @@ static void loading_free(struct loading *loading)
 	free(loading);
 }
 
-static int load(struct bpf_object *object, struct bpf_map_set *set, struct error *err)
+static int prepare(struct bpf_object *object, struct bpf_map_set *set, struct error *err)
 {
-	uint32_t i;
 	int ret;
 
+	if (!object->loading)
+		return error_set(err, -EBUSY, "already loaded");
 	ret = make_maps(object->loading, set, err);
-	if (!ret)
-		ret = make_sections(object->loading, err);
-	for (i = 0; i < object->program_count && !ret; i++)
+	return ret ? ret : make_sections(object->loading, err);
+}
+
+/* What one thread does: the verifier takes 1 us an instruction, and needs no lock. */
+struct job {
+	struct bpf_object *object;
+	struct error err;
+	int ret;
+	pthread_t thread;
+	bool has_thread;
+};
+
+static void *load_programs(void *context)
+{
+	struct job *job = context;
+	struct bpf_object *object = job->object;
+	uint32_t i;
+
+	for (i = 0; i < object->program_count && !job->ret; i++)
 		if (!object->programs[i].skip)
-			ret = load_program(object, &object->programs[i], err);
+			job->ret = load_program(object, &object->programs[i], &job->err);
+	return NULL;
+}
+
+static void run_jobs(struct job *jobs, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 1; i < count; i++)
+		jobs[i].has_thread =
+			!pthread_create(&jobs[i].thread, NULL, load_programs, &jobs[i]);
+	for (i = 0; i < count; i++) {
+		if (jobs[i].has_thread)
+			pthread_join(jobs[i].thread, NULL);
+		else
+			load_programs(&jobs[i]);
+	}
+}
+
+static int load_all(struct job *jobs, unsigned int count, struct bpf_map_set *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		jobs[i].ret = prepare(jobs[i].object, set, &jobs[i].err);
+		if (jobs[i].ret)
+			return jobs[i].ret;
+	}
+	run_jobs(jobs, count);
+	for (i = 0; i < count; i++)
+		if (jobs[i].ret)
+			return jobs[i].ret;
+	return 0;
+}
+
+int bpf_object_load_all(struct bpf_object *const *objects, unsigned int count,
+			struct bpf_map_set *set, struct error *err)
+{
+	struct job jobs[BPF_OBJECT_LOAD_MAX] = { 0 };
+	unsigned int i;
+	int ret;
+
+	if (count > BPF_OBJECT_LOAD_MAX)
+		return error_set(err, -E2BIG, "more BPF objects than BPF_OBJECT_LOAD_MAX");
+	for (i = 0; i < count; i++)
+		jobs[i].object = objects[i];
+	bpf_raise_memlock();
+	ret = load_all(jobs, count, set);
+	for (i = 0; i < count; i++) {
+		if (jobs[i].ret && jobs[i].ret == ret)
+			error_set(err, ret, "BPF object %s: %s", objects[i]->name, jobs[i].err.text);
+		/* The programs hold the maps of their variables; nothing else is needed again. */
+		loading_free(TAKE_PTR(objects[i]->loading));
+	}
 	return ret;
 }
 
 int bpf_object_load(struct bpf_object *object, struct bpf_map_set *set, struct error *err)
 {
-	int ret;
-
-	if (!object->loading)
-		return error_set(err, -EBUSY, "BPF object %s: already loaded", object->name);
-	ret = load(object, set, err);
-	if (ret)
-		error_prefix(err, "BPF object %s", object->name);
-	/* The programs hold the maps of their variables; nothing else of this is needed again. */
-	loading_free(TAKE_PTR(object->loading));
-	return ret;
+	return bpf_object_load_all(&object, 1, set, err);
 }
 
 const char *bpf_object_log(const struct bpf_object *object)

@@ -74,8 +74,17 @@ int bpf_object_skip(struct bpf_object *object, const char *program);
 /*
  * Loads everything and releases what was needed for it (all of the index and
  * buffers). On failure -errno and a sentence; bpf_object_log() may have more.
+ * Programs that were loaded before the failure stay until bpf_object_close().
  */
 int bpf_object_load(struct bpf_object *object, struct bpf_map_set *set, struct error *err);
+
+/*
+ * The same for several objects, one thread for each: verifying a large program
+ * takes 50 ms, which nobody should wait for twice.
+ */
+#define BPF_OBJECT_LOAD_MAX 8
+int bpf_object_load_all(struct bpf_object *const *objects, unsigned int count,
+			struct bpf_map_set *set, struct error *err);
 
 /* Last lines of the verifier's log if it refused a program, else "". */
 const char *bpf_object_log(const struct bpf_object *object);
