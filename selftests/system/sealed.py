@@ -48,7 +48,7 @@ def check_client(server, command):
     control = kloak.new_secret(24)
     server.recorder.forget()
     server.recorder.answer.clear()
-    run = kloak.Running(["env", "CONTROL=" + control] + command, values, [kloak.grant(server)])
+    run = kloak.Running(command, {**values, "CONTROL": control}, [kloak.grant(server)])
     try:
         wait_for_request(server, run)
         check_sealed(run, values["API_KEY"], control, "in flight")
