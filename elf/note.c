@@ -73,7 +73,8 @@ static int search_segments(const struct elf_image *image, struct elf_build_id *i
 		if (segment->p_type != PT_NOTE ||
 		    !elf_range_valid(image->size, segment->p_offset, segment->p_filesz))
 			continue;
-		ret = search_area(image, segment->p_offset, segment->p_filesz, segment->p_align, id);
+		ret = search_area(image, segment->p_offset, segment->p_filesz, segment->p_align,
+				  id);
 		if (ret != -ENOENT)
 			return ret;
 	}
@@ -103,7 +104,7 @@ static int visit_note_section(void *data, const Elf64_Shdr *section)
 
 static int search_sections(const struct elf_image *image, struct elf_build_id *id)
 {
-	struct section_search search = { image, id };
+	struct section_search search = {image, id};
 	int ret = elf_image_walk_sections(image, visit_note_section, &search);
 
 	if (ret < 0)

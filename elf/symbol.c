@@ -21,7 +21,7 @@
 
 /* One search in one table. */
 struct search {
-	const struct elf_symtab *table;
+	struct elf_symtab table;
 	const char *const *names;
 	size_t lengths[ELF_SYMBOL_NAMES_MAX];
 	size_t count;
@@ -31,7 +31,7 @@ struct search {
 	struct place {
 		uint64_t offset;
 		size_t name;
-	} *places;
+	} * places;
 	size_t places_count;
 	size_t places_room;
 };
@@ -57,7 +57,7 @@ static void consider(struct elf_symbol *best, const struct elf_symbol *symbol)
 static int take_version(const struct search *search, uint64_t index, const Elf64_Sym *entry,
 			size_t length, struct elf_symbol *symbol)
 {
-	const struct elf_symtab *table = search->table;
+	const struct elf_symtab *table = &search->table;
 	uint16_t version;
 	char tail[2];
 	int ret;
@@ -85,12 +85,12 @@ static int take(struct search *search, size_t name, uint64_t index, const Elf64_
 		.section = entry->st_shndx,
 		.type = ELF64_ST_TYPE(entry->st_info),
 		.binding = ELF64_ST_BIND(entry->st_info),
-		.origin = search->table->kind,
+		.origin = search->table.kind,
 	};
 	int ret;
 
-	if (symbol.section == SHN_UNDEF || symbol.type == STT_SECTION ||
-	    symbol.type == STT_FILE || (symbol.binding == STB_LOCAL && symbol.origin == ELF_DYNSYM))
+	if (symbol.section == SHN_UNDEF || symbol.type == STT_SECTION || symbol.type == STT_FILE ||
+	    (symbol.binding == STB_LOCAL && symbol.origin == ELF_DYNSYM))
 		return 0;
 	ret = take_version(search, index, entry, search->lengths[name], &symbol);
 	if (!ret)
@@ -112,7 +112,7 @@ static int find_by_hash(struct search *search)
 	int ret = 0;
 
 	for (search->current = 0; search->current < search->count && !ret; search->current++)
-		ret = elf_symtab_lookup(search->table, search->names[search->current],
+		ret = elf_symtab_lookup(&search->table, search->names[search->current],
 					visit_current, search);
 	return ret;
 }
@@ -133,7 +133,7 @@ static int add_place(struct search *search, uint64_t offset, size_t name)
 		search->places = places;
 		search->places_room = room;
 	}
-	search->places[search->places_count++] = (struct place){ offset, name };
+	search->places[search->places_count++] = (struct place){offset, name};
 	return 0;
 }
 
@@ -160,7 +160,7 @@ static int match_ending(struct search *search, const char *text, size_t end, uin
 static int match_endings(struct search *search, const char *text, size_t from, size_t size,
 			 uint64_t base)
 {
-	static const char ends[] = { '\0', '@' };
+	static const char ends[] = {'\0', '@'};
 	const char *at;
 	size_t i;
 	int ret;
@@ -178,7 +178,7 @@ static int match_endings(struct search *search, const char *text, size_t from, s
 /* Chunks overlap by the longest name, so that one across their border is seen whole. */
 static int search_strings(struct search *search)
 {
-	const struct elf_symtab *table = search->table;
+	const struct elf_symtab *table = &search->table;
 	CLEANUP_FREE char *text = malloc(ELF_SYMBOL_NAME_MAX + STRINGS_CHUNK);
 	uint64_t at, have;
 	size_t kept = 0;
@@ -187,8 +187,8 @@ static int search_strings(struct search *search)
 	if (!text)
 		return -ENOMEM;
 	for (at = 0; at < table->strings_size && !ret; at += have) {
-		have = table->strings_size - at < STRINGS_CHUNK ? table->strings_size - at :
-								  STRINGS_CHUNK;
+		have = table->strings_size - at < STRINGS_CHUNK ? table->strings_size - at
+								: STRINGS_CHUNK;
 		ret = elf_image_read(table->image, table->strings + at, text + kept, have);
 		if (!ret)
 			ret = match_endings(search, text, kept, kept + have, at - kept);
@@ -247,7 +247,7 @@ static int find_by_reading(struct search *search)
 	if (!ret && search->places_count) {
 		qsort(search->places, search->places_count, sizeof(*search->places),
 		      compare_places);
-		ret = elf_symtab_walk(search->table, visit_entry, search);
+		ret = elf_symtab_walk(&search->table, visit_entry, search);
 	}
 	free(search->places);
 	search->places = NULL;
@@ -271,17 +271,15 @@ static void forget(const struct search *search)
 	size_t i;
 
 	for (i = 0; i < search->count; i++)
-		search->out[i] = (struct elf_symbol){ .error = -ENOENT };
+		search->out[i] = (struct elf_symbol){.error = -ENOENT};
 }
 
 static int find_in(struct search *search, const struct elf_image *image, enum elf_symtab_kind kind)
 {
-	struct elf_symtab table;
-	int ret = elf_symtab_open(image, kind, &table);
+	int ret = elf_symtab_open(image, kind, &search->table);
 
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	search->table = &table;
 	if (kind == ELF_DYNSYM) {
 		ret = find_by_hash(search);
 		if (ret != -EOPNOTSUPP && ret != -EBADMSG)
@@ -309,7 +307,7 @@ static int check_names(struct search *search)
 int elf_symbols_find(const struct elf_image *image, const char *const names[], size_t count,
 		     struct elf_symbol out[])
 {
-	struct search search = { .names = names, .count = count, .out = out };
+	struct search search = {.names = names, .count = count, .out = out};
 	int ret = check_names(&search);
 
 	if (ret)

@@ -16,8 +16,8 @@
 
 #include "elf/dynamic.h"
 
-#define CHUNK	     512  /* symbols or words read at once */
-#define CHAIN_CHUNK  8	  /* chains have 1 to 4 entries in practice */
+#define CHUNK        512  /* symbols or words read at once */
+#define CHAIN_CHUNK  8    /* chains have 1 to 4 entries in practice */
 #define CHAIN_MAX    4096 /* entries of one bucket */
 #define NAME_MAX_LEN 255
 
@@ -155,7 +155,8 @@ static int walk_chain(const struct elf_symtab *table, uint32_t start, uint32_t h
 	for (index = start; index - start < CHAIN_MAX && index < table->count; index += have) {
 		have = table->count - index < CHAIN_CHUNK ? table->count - index : CHAIN_CHUNK;
 		ret = elf_image_read(table->image,
-				     table->hash.chains + (index - table->hash.first) * sizeof(chain[0]),
+				     table->hash.chains +
+					     (index - table->hash.first) * sizeof(chain[0]),
 				     chain, have * sizeof(chain[0]));
 		if (ret)
 			return ret;
@@ -183,7 +184,8 @@ int elf_symtab_lookup(const struct elf_symtab *table, const char *name, elf_symt
 	ret = bloom_admits(table->image, &table->hash, hash);
 	if (ret <= 0)
 		return ret;
-	ret = read_word(table->image, table->hash.buckets, hash % table->hash.buckets_count, &start);
+	ret = read_word(table->image, table->hash.buckets, hash % table->hash.buckets_count,
+			&start);
 	if (ret || start == 0)
 		return ret;
 	if (start < table->hash.first)
@@ -270,12 +272,12 @@ int elf_symtab_open(const struct elf_image *image, enum elf_symtab_kind kind,
 {
 	int ret = -ENOENT;
 
-	*table = (struct elf_symtab){ .image = image, .kind = kind };
+	*table = (struct elf_symtab){.image = image, .kind = kind};
 	if (kind == ELF_DYNSYM)
 		ret = open_dynamic(image, table);
 	if (ret == 0 || ret == -ESTALE)
 		return ret;
-	*table = (struct elf_symtab){ .image = image, .kind = kind };
+	*table = (struct elf_symtab){.image = image, .kind = kind};
 	return open_section(image, table);
 }
 
