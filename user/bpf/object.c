@@ -3,13 +3,13 @@
 #include "user/bpf/object.h"
 
 #include <errno.h>
-#include <linux/btf.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "elf/btf.h"
 #include "elf/object.h"
+#include "user/bpf/describe.h"
 #include "user/bpf/linker.h"
 #include "user/bpf/map.h"
 #include "user/bpf/prog.h"
@@ -29,12 +29,6 @@ struct program_kind {
 	const char *context; /* the kernel's name of its context struct; NULL: not a struct */
 };
 
-/*
- * What probes call their context: a typedef of struct pt_regs. Kernels before
- * 6.3 know it by this name only, and all take a struct of this name for it.
- */
-#define PT_REGS "bpf_user_pt_regs_t"
-
 static const struct program_kind kinds[] = {
 	{ "sockops", BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, 0, false, false, "bpf_sock_ops" },
 	{ "sk_msg", BPF_PROG_TYPE_SK_MSG, BPF_SK_MSG_VERDICT, 0, false, false, "sk_msg_md" },
@@ -44,10 +38,10 @@ static const struct program_kind kinds[] = {
 	  "__sk_buff" },
 	{ "cgroup/setsockopt", BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_SETSOCKOPT, 0, false, false,
 	  "bpf_sockopt" },
-	{ "uprobe", BPF_PROG_TYPE_KPROBE, 0, 0, true, false, PT_REGS },
-	{ "uprobe.s", BPF_PROG_TYPE_KPROBE, 0, BPF_F_SLEEPABLE, true, false, PT_REGS },
-	{ "uretprobe", BPF_PROG_TYPE_KPROBE, 0, 0, true, true, PT_REGS },
-	{ "uretprobe.s", BPF_PROG_TYPE_KPROBE, 0, BPF_F_SLEEPABLE, true, true, PT_REGS },
+	{ "uprobe", BPF_PROG_TYPE_KPROBE, 0, 0, true, false, DESCRIBE_PT_REGS },
+	{ "uprobe.s", BPF_PROG_TYPE_KPROBE, 0, BPF_F_SLEEPABLE, true, false, DESCRIBE_PT_REGS },
+	{ "uretprobe", BPF_PROG_TYPE_KPROBE, 0, 0, true, true, DESCRIBE_PT_REGS },
+	{ "uretprobe.s", BPF_PROG_TYPE_KPROBE, 0, BPF_F_SLEEPABLE, true, true, DESCRIBE_PT_REGS },
 	{ "tracepoint", BPF_PROG_TYPE_TRACEPOINT, 0, 0, false, false, NULL },
 };
 
@@ -77,33 +71,6 @@ struct bpf_object {
 	bool uprobe_multi;
 	char *log;
 };
-
-/* --- maps by name ------------------------------------------------------ */
-
-int bpf_map_set_find(const struct bpf_map_set *set, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < set->count; i++)
-		if (!strcmp(set->maps[i].name, name))
-			return set->maps[i].fd;
-	return -ENOENT;
-}
-
-int bpf_map_set_add(struct bpf_map_set *set, const char *name, int fd)
-{
-	if (set->count == BPF_MAP_SET_MAX || strlen(name) >= BPF_MAP_NAME_MAX)
-		return -ENOSPC;
-	strcpy(set->maps[set->count].name, name);
-	set->maps[set->count++].fd = fd;
-	return 0;
-}
-
-void bpf_map_set_close(struct bpf_map_set *set)
-{
-	while (set->count)
-		close(set->maps[--set->count].fd);
-}
 
 /* --- opening ----------------------------------------------------------- */
 
@@ -291,69 +258,15 @@ int bpf_object_skip(struct bpf_object *object, const char *program)
 
 /* --- maps of an object ------------------------------------------------- */
 
-static const char *map_remedy(int code)
-{
-	if (code == -EPERM)
-		return "this process may not make BPF maps; run as root, or with CAP_BPF";
-	if (code == -ENOMEM || code == -E2BIG)
-		return "not enough memory for its size; before Linux 5.11 also raise 'ulimit -l'";
-	return "this kernel may lack this type of map; use Linux 6.1 or later";
-}
-
-static int create_map(const char *name, const struct bpf_map_shape *shape, struct error *err)
-{
-	int fd = bpf_map_create(name, shape);
-
-	if (fd >= 0)
-		return fd;
-	return error_set(err, fd, "BPF map %s: %s; %s", name, strerror(-fd), map_remedy(fd));
-}
-
-/* Sizes of a ring buffer and of storage are not fixed by the definition alone. */
-static int check_shared(const struct object_map *map, int fd, struct error *err)
-{
-	struct bpf_map_shape shape;
-	int ret = bpf_map_read_shape(fd, &shape);
-
-	if (ret)
-		return error_set(err, ret, "BPF map %s: cannot be read back: %s; run "
-				 "'kloak doctor'", map->name, strerror(-ret));
-	if (shape.type == map->type && shape.key_size == map->key_size &&
-	    shape.value_size == map->value_size)
-		return 0;
-	return error_set(err, -EINVAL, "BPF map %s: two objects define it differently (type %u, "
-			 "key %u, value %u; here %u, %u, %u); rebuild Kloak from one source tree",
-			 map->name, shape.type, shape.key_size, shape.value_size, map->type,
-			 map->key_size, map->value_size);
-}
-
-static int make_map(struct bpf_map_set *set, const struct object_map *map, struct error *err)
-{
-	const struct bpf_map_shape shape = { map->type, map->key_size, map->value_size,
-					     map->max_entries, map->flags };
-	CLEANUP_FD int created = -1;
-	int fd = bpf_map_set_find(set, map->name), ret;
-
-	if (fd >= 0) {
-		ret = check_shared(map, fd, err);
-		return ret ? ret : fd;
-	}
-	created = create_map(map->name, &shape, err);
-	if (created < 0)
-		return created;
-	ret = bpf_map_set_add(set, map->name, created);
-	if (ret)
-		return error_set(err, ret, "BPF map %s: more maps, or a longer name, than struct "
-				 "bpf_map_set holds; raise its limits", map->name);
-	return TAKE_FD(created);
-}
-
 static int make_maps(struct loading *loading, struct bpf_map_set *set, struct error *err)
 {
 	uint32_t i;
 
 	for (i = 0; i < loading->elf.map_count; i++) {
-		int fd = make_map(set, &loading->elf.maps[i], err);
+		const struct object_map *map = &loading->elf.maps[i];
+		const struct bpf_map_shape shape = { map->type, map->key_size, map->value_size,
+						     map->max_entries, map->flags };
+		int fd = bpf_map_set_obtain(set, map->name, &shape, err);
 
 		if (fd < 0)
 			return fd;
@@ -377,7 +290,7 @@ static int make_variables(const struct object_section *section, const uint8_t *c
 		.max_entries = 1,
 		.flags = constant ? BPF_F_RDONLY_PROG : 0,
 	};
-	CLEANUP_FD int fd = create_map(section->name, &shape, err);
+	CLEANUP_FD int fd = bpf_map_make(section->name, &shape, err);
 	const uint32_t zero = 0;
 	int ret;
 
@@ -409,75 +322,6 @@ static int make_sections(struct loading *loading, struct error *err)
 
 /* --- programs ---------------------------------------------------------- */
 
-/* Which pointers are the context can only be said here, where the program's type is known. */
-static void mark_context(struct btf_function *function, const char *context)
-{
-	uint32_t i;
-
-	for (i = 0; i < function->parameter_count && context; i++) {
-		struct btf_value *value = &function->parameters[i];
-
-		if (value->kind != BTF_VALUE_POINTER)
-			continue;
-		if (strcmp(value->target, context) &&
-		    (strcmp(context, PT_REGS) || strcmp(value->target, "pt_regs")))
-			continue;
-		value->kind = BTF_VALUE_CONTEXT;
-		value->target = context;
-	}
-}
-
-/*
- * The kernel wants a type for every function of the program. Those of static
- * functions are for show (they are verified at each call), so one that clang
- * left no prototype for gets an empty one; a global function must have its own.
- */
-static int describe_function(const struct loading *loading, const struct object_function *function,
-			     const char *context, struct btf_writer *writer, uint32_t *type)
-{
-	struct btf_function described;
-	char name[PROGRAM_NAME_MAX];
-	int ret = btf_find_function(&loading->btf, function->name, &described);
-
-	if (ret == -ENOENT && !function->global) {
-		described = (struct btf_function){
-			.result = { .kind = BTF_VALUE_SCALAR, .size = 4, .name = "", .target = "" },
-		};
-		ret = 0;
-	}
-	if (ret)
-		return ret;
-	strncpy(name, function->name, sizeof(name) - 1);
-	name[sizeof(name) - 1] = 0;
-	bpf_clean_name(name);
-	described.name = name;
-	described.linkage = function->global ? BTF_FUNC_GLOBAL : BTF_FUNC_STATIC;
-	mark_context(&described, context);
-	*type = btf_write_function(writer, &described);
-	return 0;
-}
-
-/* One record for each function, in the order of their instructions; returns the BTF's fd. */
-static int describe_program(const struct loading *loading, const struct linked_program *linked,
-			    const char *context, struct bpf_func_info *functions)
-{
-	CLEANUP_FREE void *blob = NULL;
-	struct btf_writer writer;
-	uint32_t i, size;
-	int ret = 0, finished;
-
-	btf_writer_init(&writer);
-	for (i = 0; i < linked->function_count && !ret; i++) {
-		functions[i].insn_off = linked->functions[i].start;
-		ret = describe_function(loading, linked->functions[i].function, context, &writer,
-					&functions[i].type_id);
-	}
-	finished = btf_writer_finish(&writer, &blob, &size);
-	if (!ret)
-		ret = finished;
-	return ret ? ret : bpf_btf_load(blob, size);
-}
-
 static int load_linked(struct bpf_object *object, struct program *program,
 		       const struct linked_program *linked, struct error *err)
 {
@@ -488,7 +332,7 @@ static int load_linked(struct bpf_object *object, struct program *program,
 
 	if (!functions)
 		return error_set(err, -ENOMEM, "BPF program %s: not enough memory", program->name);
-	btf = describe_program(object->loading, linked, kind->context, functions);
+	btf = describe_program(&object->loading->btf, linked, kind->context, functions);
 	if (btf < 0)
 		return error_set(err, btf, "BPF program %s: the types of its functions: %s; build "
 				 "the object with clang -g", program->name, strerror(-btf));

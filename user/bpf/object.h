@@ -24,26 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "user/bpf/map_set.h"
 #include "user/lib/error.h"
-
-#define BPF_MAP_SET_MAX	 32
-#define BPF_MAP_NAME_MAX 32
-
-struct bpf_map_set {
-	struct {
-		char name[BPF_MAP_NAME_MAX];
-		int fd;
-	} maps[BPF_MAP_SET_MAX];
-	unsigned int count;
-};
-
-/* The fd (owned by the set) or -ENOENT. An empty set is all zeros. */
-int bpf_map_set_find(const struct bpf_map_set *set, const char *name);
-
-/* Gives @fd to the set. -ENOSPC: full or name too long; the fd is then still the caller's. */
-int bpf_map_set_add(struct bpf_map_set *set, const char *name, int fd);
-
-void bpf_map_set_close(struct bpf_map_set *set);
 
 struct bpf_object;
 
