@@ -45,6 +45,8 @@ def environment(values):
 
 
 class Result:
+    """status is as a shell shows it: 128 and the number of the signal that ended kloak."""
+
     def __init__(self, status, output, errors, events):
         self.status, self.output, self.errors, self.events = status, output, errors, events
 
@@ -96,7 +98,8 @@ class Running:
         except subprocess.TimeoutExpired:
             self.stop()
             raise tap.Failure("kloak run did not end within %d s" % timeout)
-        return Result(self.process.returncode, output, errors, self._read_events())
+        status = self.process.returncode
+        return Result(128 - status if status < 0 else status, output, errors, self._read_events())
 
     def _read_events(self):
         if self.events_path is None or not os.path.exists(self.events_path):
@@ -113,12 +116,13 @@ class Running:
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
-            for pid in [self.pid] + family:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            self.process.kill()
             self.process.wait()
+        for pid in family:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
 
 def descendants(pid):
