@@ -28,15 +28,18 @@
 #define NAME_SIZE 256
 #define COMM_SIZE 16
 #define WORKLOAD_SECRETS 64 /* secrets of one workload: one bit each in a secret_mask */
-#define CGROUP_LEVELS 16
+#define CGROUP_LEVELS 64 /* deepest cgroup */
+#define CGROUP_DEPTHS 4
 
 typedef __u64 secret_mask;
 
 /* ---- map "config": one element, written before anything is attached ---- */
 
 struct config {
-	__u32 cgroup_levels;	   /* bit n: some workload is a cgroup at depth n (root = 0) */
+	__u32 cgroup_level[CGROUP_DEPTHS]; /* depths that workloads' cgroups have, the root's
+					    * is 0; unused ones repeat the first */
 	__u32 report_swaps;	   /* 1: an event for every swap; 0: refusals only */
+	__u32 reserved;
 	__u64 placeholder_lengths; /* bit n (8 <= n <= 31): a placeholder of n bytes exists;
 				    * bit 32: one of 32 bytes or more exists */
 };

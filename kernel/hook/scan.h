@@ -26,8 +26,9 @@
 
 #define SCAN_STRIDE  20
 #define SCAN_BLOCK   160 /* bytes looked at in one go: 8 windows at 20, or 20 at 8 */
-#define SCAN_BLOCKS  25
-#define SCAN_CHUNK   (SCAN_BLOCK * SCAN_BLOCKS)
+#define SCAN_PART    (5 * SCAN_BLOCK) /* bytes in one turn of the loop */
+#define SCAN_PARTS   5
+#define SCAN_CHUNK   (SCAN_PART * SCAN_PARTS)
 #define SCAN_STEP    (SCAN_CHUNK - PLACEHOLDER_HEAD)
 #define SCAN_MARGIN  32 /* in front of and behind the chunk, read and never believed */
 #define SCAN_HITS    16 /* in a chunk */
@@ -38,8 +39,10 @@ struct scan_buffer {
 	u64 busy;
 	u32 hits;
 	u32 hit[SCAN_HITS]; /* offsets of "kloak:" in the chunk */
-	u32 reserved;
+	u32 length;	    /* bytes of .head that look like a placeholder */
 	u8 head[PLACEHOLDER_HEAD];
+	struct secret_key key;
+	u32 reserved;
 	u8 byte[SCAN_MARGIN + SCAN_CHUNK + SCAN_MARGIN];
 };
 
@@ -47,12 +50,17 @@ BPF_MAP(scan_buffers, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct scan_buffer
 
 #define EACH_BYTE(b) (0x0101010101010101ULL * (b))
 
-/* All eight bytes are in 0x20..0x5f (or have bit 7 set, which the next test sorts out). */
-static inline int window_candidate(const u8 *p)
+/*
+ * Bit 63 is set if all eight bytes are in 0x20..0x5f (or have bit 7 set, which
+ * the next test sorts out): then nothing is left of 0x40 in each byte, and one
+ * less than nothing is all ones. Windows are joined by OR, with one branch for
+ * all of them: fewer branches are less for the verifier and no more to run.
+ */
+static inline u64 window_candidate(const u8 *p)
 {
 	u64 w = load_le64(p);
 
-	return ((w ^ w << 1) & EACH_BYTE(0x40)) == EACH_BYTE(0x40);
+	return (((w ^ w << 1) & EACH_BYTE(0x40)) ^ EACH_BYTE(0x40)) - 1;
 }
 
 /* All eight bytes are in 0x30..0x3f or 0x40..0x5f. */
@@ -60,16 +68,16 @@ static inline int window_strict(const u8 *p)
 {
 	u64 w = load_le64(p);
 
-	return window_candidate(p) && !(w & ~(w << 1) & EACH_BYTE(0x20)) &&
+	return window_candidate(p) >> 63 && !(w & ~(w << 1) & EACH_BYTE(0x20)) &&
 	       !(w & EACH_BYTE(0x80));
 }
 
-/* Some byte is a colon. */
-static inline int window_colon(const u8 *p)
+/* Not 0 if some byte is a colon. */
+static inline u64 window_colon(const u8 *p)
 {
 	u64 w = load_le64(p) ^ EACH_BYTE(':');
 
-	return ((w - EACH_BYTE(1)) & ~w & EACH_BYTE(0x80)) != 0;
+	return (w - EACH_BYTE(1)) & ~w & EACH_BYTE(0x80);
 }
 
 static inline int is_prefix(const u8 *p)
@@ -100,57 +108,56 @@ static inline int scan_short_ones(const struct config *settings)
 	return (u32)settings->placeholder_lengths != 0;
 }
 
-/* How many base32 characters follow the prefix, up to those of a full head. */
-KERNEL_GLOBAL int scan_head_length(struct scan_buffer *buffer)
+static long scan_length_step(u32 i, struct scan_buffer **context)
 {
-	u32 i;
+	struct scan_buffer *buffer = *context;
+	u64 at = i + PLACEHOLDER_PREFIX_SIZE;
 
-	if (!buffer)
-		return 0;
-	for (i = PLACEHOLDER_PREFIX_SIZE; i < PLACEHOLDER_HEAD; i++)
-		if (!is_base32(buffer->head[i]))
-			break;
-	return i;
-}
-
-/*
- * How many bytes of buffer->head are the head of a placeholder of the workload,
- * 0 if none is. Placeholders are never prefixes of each other, so that at most
- * one length fits. @lengths: config.placeholder_lengths.
- */
-KERNEL_GLOBAL int scan_head_size(struct scan_buffer *buffer, u64 workload, u64 lengths)
-{
-	struct secret_key key = {.workload = workload};
-	u32 size;
-
-	if (!buffer)
-		return 0;
-	for (size = 1; size <= PLACEHOLDER_HEAD; size++) {
-		key.head[size - 1] = buffer->head[size - 1];
-		if (size >= SECRET_MIN && lengths >> size & 1 &&
-		    bpf_map_lookup_elem(&secrets, &key))
-			return size;
-	}
+	barrier_var(at);
+	if (at >= PLACEHOLDER_HEAD || !is_base32(buffer->head[at]))
+		return 1;
+	buffer->length = at + 1;
 	return 0;
 }
 
-/* The secret whose placeholder begins with buffer->head, or NULL. */
+/* How many bytes of buffer->head look like a placeholder. */
+static inline u32 scan_head_length(struct scan_buffer *buffer)
+{
+	buffer->length = PLACEHOLDER_PREFIX_SIZE;
+	bpf_loop(PLACEHOLDER_HEAD, scan_length_step, &buffer, 0);
+	return buffer->length;
+}
+
+static long scan_short_step(u32 i, struct scan *scan)
+{
+	struct scan_buffer *buffer = scan->buffer;
+	u64 at = i;
+
+	barrier_var(at);
+	if (at >= PLACEHOLDER_HEAD)
+		return 1;
+	buffer->key.head[at] = buffer->head[at];
+	if (at + 1 < SECRET_MIN || !(scan->settings->placeholder_lengths >> (at + 1) & 1))
+		return 0;
+	return bpf_map_lookup_elem(&secrets, &buffer->key) != NULL;
+}
+
+/*
+ * The secret whose placeholder begins with buffer->head, or NULL. Placeholders
+ * are never prefixes of each other, so that at most one length fits.
+ */
 static inline struct secret *scan_lookup(struct scan *scan)
 {
-	struct secret_key key = {.workload = scan->text.workload};
-	u64 size = PLACEHOLDER_HEAD;
+	struct scan_buffer *buffer = scan->buffer;
 
-	if (scan_short_ones(scan->settings))
-		size = scan_head_size(scan->buffer, key.workload,
-				      scan->settings->placeholder_lengths);
-	barrier_var(size);
-	if (size > PLACEHOLDER_HEAD)
-		return NULL;
-	if (size == PLACEHOLDER_HEAD)
-		__builtin_memcpy(key.head, scan->buffer->head, PLACEHOLDER_HEAD);
-	else if (bpf_probe_read_kernel(key.head, size, scan->buffer->head))
-		return NULL;
-	return bpf_map_lookup_elem(&secrets, &key);
+	buffer->key.workload = scan->text.workload;
+	if (scan_short_ones(scan->settings)) {
+		__builtin_memset(buffer->key.head, 0, PLACEHOLDER_HEAD);
+		bpf_loop(PLACEHOLDER_HEAD, scan_short_step, scan, 0);
+	} else {
+		__builtin_memcpy(buffer->key.head, buffer->head, PLACEHOLDER_HEAD);
+	}
+	return bpf_map_lookup_elem(&secrets, &buffer->key);
 }
 
 /* "kloak:" stands at @offset of the write. */
@@ -257,48 +264,67 @@ KERNEL_GLOBAL int scan_block_colon(struct scan_buffer *buffer, u64 at)
 	return 0;
 }
 
+struct scan_chunk {
+	struct scan_buffer *buffer;
+	u64 size;
+};
+
 #define W(n) window_candidate(p + SCAN_STRIDE * (n))
 
+/* Finds the blocks of a part that have a candidate. */
+static long scan_part_step(u32 part, struct scan_chunk *chunk)
+{
+	u64 from = (u64)part * SCAN_PART;
+	u32 i;
+
+	barrier_var(from);
+	if (from >= chunk->size || from > SCAN_CHUNK - SCAN_PART)
+		return 1;
+	for (i = 0; i < SCAN_PART; i += SCAN_BLOCK) {
+		const u8 *p = chunk->buffer->byte + SCAN_MARGIN + from + i;
+
+		if ((W(0) | W(1) | W(2) | W(3) | W(4) | W(5) | W(6) | W(7)) >> 63)
+			scan_block(chunk->buffer, SCAN_MARGIN + from + i);
+	}
+	return 0;
+}
+
+#undef W
+#define W(n) (window_colon(p + 8 * (n)) | window_colon(p + 8 * (n) + 8))
+
+static long scan_part_colon_step(u32 part, struct scan_chunk *chunk)
+{
+	u64 from = (u64)part * SCAN_PART;
+	u32 i;
+
+	barrier_var(from);
+	if (from >= chunk->size || from > SCAN_CHUNK - SCAN_PART)
+		return 1;
+	for (i = 0; i < SCAN_PART; i += SCAN_BLOCK) {
+		const u8 *p = chunk->buffer->byte + SCAN_MARGIN + from + i;
+
+		if (W(0) | W(2) | W(4) | W(6) | W(8) | W(10) | W(12) | W(14) | W(16) | W(18))
+			scan_block_colon(chunk->buffer, SCAN_MARGIN + from + i);
+	}
+	return 0;
+}
+
+#undef W
+
 /* Fills buffer->hit for a chunk of @size bytes. */
-KERNEL_GLOBAL int scan_chunk(struct scan_buffer *buffer, u64 size)
+KERNEL_GLOBAL int scan_chunk(struct scan_buffer *buffer, u64 size, u64 short_ones)
 {
-	u32 i;
+	struct scan_chunk chunk = {.buffer = buffer, .size = size};
 
 	if (!buffer)
 		return -1;
-	for (i = 0; i < SCAN_CHUNK; i += SCAN_BLOCK) {
-		const u8 *p = buffer->byte + SCAN_MARGIN + i;
-
-		if (i >= size)
-			break;
-		if (W(0) || W(1) || W(2) || W(3) || W(4) || W(5) || W(6) || W(7))
-			scan_block(buffer, SCAN_MARGIN + i);
-	}
+	buffer->hits = 0;
+	if (short_ones)
+		bpf_loop(SCAN_PARTS, scan_part_colon_step, &chunk, 0);
+	else
+		bpf_loop(SCAN_PARTS, scan_part_step, &chunk, 0);
 	return 0;
 }
-
-#undef W
-#define W(n) (window_colon(p + 8 * (n)) || window_colon(p + 8 * (n) + 8))
-
-KERNEL_GLOBAL int scan_chunk_colon(struct scan_buffer *buffer, u64 size)
-{
-	u32 i;
-
-	if (!buffer)
-		return -1;
-	for (i = 0; i < SCAN_CHUNK; i += SCAN_BLOCK) {
-		const u8 *p = buffer->byte + SCAN_MARGIN + i;
-
-		if (i >= size)
-			break;
-		if (W(0) || W(2) || W(4) || W(6) || W(8) || W(10) || W(12) || W(14) || W(16) ||
-		    W(18))
-			scan_block_colon(buffer, SCAN_MARGIN + i);
-	}
-	return 0;
-}
-
-#undef W
 
 /* One place of the chunk where "kloak:" stands. */
 static long scan_hit_step(u32 i, struct scan *scan)
@@ -333,11 +359,9 @@ static long scan_step(u32 i, struct scan *scan)
 		stage_report(scan->text.workload, NULL, 0, ~0U, REASON_UNREADABLE);
 		return 1;
 	}
-	buffer->hits = 0;
-	if (scan_short_ones(scan->settings))
-		scan_chunk_colon(buffer, size);
-	else
-		scan_chunk(buffer, size);
+	scan_chunk(buffer, size, scan_short_ones(scan->settings));
+	if (!buffer->hits)
+		return 0;
 	scan->from = from;
 	scan->last = size == scan->text.size - from ? size : SCAN_STEP;
 	bpf_loop(SCAN_HITS, scan_hit_step, scan, 0);

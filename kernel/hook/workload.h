@@ -9,17 +9,19 @@
 #include "kernel/maps.h"
 
 /* A workload's id, 0 if the thread is in none. */
-static inline u32 workload_current(const struct config *settings)
+KERNEL_GLOBAL int workload_current(const struct config *settings)
 {
-	u32 level;
+	u32 i;
 
-	for (level = 0; level < CGROUP_LEVELS; level++) {
+	if (!settings)
+		return 0;
+	for (i = 0; i < CGROUP_DEPTHS; i++) {
 		struct workload *workload;
 		u64 id;
 
-		if (!(settings->cgroup_levels >> level & 1))
-			continue;
-		id = bpf_get_current_ancestor_cgroup_id(level);
+		if (i && settings->cgroup_level[i] == settings->cgroup_level[0])
+			break;
+		id = bpf_get_current_ancestor_cgroup_id(settings->cgroup_level[i]);
 		workload = bpf_map_lookup_elem(&workloads, &id);
 		if (workload)
 			return workload->id;

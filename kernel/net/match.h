@@ -21,7 +21,6 @@
 #include "kernel/net/prove.h"
 
 #define GUESSES	       3
-#define STAGED_TOTAL   (STAGED_WRITES * STAGED_PLACEHOLDERS)
 #define STAGED_TIMEOUT 30000000000ULL /* ns: older writes are not tried any more */
 #define STAGED_ATTEMPTS 64	      /* records that a write is tried with in vain */
 
@@ -143,38 +142,44 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 	return 0;
 }
 
-/* Matches the current record with everything that this thread has staged. */
-KERNEL_GLOBAL int match_record(struct sk_msg_md *m, struct tls_socket *s, struct staged *st)
+struct match {
+	struct sk_msg_md *m;
+	struct tls_socket *s;
+	struct staged *st;
+	u64 now;
+};
+
+/* One staged write. */
+static long match_step(u32 i, struct match *match)
 {
-	u64 now = bpf_ktime_get_ns();
-	u64 newest = 0;
-	u32 i;
+	struct staged_write *write = &match->st->write[i & (STAGED_WRITES - 1)];
+	u32 k;
 
-	if (!m || !s || !st)
-		return -1;
-	if (s->record.type != CONTENT_APPLICATION_DATA)
+	if (!write->id || write->attempts > STAGED_ATTEMPTS ||
+	    match->now - write->time > STAGED_TIMEOUT)
 		return 0;
-	s->failure = REASON_UNSEEN;
-	s->unsupported = 0;
-	for (i = 0; i < STAGED_WRITES; i++)
-		if (st->write[i].id > newest)
-			newest = st->write[i].id;
-	if (s->write_id != newest) {
-		s->write_id = newest;
-		s->write_done = 0;
-	}
-	for (i = 0; i < STAGED_TOTAL; i++) {
-		struct staged_write *write = &st->write[i / STAGED_PLACEHOLDERS];
-
-		if (i % STAGED_PLACEHOLDERS >= write->count || !write->id ||
-		    write->placeholder[i % STAGED_PLACEHOLDERS].served)
-			continue;
-		if (write->attempts > STAGED_ATTEMPTS || now - write->time > STAGED_TIMEOUT)
-			continue;
-		if (!match_candidate(m, s, st, i))
+	for (k = 0; k < STAGED_PLACEHOLDERS; k++) {
+		if (k >= write->count)
+			break;
+		if (!write->placeholder[k].served &&
+		    !match_candidate(match->m, match->s, match->st, i * STAGED_PLACEHOLDERS + k))
 			write->attempts++;
 	}
 	return 0;
+}
+
+/* Matches the current record with everything that this thread has staged. */
+static inline void match_record(struct sk_msg_md *m, struct tls_socket *s, struct staged *st)
+{
+	struct match match = {.m = m, .s = s, .st = st, .now = bpf_ktime_get_ns()};
+
+	s->failure = REASON_UNSEEN;
+	s->unsupported = 0;
+	if (s->write_id != st->next_id) {
+		s->write_id = st->next_id;
+		s->write_done = 0;
+	}
+	bpf_loop(STAGED_WRITES, match_step, &match, 0);
 }
 
 #endif

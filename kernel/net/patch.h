@@ -38,15 +38,16 @@ KERNEL_GLOBAL int delta_lay_out(struct tls_socket *s, const struct secret *secre
 		store_le64(s->delta + end - 16, 0);
 		store_le64(s->delta + end - 8, 0);
 	}
+	last = size - 8;
+	barrier_var(last);
+	if (last > SECRET_MAX - 8)
+		return -1;
+	store_le64(s->delta + shift + last, load_le64(secret->delta + last));
 	for (i = 0; i < SECRET_MAX; i += 8) {
-		if (i + 8 > size)
+		if (i >= last)
 			break;
 		store_le64(s->delta + shift + i, load_le64(secret->delta + i));
 	}
-	last = size - 8;
-	barrier_var(last);
-	if (last <= SECRET_MAX - 8)
-		store_le64(s->delta + shift + last, load_le64(secret->delta + last));
 	return 0;
 }
 
@@ -75,35 +76,33 @@ KERNEL_GLOBAL int tag_delta_make(struct tls_socket *s, const struct secret *secr
 		s->z.hi ^= load_be64(s->delta + GCM_BLOCK * i);
 		s->z.lo ^= load_be64(s->delta + GCM_BLOCK * i + 8);
 	}
-	gcm_power_multiply(&s->key, &s->z, total - first - blocks + 2);
-	return 0;
+	return gcm_power_multiply(&s->key, &s->z, total - first - blocks + 2);
 }
 
 /* The tag of a record is changed once for all placeholders in it: deltas add up. */
-KERNEL_GLOBAL int patch_add_tag(struct tls_socket *s, u64 start)
+static inline void patch_add_tag(struct tls_socket *s, u64 start)
 {
-	u32 i;
+	u64 index = s->tag_patch;
+	struct patch *patch;
 
-	if (!s)
-		return -1;
-	for (i = 0; i < PATCHES; i++) {
-		struct patch *patch = &s->patch[i];
-
-		if (i >= s->patch_count) {
-			patch->start = start;
-			patch->size = GCM_TAG;
-			patch->is_tag = 1;
-			patch->tag_delta[0] = 0;
-			patch->tag_delta[1] = 0;
-			s->patch_count = i + 1;
-		} else if (!patch->is_tag || patch->start != start) {
-			continue;
-		}
-		patch->tag_delta[0] ^= __builtin_bswap64(s->z.hi);
-		patch->tag_delta[1] ^= __builtin_bswap64(s->z.lo);
-		return 0;
+	barrier_var(index);
+	if (index >= PATCHES || index >= s->patch_count || !s->patch[index].is_tag ||
+	    s->patch[index].start != start) {
+		index = s->patch_count;
+		barrier_var(index);
+		if (index >= PATCHES)
+			return;
+		s->patch[index].start = start;
+		s->patch[index].size = GCM_TAG;
+		s->patch[index].is_tag = 1;
+		s->patch[index].tag_delta[0] = 0;
+		s->patch[index].tag_delta[1] = 0;
+		s->tag_patch = index;
+		s->patch_count = index + 1;
 	}
-	return -1;
+	patch = &s->patch[index];
+	patch->tag_delta[0] ^= __builtin_bswap64(s->z.hi);
+	patch->tag_delta[1] ^= __builtin_bswap64(s->z.lo);
 }
 
 /*
@@ -153,49 +152,63 @@ static inline int patch_load(struct tls_socket *s, const struct patch *patch)
 	return 0;
 }
 
-/* The same as patch_write() for up to 7 bytes. */
-KERNEL_GLOBAL int patch_write_rest(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size,
-				   u64 skip)
+struct patch_bytes {
+	struct sk_msg_md *m;
+	struct tls_socket *s;
+	u64 skip;
+};
+
+static long patch_byte_step(u32 i, struct patch_bytes *bytes)
 {
-	u8 *data, *end;
-	u64 i;
+	u8 *data = (u8 *)bytes->m->data;
+	u64 from = bytes->skip + i;
+	u64 to = i;
 
-	if (!m || !s || size == 0 || bpf_msg_pull_data(m, at, at + size, 0))
-		return -1;
-	data = (u8 *)m->data;
-	end = (u8 *)m->data_end;
-	for (i = 0; i < 7; i++) {
-		u64 from = skip + i;
-
-		barrier_var(from);
-		if (i >= size || from >= SECRET_MAX || data + i + 1 > end)
-			break;
-		data[i] ^= s->delta[from];
-	}
+	barrier_var(from);
+	barrier_var(to);
+	if (to > 6 || from >= SECRET_MAX)
+		return 1;
+	data += to;
+	barrier_var(data);
+	if (data + 1 > (u8 *)bytes->m->data_end)
+		return 1;
+	*data ^= bytes->s->delta[from];
 	return 0;
 }
 
-/* Adds s->delta from byte @skip on to @size bytes of the message at @at. */
+/*
+ * Adds s->delta from byte @skip on to @size bytes of the message at @at: the
+ * bytes that fill no word first (they are in cut placeholders and tags only).
+ */
 KERNEL_GLOBAL int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size, u64 skip)
 {
+	struct patch_bytes bytes = {.m = m, .s = s, .skip = skip};
+	u64 rest = size & 7;
 	u8 *data, *end;
 	u64 i;
 
-	if (!m || !s || size > SECRET_MAX || bpf_msg_pull_data(m, at, at + size, 0))
+	if (!m || !s || size > SECRET_MAX)
+		return -1;
+	if (rest) {
+		if (bpf_msg_pull_data(m, at, at + rest, 0))
+			return -1;
+		bpf_loop(rest, patch_byte_step, &bytes, 0);
+	}
+	if (size == rest)
+		return 0;
+	if (bpf_msg_pull_data(m, at + rest, at + size, 0))
 		return -1;
 	data = (u8 *)m->data;
 	end = (u8 *)m->data_end;
 	for (i = 0; i < SECRET_MAX; i += 8) {
-		u64 from = skip + i;
+		u64 from = skip + rest + i;
 
 		barrier_var(from);
-		if (i + 8 > size || from > SECRET_MAX - 8 || data + i + 8 > end)
+		if (from > SECRET_MAX - 8 || data + i + 8 > end)
 			break;
 		store_le64(data + i, load_le64(data + i) ^ load_le64(s->delta + from));
 	}
-	if (i == size)
-		return 0;
-	return patch_write_rest(m, s, at + i, size - i, skip + i);
+	return 0;
 }
 
 /* Changes the message where patch @index overlaps it. */

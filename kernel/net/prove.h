@@ -32,16 +32,16 @@ KERNEL_GLOBAL int cipher_text_copy(struct sk_msg_md *m, struct tls_socket *s, u6
 		return -1;
 	data = m->data;
 	end = m->data_end;
-	for (i = 0; i < SECRET_MAX; i += 8) {
-		if (i + 8 > size || data + i + 8 > end)
-			break;
-		store_le64(s->cipher_text + i, load_le64(data + i));
-	}
 	last = size - 8; /* the last word overlaps, so that no size needs single bytes */
 	barrier_var(last);
 	if (last > SECRET_MAX - 8 || data + last + 8 > end)
 		return -1;
 	store_le64(s->cipher_text + last, load_le64(data + last));
+	for (i = 0; i < SECRET_MAX; i += 8) {
+		if (i >= last || data + i + 8 > end)
+			break;
+		store_le64(s->cipher_text + i, load_le64(data + i));
+	}
 	return 0;
 }
 
@@ -83,19 +83,20 @@ KERNEL_GLOBAL int proof_holds(struct tls_socket *s, const struct secret *secret,
 	if (!s || !secret || size < SECRET_MIN || size > SECRET_MAX)
 		return 0;
 	shift = s->relative & (GCM_BLOCK - 1);
+	last = size - 8;
+	barrier_var(last);
+	if (last > SECRET_MAX - 8 ||
+	    (load_le64(s->cipher_text + last) ^ load_le64(s->keystream + shift + last)) !=
+		    load_le64(secret->placeholder + last))
+		return 0;
 	for (i = 0; i < SECRET_MAX; i += 8) {
-		if (i + 8 > size)
-			break;
+		if (i >= last)
+			return 1;
 		if ((load_le64(s->cipher_text + i) ^ load_le64(s->keystream + shift + i)) !=
 		    load_le64(secret->placeholder + i))
 			return 0;
 	}
-	last = size - 8;
-	barrier_var(last);
-	if (last > SECRET_MAX - 8)
-		return 0;
-	return (load_le64(s->cipher_text + last) ^ load_le64(s->keystream + shift + last)) ==
-	       load_le64(secret->placeholder + last);
+	return 1;
 }
 
 static inline int proof_try(struct tls_socket *s, const struct secret *secret, u64 trial,

@@ -121,6 +121,8 @@ struct tls_socket {
 
 	/* What is being changed, and how to recognise the rest of a partial send. */
 	u32 patch_count;
+	u32 tag_patch; /* index of the last tag's patch */
+	u32 reserved;
 	u32 patched; /* this message has patched bytes */
 	u32 tail_armed;
 	u32 tail_size;

@@ -26,11 +26,38 @@ static inline u32 head_wanted(const struct tls_socket *s)
 	return record_length(s->head) < RECORD_NONCE ? RECORD_HEADER : RECORD_HEAD;
 }
 
+struct head_walk {
+	struct sk_msg_md *m;
+	struct tls_socket *s;
+};
+
+static long head_step(u32 i, struct head_walk *walk)
+{
+	const u8 *data = (const u8 *)walk->m->data;
+	struct tls_socket *s = walk->s;
+	u64 at = s->head_size;
+	u64 from = i;
+
+	barrier_var(at);
+	barrier_var(from);
+	if (from >= RECORD_HEAD || at >= RECORD_HEAD || at >= head_wanted(s))
+		return 1;
+	data += from;
+	barrier_var(data);
+	if (data + 1 > (const u8 *)walk->m->data_end)
+		return 1;
+	s->head[at] = *data;
+	s->head_size = at + 1;
+	s->cursor++;
+	return 0;
+}
+
 /* Reads the head of a record from the cursor on. 0 if it is complete. */
 KERNEL_GLOBAL int head_read(struct sk_msg_md *m, struct tls_socket *s)
 {
-	u64 from, to, i;
-	const u8 *data, *end;
+	struct head_walk walk = {.m = m, .s = s};
+	const u8 *data;
+	u64 from, to;
 
 	if (!m || !s)
 		return -1;
@@ -40,18 +67,16 @@ KERNEL_GLOBAL int head_read(struct sk_msg_md *m, struct tls_socket *s)
 		to = s->size;
 	if (from >= to || bpf_msg_pull_data(m, from, to, 0))
 		return -1;
-	data = m->data;
-	end = m->data_end;
-	for (i = 0; i < RECORD_HEAD; i++) {
-		u64 at = s->head_size;
-
-		barrier_var(at);
-		if (at >= head_wanted(s) || at >= RECORD_HEAD || data + i + 1 > end)
-			break;
-		s->head[at] = data[i];
-		s->head_size = at + 1;
-		s->cursor++;
+	data = (const u8 *)m->data;
+	if (s->head_size == 0 && data + RECORD_HEAD <= (const u8 *)m->data_end &&
+	    record_length(data) >= RECORD_NONCE) {
+		store_le64(s->head, load_le64(data));
+		store_le64(s->head + RECORD_HEAD - 8, load_le64(data + RECORD_HEAD - 8));
+		s->head_size = RECORD_HEAD;
+		s->cursor = from + RECORD_HEAD;
+		return 0;
 	}
+	bpf_loop(RECORD_HEAD, head_step, &walk, 0);
 	return s->head_size < head_wanted(s);
 }
 

@@ -18,8 +18,8 @@
 
 #include "kernel/net/maps.h"
 
-#define TAIL_WINDOW  64	    /* bytes searched at a time */
-#define TAIL_WINDOWS 16384 /* 768 KB, more than the kernel puts into one message */
+#define TAIL_WINDOW  32	   /* bytes searched at a time */
+#define TAIL_WINDOWS 49152 /* 768 KB, more than the kernel puts into one message */
 
 /* The size, with header, of the record that seems to begin at this offset; 0: none does. */
 KERNEL_GLOBAL int message_record(struct sk_msg_md *m, struct tls_socket *s, u64 at)

@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,12 @@
 
 #include "elf/image.h"
 #include "elf/symbol.h"
+#include "user/bpf/feature.h"
 #include "user/bpf/link.h"
 #include "user/lib/cleanup.h"
 
 #define FUNCTION_BYTES 4096 /* read of a function to choose the site: more than a prologue */
+#define CLOSERS	       8    /* threads */
 
 extern const unsigned char bpf_openssl_start[], bpf_openssl_end[];
 
@@ -36,12 +39,37 @@ const size_t hook_count = ARRAY_SIZE(hooks);
 const char *const hook_sonames[] = { "libssl.so", "libcrypto.so" };
 const size_t hook_soname_count = ARRAY_SIZE(hook_sonames);
 
-void hook_links_release(struct hook_links *links)
+struct closer {
+	pthread_t thread;
+	const int *fds;
+	size_t count, first;
+};
+
+static void *close_share(void *data)
 {
+	const struct closer *closer = data;
 	size_t i;
 
-	for (i = 0; i < links->count; i++)
-		close(links->fds[i]);
+	for (i = closer->first; i < closer->count; i += CLOSERS)
+		close(closer->fds[i]);
+	return NULL;
+}
+
+/* Each close waits 50 ms or more until no CPU runs the program: wait for several at once. */
+void hook_links_release(struct hook_links *links)
+{
+	struct closer closers[CLOSERS];
+	size_t i, started = 0;
+
+	for (i = 0; i < CLOSERS; i++)
+		closers[i] = (struct closer){ .fds = links->fds, .count = links->count, .first = i };
+	while (started < CLOSERS && started + 1 < links->count &&
+	       !pthread_create(&closers[started].thread, NULL, close_share, &closers[started]))
+		started++;
+	for (i = started; i < CLOSERS; i++)
+		close_share(&closers[i]);
+	for (i = 0; i < started; i++)
+		pthread_join(closers[i].thread, NULL);
 	free(links->fds);
 	memset(links, 0, sizeof(*links));
 }
@@ -84,20 +112,59 @@ static int function_site(const struct elf_image *image, const struct elf_symbol 
 	return 0;
 }
 
-static int probe(const struct bpf_object *object, const char *program, int fd, uint64_t offset,
-		 bool is_return, struct hook_links *links)
-{
-	char path[32];
-	int link;
+/* The places in one file where one program runs. */
+struct probe {
+	const char *program;
+	bool is_return;
+	uint32_t count;
+	uint64_t offsets[HOOK_FUNCTIONS];
+};
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	link = link_create_uprobe(bpf_object_program(object, program), path, offset, is_return);
-	return link < 0 ? link : links_add(links, link);
+struct probe_set {
+	size_t count;
+	struct probe probes[2 * HOOK_FUNCTIONS];
+};
+
+static void probe_add(struct probe_set *set, const char *program, bool is_return, uint64_t offset)
+{
+	struct probe *probe = set->probes;
+
+	while (probe < set->probes + set->count && strcmp(probe->program, program))
+		probe++;
+	if (probe == set->probes + set->count)
+		set->count++;
+	probe->program = program;
+	probe->is_return = is_return;
+	probe->offsets[probe->count++] = offset;
 }
 
-static int function_attach(const struct hook_function *function, const struct bpf_object *object,
-			   const struct elf_image *image, const struct elf_symbol *symbol,
-			   struct hook_links *links)
+/*
+ * One link for all places, where the kernel has such links: they cost the same
+ * per hit, and detach in a tenth of the time.
+ */
+static int probe_attach(const struct probe *probe, const struct bpf_object *object, int fd,
+			struct hook_links *links)
+{
+	int program = bpf_object_program(object, probe->program);
+	char path[32];
+	uint32_t i;
+	int link, ret = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (bpf_feature_has(BPF_FEATURE_UPROBE_MULTI)) {
+		link = link_create_uprobe_multi(program, path, probe->offsets, probe->count,
+						probe->is_return);
+		return link < 0 ? link : links_add(links, link);
+	}
+	for (i = 0; !ret && i < probe->count; i++) {
+		link = link_create_uprobe(program, path, probe->offsets[i], probe->is_return);
+		ret = link < 0 ? link : links_add(links, link);
+	}
+	return ret;
+}
+
+static int function_add(const struct hook_function *function, const struct elf_image *image,
+			const struct elf_symbol *symbol, struct probe_set *set)
 {
 	uint64_t offset;
 	int ret;
@@ -106,10 +173,10 @@ static int function_attach(const struct hook_function *function, const struct bp
 			    &offset);
 	if (ret)
 		return ret;
-	ret = probe(object, function->entry, image->fd, offset, false, links);
-	if (!ret && function->on_return)
-		ret = probe(object, function->on_return, image->fd, offset, true, links);
-	return ret;
+	probe_add(set, function->entry, false, offset);
+	if (function->on_return)
+		probe_add(set, function->on_return, true, offset);
+	return 0;
 }
 
 static size_t function_names(const struct hook *hook, const char *names[static HOOK_FUNCTIONS])
@@ -134,40 +201,59 @@ static bool is_defined(const struct elf_symbol *symbols, const char *const *name
 	return false;
 }
 
-int hook_attach(const struct hook *hook, const struct bpf_object *object, int fd,
-		const char *path, struct hook_links *links, struct error *err)
+/* What is to be probed in the file: the number of functions, or -errno with a sentence. */
+static int probes_find(const struct hook *hook, const struct elf_image *image, const char *path,
+		       struct probe_set *set, struct error *err)
 {
 	struct elf_symbol symbols[HOOK_FUNCTIONS];
 	const char *names[HOOK_FUNCTIONS];
 	size_t count = function_names(hook, names);
-	struct elf_image image;
-	int attached = 0;
+	int found = elf_symbols_find(image, names, count, symbols);
+	int added = 0;
 	size_t i;
-	int ret;
 
-	ret = elf_image_open(&image, fd);
-	if (ret == -ENOTSUP || ret == -ENOEXEC)
-		return 0; /* nothing that runs OpenSSL for x86-64 */
-	if (ret)
-		return error_set(err, ret, "cannot read %s: %s; is it being replaced? try again",
-				 path, strerror(-ret));
-	ret = elf_symbols_find(&image, names, count, symbols);
-	for (i = 0; ret > 0 && i < count; i++) {
+	for (i = 0; found > 0 && i < count; i++) {
 		const struct hook_function *function = &hook->functions[i];
-		int failed;
+		int ret;
 
 		if (symbols[i].error || (function->unless &&
 					 is_defined(symbols, names, count, function->unless)))
 			continue;
-		failed = function_attach(function, object, &image, &symbols[i], links);
-		if (failed) {
-			ret = error_set(err, failed,
-					"cannot attach to %s in %s: %s; see 'kloak doctor'",
-					names[i], path, strerror(-failed));
-			break;
-		}
-		attached++;
+		ret = function_add(function, image, &symbols[i], set);
+		if (ret)
+			return error_set(err, ret,
+					 "cannot find a place for a probe in %s of %s: %s; is it a "
+					 "damaged or unusual build?",
+					 names[i], path, strerror(-ret));
+		added++;
 	}
+	return added;
+}
+
+int hook_attach(const struct hook *hook, const struct bpf_object *object, int fd,
+		const char *path, struct hook_links *links, struct error *err)
+{
+	struct probe_set set = { 0 };
+	struct elf_image image;
+	int functions, ret;
+	size_t i;
+
+	ret = elf_image_open(&image, fd);
+	if (ret == -ENOTSUP || ret == -ENOEXEC || (!ret && image.machine != EM_X86_64)) {
+		if (!ret)
+			elf_image_close(&image);
+		return 0; /* nothing that runs this library on this machine */
+	}
+	if (ret)
+		return error_set(err, ret, "cannot read %s: %s; is it being replaced? try again",
+				 path, strerror(-ret));
+	functions = probes_find(hook, &image, path, &set, err);
 	elf_image_close(&image);
-	return ret < 0 ? ret : attached;
+	for (i = 0; functions > 0 && i < set.count; i++) {
+		ret = probe_attach(&set.probes[i], object, fd, links);
+		if (ret)
+			return error_set(err, ret, "cannot attach to %s: %s; see 'kloak doctor'",
+					 path, strerror(-ret));
+	}
+	return functions;
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "user/bpf/feature.h"
 #include "user/bpf/link.h"
 #include "user/bpf/map.h"
 #include "user/lib/cleanup.h"
@@ -32,8 +33,8 @@ static int map_set(const struct engine *engine, const char *name, const void *ke
 	return 0;
 }
 
-static int load_socket_object(struct engine *engine, const struct engine_options *options,
-			      struct error *err)
+static int prepare_socket_object(struct engine *engine, const struct engine_options *options,
+				 struct error *err)
 {
 	uint32_t workload = engine->workload;
 	uint64_t netns = options->netns_cookie;
@@ -47,37 +48,54 @@ static int load_socket_object(struct engine *engine, const struct engine_options
 	if (!ret)
 		ret = bpf_object_set(engine->socket, "workload_netns", &netns, sizeof(netns));
 	if (ret)
-		return error_set(err, ret, "the embedded socket object is damaged; build kloak again");
-	return bpf_object_load(engine->socket, &engine->maps, err);
+		error_set(err, ret, "the embedded socket object is damaged; build kloak again");
+	return ret;
 }
 
-static int load_hook_objects(struct engine *engine, struct error *err)
+static int prepare_hook_object(struct engine *engine, size_t index, struct error *err)
 {
-	size_t i;
-	int ret = 0;
+	const struct hook *hook = &hooks[index];
+	int ret = bpf_object_open(&engine->hook[index], hook->name, hook->object,
+				  (size_t)(hook->object_end - hook->object), err);
 
-	for (i = 0; !ret && i < hook_count && i < ENGINE_HOOKS; i++) {
-		ret = bpf_object_open(&engine->hook[i], hooks[i].name, hooks[i].object,
-				      (size_t)(hooks[i].object_end - hooks[i].object), err);
-		if (!ret)
-			ret = bpf_object_load(engine->hook[i], &engine->maps, err);
-	}
+	if (!ret)
+		bpf_object_use_uprobe_multi(engine->hook[index],
+					    bpf_feature_has(BPF_FEATURE_UPROBE_MULTI));
 	return ret;
+}
+
+static int load_objects(struct engine *engine, const struct engine_options *options,
+			struct error *err)
+{
+	struct bpf_object *objects[ENGINE_HOOKS + 1];
+	unsigned int count = 0;
+	size_t i;
+	int ret;
+
+	ret = prepare_socket_object(engine, options, err);
+	objects[count++] = engine->socket;
+	for (i = 0; !ret && i < hook_count && i < ENGINE_HOOKS; i++) {
+		ret = prepare_hook_object(engine, i, err);
+		objects[count++] = engine->hook[i];
+	}
+	return ret ? ret : bpf_object_load_all(objects, count, &engine->maps, err);
 }
 
 static int configure(struct engine *engine, const struct engine_options *options,
 		     struct error *err)
 {
 	struct config config = {
-		.cgroup_levels = 1U << options->cgroup_level,
 		.report_swaps = options->report_swaps,
 		.placeholder_lengths = options->placeholder_lengths,
 	};
 	struct workload workload = { .id = engine->workload, .netns_cookie = options->netns_cookie };
 	uint64_t id = options->cgroup_id;
 	uint32_t zero = 0;
+	size_t i;
 	int ret;
 
+	for (i = 0; i < CGROUP_DEPTHS; i++)
+		config.cgroup_level[i] = options->cgroup_level;
 	ret = map_set(engine, "config", &zero, &config, err);
 	return ret ? ret : map_set(engine, "workloads", &id, &workload, err);
 }
@@ -118,9 +136,7 @@ int engine_open(struct engine *engine, const struct engine_options *options, str
 
 	memset(engine, 0, sizeof(*engine));
 	engine->workload = WORKLOAD_ID;
-	ret = load_socket_object(engine, options, err);
-	if (!ret)
-		ret = load_hook_objects(engine, err);
+	ret = load_objects(engine, options, err);
 	if (!ret)
 		ret = configure(engine, options, err);
 	if (!ret)
