@@ -13,7 +13,7 @@ from lib import clients, kloak, servers, tap
 
 SECRET = {"API_KEY": kloak.new_secret(32)}
 KEY = SECRET["API_KEY"].encode()
-LARGE = clients.request(body=("x" * 8000 + "{API_KEY}" + "y" * 90000) * 7)
+LARGE = clients.request(body="x" * 8000 + "{API_KEY}" + "y" * 600000)
 
 
 def check_still_works(server):

@@ -56,6 +56,12 @@ def cleanup(function, *arguments):
     _cleanups.append((function, arguments))
 
 
+def clean_up():
+    while _cleanups:
+        function, arguments = _cleanups.pop()
+        function(*arguments)
+
+
 _scratch = None
 
 
@@ -104,7 +110,5 @@ def main(promise):
     try:
         results = [_run(i + 1, *t) for i, t in enumerate(chosen)]
     finally:
-        while _cleanups:
-            function, arguments = _cleanups.pop()
-            function(*arguments)
+        clean_up()
     sys.exit(0 if all(results) else 1)
