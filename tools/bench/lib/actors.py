@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The processes that are measured. All clients share one processor, and one works at a time."""
+import os
+import subprocess
+
+from lib import rig as rigs
+
+CLIENT_CPU, SERVER_CPU = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
+
+
+def pinned(processor):
+    return lambda: os.sched_setaffinity(0, {processor})
+
+
+class Process:
+    """A program that is told what to do by lines, and answers with lines."""
+
+    def __init__(self, name, command, environment, processor, errors):
+        self.name, self.errors = name, errors
+        with open(errors, "wb") as file:
+            self.child = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True,
+                bufsize=1, env={"PATH": "/usr/bin:/bin", **environment},
+                preexec_fn=pinned(processor))
+
+    def read(self):
+        line = self.child.stdout.readline()
+        if not line:
+            raise rigs.CannotMeasure("%s ended: %s" % (self.name, self.said()))
+        return line.strip()
+
+    def ask(self, *words):
+        self.child.stdin.write(" ".join(map(str, words)) + "\n")
+        return self.read()
+
+    def said(self):
+        with open(self.errors, errors="replace") as file:
+            return file.read().strip()[-600:]
+
+    def stop(self):
+        self.child.stdin.close()
+        try:
+            self.child.wait(10)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+
+
+class Server(Process):
+    def __init__(self, rig, libraries="base"):
+        paths = [path for pair in rig.certificates for path in pair]
+        super().__init__("server-" + libraries, [rigs.program("server")] + paths, {
+            "BENCH_SECRET": rig.secret,
+            "LD_LIBRARY_PATH": rig.libraries(libraries)["directory"],
+        }, SERVER_CPU, os.path.join(rig.directory, "server-%s.err" % libraries))
+        self.port = int(self.read())
+
+    def stop(self):
+        self.child.kill()
+        self.child.wait()
+
+
+class Client(Process):
+    """prefix: the command that runs the client; libraries: which copy it uses."""
+
+    def __init__(self, rig, server, name, libraries, prefix=()):
+        self.rig = rig
+        super().__init__(name, list(prefix) + [
+            rigs.program("client"), str(server.port), rig.roots] + rig.payloads, {
+                "BENCH_SECRET": rig.secret,
+                "LD_LIBRARY_PATH": rig.libraries(libraries)["directory"],
+            }, CLIENT_CPU, os.path.join(rig.directory, name.replace(" ", "-") + ".err"))
+        if self.read() != "ready":
+            raise rigs.CannotMeasure(name + " does not start")
+
+    def connect(self, suite, expected):
+        """expected: what the server must find in place of the hole: "S" the secret, "P" not."""
+        verdict = self.ask("connect", suite.version, suite.name, suite.auth)
+        if verdict != expected:
+            raise rigs.CannotMeasure("%s, %s: the server saw %s where %s should be; %s" % (
+                self.name, suite, verdict, expected, self.said()))
+
+    def write(self, payload, count, placeholder):
+        return float(self.ask("write", payload, count, int(placeholder)))
+
+    def handshake(self, suite, count):
+        return float(self.ask("handshake", suite.version, suite.name, suite.auth, count))
+
+
+def kloak_prefix(server):
+    return [rigs.KLOAK, "run", "-s", "BENCH_SECRET@127.0.0.1:%d" % server.port, "--"]
+
+
+def floor_prefix(*options):
+    return [rigs.program("floor"), *options, "--"]
+
+
+class Suite:
+    def __init__(self, version, name, auth="ecdsa"):
+        self.version, self.name, self.auth = version, name, auth
+
+    def __str__(self):
+        bits = "AES-256" if "256" in self.name.split("SHA")[0] else "AES-128"
+        return "TLS %s %s" % (self.version, bits)
+
+
+TLS13_256 = Suite("1.3", "TLS_AES_256_GCM_SHA384")
+TLS13_128 = Suite("1.3", "TLS_AES_128_GCM_SHA256")
+TLS12_256 = Suite("1.2", "ECDHE-ECDSA-AES256-GCM-SHA384")
+TLS12_128 = Suite("1.2", "ECDHE-ECDSA-AES128-GCM-SHA256")
+TLS13_RSA = Suite("1.3", "TLS_AES_256_GCM_SHA384", "rsa")

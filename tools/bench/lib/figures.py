@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Samples, and the table of results."""
+import statistics
+
+
+class Samples:
+    """Figures of one thing, in the order in which they were taken."""
+
+    def __init__(self, values):
+        self.values = list(values)
+
+    @property
+    def least(self):
+        return min(self.values)
+
+    @property
+    def median(self):
+        return statistics.median(self.values)
+
+    @property
+    def p90(self):
+        return sorted(self.values)[int(len(self.values) * 0.9)]
+
+    def minus(self, other):
+        """Differences of pairs that were taken right after each other."""
+        return Samples(a - b for a, b in zip(self.values, other.values))
+
+    def over(self, other):
+        return Samples(a / b for a, b in zip(self.values, other.values))
+
+
+class Table:
+    """Rows with a target get a verdict; the others explain them."""
+
+    FORMAT = "%-46s %22s %12s  %s"
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, name, value, unit, limit=None, at_least=False, note=""):
+        met = None if limit is None else value >= limit if at_least else value <= limit
+        self.rows.append((name, value, unit, limit, at_least, met, note))
+
+    @property
+    def missed(self):
+        return [row[0] for row in self.rows if row[5] is False]
+
+    def __str__(self):
+        lines = [self.FORMAT % ("", "measured", "target", "verdict")]
+        for name, value, unit, limit, at_least, met, note in self.rows:
+            target = "" if limit is None else "%s %g" % (">=" if at_least else "<=", limit)
+            verdict = {None: "", True: "met", False: "MISSED"}[met]
+            lines.append((self.FORMAT % (
+                name, "%.2f %-9s" % (value, unit), target, verdict + note)).rstrip())
+        return "\n".join(lines)
+
+
+def heading(text):
+    print("\n%s\n%s" % (text, "-" * len(text)), flush=True)
+
+
+def spread_header(first):
+    print("%-46s %8s %8s %8s %18s" % (first, "min", "median", "p90", "added (of pairs)"))
+
+
+def spread(name, samples, base, scale):
+    """One line: the samples and the median of what they are above the base; base None: itself."""
+    added = "" if base is None else "%+18.2f" % (samples.minus(base).median / scale)
+    print("%-46s %8.2f %8.2f %8.2f %s" % (
+        name, samples.least / scale, samples.median / scale, samples.p90 / scale, added),
+          flush=True)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Writes, handshakes and bulk: turns of a few hundred microseconds, in changing order."""
+import time
+
+from lib.figures import Samples
+
+BULK_WRITES = 2048  # of 16 KB: 32 MiB a turn
+
+
+class Cell:
+    """One client doing one thing. placeholder: whether the hole is filled with BENCH_SECRET."""
+
+    def __init__(self, client, payload, placeholder=False):
+        self.client, self.payload, self.placeholder = client, payload, placeholder
+
+    @property
+    def name(self):
+        return self.client.name + (", placeholder" if self.placeholder else "")
+
+
+def in_turns(actions, rounds=None, seconds=None):
+    """Does all actions in each round, beginning with another one each time: one Samples each."""
+    results = [[] for _ in actions]
+    end = time.monotonic() + seconds if seconds else None
+    number = 0
+    while number < rounds if rounds else time.monotonic() < end or number < 10:
+        for step in range(len(actions)):
+            index = (step + number) % len(actions)
+            results[index].append(actions[index]())
+        number += 1
+    return [Samples(values) for values in results]
+
+
+def write_cells(cast, payload, floors):
+    names = ["base", "again", "outside", "inside"]
+    cells = [Cell(cast[name], payload) for name in names] + [Cell(cast["inside"], payload, True)]
+    if floors:
+        cells += [Cell(cast[name], payload)
+                  for name in ("floor-probe", "floor-message", "floor-both")]
+    return cells
+
+
+def measure_writes(cells, count, seconds):
+    """ns for one write: {cell name: Samples}."""
+    samples = in_turns([
+        lambda cell=cell: cell.client.write(cell.payload, count, cell.placeholder)
+        for cell in cells], seconds=seconds)
+    return {cell.name: sample for cell, sample in zip(cells, samples)}
+
+
+def measure_bulk(cells, rounds):
+    """ns for one write, in long turns."""
+    samples = in_turns([
+        lambda cell=cell: cell.client.write(cell.payload, BULK_WRITES, cell.placeholder)
+        for cell in cells], rounds=rounds)
+    return {cell.name: sample for cell, sample in zip(cells, samples)}
+
+
+def measure_handshakes(clients, suite, seconds):
+    """ns for one handshake: {client name: Samples}."""
+    samples = in_turns([lambda client=client: client.handshake(suite, 2) for client in clients],
+                       seconds=seconds)
+    return {client.name: sample for client, sample in zip(clients, samples)}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Prints the time at which it was executed, in ns of CLOCK_MONOTONIC; static, so that is at once. */
+#include <stdio.h>
+#include <time.h>
+
+int main(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	printf("%lld\n", now.tv_sec * 1000000000LL + now.tv_nsec);
+	return 0;
+}
