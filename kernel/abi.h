@@ -158,7 +158,9 @@ struct staged_write {
 	__u32 size;
 	__u32 count;   /* placeholders in use */
 	__u32 reason;  /* enum reason of the last failed attempt */
-	__u32 attempts;
+	__u32 attempts; /* records that it was tried with in vain */
+	__u32 repeated; /* may be the retry of a write that was served: unseen is no news */
+	__u32 reserved;
 	struct staged_placeholder placeholder[STAGED_PLACEHOLDERS];
 };
 

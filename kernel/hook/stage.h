@@ -53,7 +53,7 @@ static inline struct staged *stage_get(void)
 	return bpf_map_lookup_elem(&staged, &thread);
 }
 
-/* Says what became of placeholders that nobody saw leaving, and frees the slot. */
+/* Frees a slot, and says what became of placeholders that nobody saw leaving. */
 KERNEL_GLOBAL int stage_drop(struct staged *st, u64 slot)
 {
 	struct staged_write *write;
@@ -70,22 +70,41 @@ KERNEL_GLOBAL int stage_drop(struct staged *st, u64 slot)
 		if (placeholder->served)
 			continue;
 		st->pending--;
-		stage_report(st->workload, placeholder->head, placeholder->size, ~0U,
-			     write->reason ? write->reason : REASON_UNSEEN);
+		if (!write->repeated)
+			stage_report(st->workload, placeholder->head, placeholder->size, ~0U,
+				     write->reason ? write->reason : REASON_UNSEEN);
 	}
 	write->id = 0;
 	write->count = 0;
 	return 0;
 }
 
+/* How many placeholders of the write in @slot were served. */
+static inline u32 stage_served(const struct staged_write *write)
+{
+	u32 served = 0;
+	u32 i;
+
+	for (i = 0; i < STAGED_PLACEHOLDERS; i++)
+		if (i < write->count)
+			served += write->placeholder[i].served;
+	return served;
+}
+
 /*
- * Opens a slot for a write: that of the same write if it is a retry (libraries
- * want the same call again when the transport was not ready), else the oldest.
+ * Opens a slot for a write: the oldest, or that of a like write on the same
+ * connection. That one may be the same write: when the transport takes only a
+ * part, libraries want the same call again, and send what they have encrypted
+ * before. What was served then is staged once more, in vain if it was a retry,
+ * rightly if it is a new write; so it is not reported if nobody sees it. The id
+ * stays, so that the socket goes on counting where it was.
  */
 KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 {
 	u64 oldest = ~0ULL;
-	u32 slot = 0;
+	u64 slot = 0;
+	u64 id = 0;
+	u32 repeated = 0;
 	u32 i;
 
 	if (!st)
@@ -93,15 +112,14 @@ KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 	for (i = 0; i < STAGED_WRITES; i++) {
 		struct staged_write *write = &st->write[i];
 
-		if (write->id && write->session == session && write->size == size &&
-		    !write->attempts) {
-			u32 k;
-
-			for (k = 0; k < STAGED_PLACEHOLDERS; k++)
-				if (k < write->count && !write->placeholder[k].served)
-					st->pending--;
-			write->count = 0;
+		if (write->id && write->session == session && write->size == size) {
 			slot = i;
+			if (stage_served(write) || write->repeated)
+				repeated = 1;
+			if (repeated || !write->attempts) {
+				write->repeated = 1;
+				id = write->id;
+			}
 			break;
 		}
 		if (write->id < oldest) {
@@ -111,12 +129,13 @@ KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 	}
 	stage_drop(st, slot);
 	slot &= STAGED_WRITES - 1;
-	st->write[slot].id = ++st->next_id;
+	st->write[slot].id = id ? id : ++st->next_id;
 	st->write[slot].time = bpf_ktime_get_ns();
 	st->write[slot].session = session;
 	st->write[slot].size = size;
 	st->write[slot].reason = REASON_NONE;
 	st->write[slot].attempts = 0;
+	st->write[slot].repeated = repeated;
 	return slot;
 }
 

@@ -131,7 +131,8 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 			continue;
 		before = relative;
 		s->relative = relative;
-		if (!match_prove(m, s, secret, deep))
+		if (patch_exists(s, record_plain(s) + relative) ||
+		    !match_prove(m, s, secret, deep))
 			continue;
 		placeholder->served = 1;
 		st->pending--;

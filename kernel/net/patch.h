@@ -130,6 +130,25 @@ static inline u32 patch_add(struct tls_socket *s, const struct secret *secret, u
 	return REASON_NONE;
 }
 
+/*
+ * Is what begins at this stream offset changed already? Guesses of several
+ * placeholders may lead to the same place, and changing it twice undoes it.
+ */
+KERNEL_GLOBAL int patch_exists(struct tls_socket *s, u64 start)
+{
+	u32 i;
+
+	if (!s)
+		return 0;
+	for (i = 0; i < PATCHES; i++) {
+		if (i >= s->patch_count)
+			return 0;
+		if (s->patch[i].start == start)
+			return 1;
+	}
+	return 0;
+}
+
 /* s->delta = the bytes that the patch adds to the stream. */
 static inline int patch_load(struct tls_socket *s, const struct patch *patch)
 {

@@ -295,7 +295,7 @@ static void sweep_thread(int map, uint64_t thread, uint64_t before, const struct
 	if (bpf_map_delete(map, &thread))
 		return;
 	for (i = 0; i < STAGED_WRITES; i++)
-		if (staged.write[i].id)
+		if (staged.write[i].id && !staged.write[i].repeated)
 			sweep_write(&staged, &staged.write[i], thread, consumer);
 }
 
