@@ -47,7 +47,7 @@ class Inventory:
         self.things = {(kind, number) for kind in _NEXT_ID for number in ids(kind)}
         self.things |= {("cgroup", path) for path in cgroups()}
 
-    def left_since(self, seconds=10):
+    def left_since(self, seconds=20):
         """What is new, once the kernel had time to free what nobody holds."""
         end = time.monotonic() + seconds
         while True:
