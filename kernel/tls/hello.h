@@ -142,6 +142,8 @@ KERNEL_INLINE int hello_parse(struct sk_msg_md *m, struct hello *hello)
 	    hello_skip(&at, hello_u8(data, end, at), 1))    /* legacy_compression_methods */
 		return -1;
 	hello->stop = record + RECORD_HEADER;
+	if (!hello_bytes(data, end, hello->stop - 1, 1))
+		return -1;
 	if (at == hello->stop)
 		return 0; /* no extensions at all */
 	size = hello_u16(data, end, at);
