@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * kernel/bpf.h for a test: the same names over memory, so that the very code of
+ * kernel/ runs in a process, under a debugger and under ASan. Include it before
+ * any header of kernel/ (host_kernel.h does).
+ *
+ * What a test sees and sets is in "struct host host". Models of the kernel keep
+ * its hard rules: bpf_msg_pull_data() gives a fresh range of exactly the bytes
+ * asked for and makes earlier pointers invalid, user memory can fault, maps and
+ * the ring buffer can be full.
+ */
+#ifndef KLOAK_SELFTESTS_HOST_BPF_H
+#define KLOAK_SELFTESTS_HOST_BPF_H
+
+#define KLOAK_BPF_H /* in place of kernel/bpf.h */
+
+#include <linux/bpf.h>
+
+#include "kernel/loop.h"
+#include "kernel/types.h"
+#include "selftests/unit/host_map.h"
+
+#define HOST_LEVELS 16
+
+/* What the helpers know of the world. */
+struct host {
+	u64 thread; /* tgid << 32 | tid */
+	u64 cgroup[HOST_LEVELS];
+	u64 netns_cookie;
+	u64 time;
+	const void *user; /* the only user memory that can be read */
+	u64 user_size;
+	u32 pull_failure; /* the n-th bpf_msg_pull_data() from now fails; 0: none does */
+	bool ring_full;
+	u8 *event[4096]; /* submitted records, in order */
+	u32 events;
+};
+
+static struct host host;
+
+/* A socket, as the pointers in a BPF context lead to it. */
+struct host_socket {
+	u64 cookie;
+	void *storage;
+	size_t storage_size;
+	bool watched; /* in a sockhash */
+};
+
+/* A message of a socket. The context must be its first member. */
+struct host_message {
+	struct sk_msg_md context;
+	u8 *byte;
+	u32 size;
+	u8 *view; /* the range that was pulled last */
+	u32 view_start, view_size;
+	bool redirected;
+};
+
+#define SEC(name) static __attribute__((unused))
+#define LICENSE(text) struct host_license
+#define BPF_MAP(name, type, key_size, value_size, max_entries, flags) \
+	static __attribute__((unused)) struct host_map name = { type, key_size, value_size, \
+								max_entries, 0, { NULL }, \
+								NULL, false }
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+#define HOST_HELPER static inline __attribute__((unused))
+
+/* ---- maps ---- */
+
+HOST_HELPER void *bpf_map_lookup_elem(struct host_map *map, const void *key)
+{
+	return host_map_lookup(map, key);
+}
+
+HOST_HELPER long bpf_map_update_elem(struct host_map *map, const void *key, const void *value,
+				     u64 flags)
+{
+	return host_map_update(map, key, value, flags);
+}
+
+HOST_HELPER long bpf_map_delete_elem(struct host_map *map, const void *key)
+{
+	return host_map_delete(map, key);
+}
+
+HOST_HELPER void *bpf_sk_storage_get(struct host_map *map, void *sk, void *value, u64 flags)
+{
+	struct host_socket *socket = sk;
+
+	if (!socket->storage && flags & BPF_SK_STORAGE_GET_F_CREATE) {
+		socket->storage = host_alloc(map->value_size);
+		socket->storage_size = map->value_size;
+		if (value)
+			memcpy(socket->storage, value, map->value_size);
+	}
+	return socket->storage;
+}
+
+HOST_HELPER long bpf_sock_hash_update(struct bpf_sock_ops *context, struct host_map *map, void *key,
+				      u64 flags)
+{
+	(void)map;
+	(void)key;
+	(void)flags;
+	((struct host_socket *)(void *)context->sk)->watched = true;
+	return 0;
+}
+
+/* ---- the ring buffer ---- */
+
+HOST_HELPER void *bpf_ringbuf_reserve(struct host_map *map, u64 size, u64 flags)
+{
+	(void)map;
+	(void)flags;
+	return host.ring_full ? NULL : host_alloc(size);
+}
+
+HOST_HELPER void bpf_ringbuf_discard(void *record, u64 flags)
+{
+	(void)flags;
+	free(record);
+}
+
+/* Records beyond those that a test can want to see are forgotten. */
+HOST_HELPER void bpf_ringbuf_submit(void *record, u64 flags)
+{
+	(void)flags;
+	if (host.events == sizeof(host.event) / sizeof(host.event[0]))
+		free(record);
+	else
+		host.event[host.events++] = record;
+}
+
+HOST_HELPER u64 bpf_ringbuf_query(struct host_map *map, u64 flags)
+{
+	(void)map;
+	(void)flags;
+	return host.events;
+}
+
+HOST_HELPER void host_events_clear(void)
+{
+	while (host.events)
+		free(host.event[--host.events]);
+}
+
+/* ---- time, thread, workload ---- */
+
+HOST_HELPER u64 bpf_ktime_get_ns(void)
+{
+	return ++host.time;
+}
+
+HOST_HELPER u64 bpf_get_current_pid_tgid(void)
+{
+	return host.thread;
+}
+
+HOST_HELPER long bpf_get_current_comm(void *buffer, u32 size)
+{
+	strncpy(buffer, "test", size);
+	return 0;
+}
+
+HOST_HELPER u32 bpf_get_smp_processor_id(void)
+{
+	return 0;
+}
+
+HOST_HELPER u64 bpf_get_current_ancestor_cgroup_id(int level)
+{
+	return level >= 0 && level < HOST_LEVELS ? host.cgroup[level] : 0;
+}
+
+HOST_HELPER u64 bpf_get_socket_cookie(struct bpf_sock_ops *context)
+{
+	return ((struct host_socket *)(void *)context->sk)->cookie;
+}
+
+HOST_HELPER u64 bpf_get_netns_cookie(void *context)
+{
+	(void)context;
+	return host.netns_cookie;
+}
+
+/* ---- memory ---- */
+
+HOST_HELPER long bpf_copy_from_user(void *to, u32 size, const void *from)
+{
+	u64 at = (u64)from - (u64)host.user;
+
+	if ((u64)from < (u64)host.user || at > host.user_size || size > host.user_size - at) {
+		memset(to, 0, size);
+		return -EFAULT;
+	}
+	memcpy(to, from, size);
+	return 0;
+}
+
+HOST_HELPER long bpf_probe_read_user(void *to, u32 size, const void *from)
+{
+	return bpf_copy_from_user(to, size, from);
+}
+
+HOST_HELPER long bpf_probe_read_kernel(void *to, u32 size, const void *from)
+{
+	memcpy(to, from, size);
+	return 0;
+}
+
+/* ---- messages ---- */
+
+/* Takes over what was written through the pulled range. */
+HOST_HELPER void host_message_settle(struct host_message *message)
+{
+	if (message->view)
+		memcpy(message->byte + message->view_start, message->view, message->view_size);
+	free(message->view);
+	message->view = NULL;
+	message->context.data = NULL;
+	message->context.data_end = NULL;
+}
+
+/* bpf-helpers(7): [start, end) becomes readable and writable, older pointers are void. */
+HOST_HELPER long bpf_msg_pull_data(struct sk_msg_md *context, u32 start, u32 end, u64 flags)
+{
+	struct host_message *message = (struct host_message *)context;
+
+	if (host.pull_failure && !--host.pull_failure)
+		return -ENOMEM;
+	if (flags || end <= start || end > message->size)
+		return -EINVAL;
+	host_message_settle(message);
+	message->view = host_alloc(end - start);
+	message->view_start = start;
+	message->view_size = end - start;
+	memcpy(message->view, message->byte + start, end - start);
+	context->data = message->view;
+	context->data_end = message->view + (end - start);
+	return 0;
+}
+
+HOST_HELPER long bpf_msg_redirect_hash(struct sk_msg_md *context, struct host_map *map, void *key,
+				       u64 flags)
+{
+	(void)map;
+	(void)key;
+	(void)flags;
+	((struct host_message *)context)->redirected = true;
+	return SK_PASS;
+}
+
+#endif
