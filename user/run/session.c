@@ -5,12 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
-#include "user/attach/library.h"
 #include "user/event/report.h"
 #include "user/lib/cleanup.h"
 #include "user/policy/pins.h"
+#include "user/run/attachment.h"
 #include "user/run/engine.h"
 #include "user/secret/environment.h"
 #include "user/secret/set.h"
@@ -34,6 +35,7 @@ struct session {
 	bool has_cgroup;
 	struct engine engine;
 	bool has_engine;
+	struct attachment attachment;
 	struct report report;
 	struct child child;
 };
@@ -125,32 +127,18 @@ static int hand_over_secrets(struct session *session, struct error *err)
 	return ret;
 }
 
-static int attach_libraries(struct session *session, struct error *err)
+static int attach(struct session *session, struct error *err)
 {
-	struct library_request request = {
+	const struct attachment_options options = {
+		.engine = &session->engine,
 		.path = session->child.path,
+		.argv = session->options->command,
 		.envp = session->environment,
-		.prefixes = hook_sonames,
-		.prefix_count = hook_soname_count,
+		.cgroup = &session->cgroup,
+		.pid = session->child.pid,
 	};
-	struct library_set set;
-	int probed = 0;
-	size_t i;
-	int ret;
 
-	ret = library_resolve(&request, &set, err);
-	if (ret)
-		return ret;
-	for (i = 0; ret >= 0 && i < set.count; i++) {
-		ret = engine_attach_file(&session->engine, set.items[i].fd, set.items[i].path, err);
-		probed += ret > 0 ? ret : 0;
-	}
-	library_set_release(&set);
-	if (ret >= 0 && !probed)
-		warning("no TLS library that Kloak knows was found for %s: placeholders will "
-			"leave unchanged",
-			session->child.path);
-	return ret < 0 ? ret : 0;
+	return attachment_start(&session->attachment, &options, err);
 }
 
 static int start_command(struct session *session, struct error *err)
@@ -167,7 +155,7 @@ static int start_command(struct session *session, struct error *err)
 
 	if (ret)
 		return ret;
-	ret = attach_libraries(session, err);
+	ret = attach(session, err);
 	if (!ret)
 		ret = child_go(&session->child, err);
 	if (ret)
@@ -184,14 +172,30 @@ static void watch_events(void *data)
 {
 	struct session *session = data;
 
+	attachment_poll(&session->attachment);
 	engine_poll(&session->engine, take_event, &session->report);
 	engine_sweep_staged(&session->engine, STAGED_AGE, take_event, &session->report);
 }
 
+/* One descriptor that is readable when any of ours is. -errno: the interval has to do. */
+static int make_epoll(const struct session *session)
+{
+	CLEANUP_FD int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (epoll < 0 ||
+	    epoll_ctl(epoll, EPOLL_CTL_ADD, engine_events_fd(&session->engine), &event))
+		return -errno;
+	if (attachment_register(&session->attachment, epoll))
+		return -errno;
+	return TAKE_FD(epoll);
+}
+
 static int wait_command(struct session *session, int *status)
 {
+	CLEANUP_FD int epoll = make_epoll(session);
 	struct child_watch watch = {
-		.fd = engine_events_fd(&session->engine),
+		.fd = epoll,
 		.interval_ms = POLL_MS,
 		.ready = watch_events,
 		.data = session,
@@ -237,6 +241,7 @@ static void session_close(struct session *session)
 	unsigned int left;
 
 	secret_set_wipe(&session->secrets);
+	attachment_close(&session->attachment);
 	if (session->has_engine)
 		engine_close(&session->engine);
 	if (session->has_cgroup && cgroup_remove(&session->cgroup, &left) == -EBUSY)

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* From reports of mappings to open files: see watch.h. */
+#include "user/attach/watch.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "user/attach/regular.h"
+#include "user/lib/cleanup.h"
+
+/* /proc/PID/root/ and a path */
+#define NAME_BYTES (PATH_MAX + 32)
+
+/*
+ * The mapped file itself, even if it was deleted or replaced, or lies in another
+ * mount namespace. Needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE, proc(5).
+ */
+static void name_by_mapping(const struct mapping *mapping, char name[static NAME_BYTES])
+{
+	snprintf(name, NAME_BYTES, "/proc/%d/map_files/%llx-%llx", mapping->pid,
+		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
+}
+
+/* What the process calls so now: the mapping may have been cut up in the meantime. */
+static void name_by_path(const struct mapping *mapping, char name[static NAME_BYTES])
+{
+	snprintf(name, NAME_BYTES, "/proc/%d/root%s", mapping->pid, mapping->path);
+}
+
+static bool find_file(const struct mapping *mapping, char name[static NAME_BYTES],
+		      struct stat *status)
+{
+	name_by_mapping(mapping, name);
+	if (!stat(name, status))
+		return true;
+	name_by_path(mapping, name);
+	return !stat(name, status) && status->st_ino == mapping->inode;
+}
+
+/* A process that is gone, or a file that cannot be had, is nothing to complain about. */
+static void take_mapping(void *data, const struct mapping *mapping)
+{
+	struct watch *watch = data;
+	char name[NAME_BYTES];
+	struct stat status;
+	bool probed;
+
+	if (!find_file(mapping, name, &status) || !S_ISREG(status.st_mode) ||
+	    seen_find(watch->seen, &status))
+		return;
+	CLEANUP_FD int fd = regular_open(name, &status);
+
+	if (fd < 0 || seen_find(watch->seen, &status))
+		return;
+	probed = watch->attach(watch->data, fd, mapping->path);
+	seen_add(watch->seen, &status, probed);
+}
+
+int watch_open(struct watch *watch, const struct watch_options *options)
+{
+	*watch = (struct watch){
+		.cgroup = options->cgroup_path,
+		.seen = options->seen,
+		.attach = options->attach,
+		.data = options->data,
+	};
+	return sideband_open(&watch->sideband, options->cgroup, options->pid);
+}
+
+int watch_register(const struct watch *watch, int epoll)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	size_t i;
+
+	for (i = 0; i < watch->sideband.count; i++)
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, watch->sideband.rings[i].event, &event))
+			return -errno;
+	return 0;
+}
+
+void watch_poll(struct watch *watch)
+{
+	if (sideband_read(&watch->sideband, take_mapping, watch))
+		maps_visit_cgroup(watch->cgroup, take_mapping, watch);
+}
+
+void watch_close(struct watch *watch)
+{
+	sideband_close(&watch->sideband);
+}
