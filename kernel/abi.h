@@ -141,8 +141,9 @@ struct traffic_key {
  * been seen leaving. A hint: the socket object changes nothing that it has not
  * proved. Written by hook objects; the socket object clears what it served.
  */
-#define STAGED_WRITES 4
+#define STAGED_WRITES 64 /* node stages one for each connection that is not ready yet */
 #define STAGED_PLACEHOLDERS 8
+#define STAGED_TIMEOUT 30000000000ULL /* ns: older writes are not tried any more */
 
 struct staged_placeholder {
 	__u32 offset; /* in the write */
@@ -167,6 +168,8 @@ struct staged_write {
 struct staged {
 	__u32 workload;
 	__u32 pending; /* placeholders not served yet, over all writes */
+	__u32 used;    /* slots from here on were never used */
+	__u32 reserved;
 	__u64 next_id;
 	__u8 comm[COMM_SIZE];
 	struct staged_write write[STAGED_WRITES];

@@ -27,7 +27,9 @@ BPF_MAP(secrets, BPF_MAP_TYPE_HASH, sizeof(struct secret_key), sizeof(struct sec
 BPF_MAP(keys, BPF_MAP_TYPE_LRU_HASH, sizeof(struct key_slot), sizeof(struct traffic_key), MAX_KEYS,
 	0);
 BPF_MAP(key_heads, BPF_MAP_TYPE_LRU_HASH, sizeof(u32), sizeof(u32), MAX_PROCESSES, 0);
-BPF_MAP(staged, BPF_MAP_TYPE_LRU_HASH, sizeof(u64), sizeof(struct staged), MAX_THREADS, 0);
+/* Made when a thread writes its first placeholder; user space removes those of dead threads. */
+BPF_MAP(staged, BPF_MAP_TYPE_HASH, sizeof(u64), sizeof(struct staged), MAX_THREADS,
+	BPF_F_NO_PREALLOC);
 BPF_MAP(events, BPF_MAP_TYPE_RINGBUF, 0, 0, EVENTS_SIZE, 0);
 BPF_MAP(counters, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(u32), sizeof(u64), COUNTER_COUNT, 0);
 

@@ -79,7 +79,7 @@ KERNEL_GLOBAL int stage_drop(struct staged *st, u64 slot)
 	return 0;
 }
 
-/* How many placeholders of the write in @slot were served. */
+/* How many placeholders of the write were served. */
 static inline u32 stage_served(const struct staged_write *write)
 {
 	u32 served = 0;
@@ -91,51 +91,93 @@ static inline u32 stage_served(const struct staged_write *write)
 	return served;
 }
 
+/* The search for a slot. Lower rank is better: see stage_rank(). */
+struct stage_search {
+	struct staged *st;
+	u64 session;
+	u64 size;
+	u64 rank;
+	u64 now;
+	u32 slot;
+	u32 like; /* found a write that looks the same */
+};
+
+/* Slots to take: first those never used, then the longest served, then the oldest. */
+static inline u64 stage_rank(const struct staged_write *write)
+{
+	if (!write->id)
+		return 0;
+	return stage_served(write) == write->count ? write->id : write->id | 1ULL << 63;
+}
+
+static long stage_search_step(u32 i, struct stage_search *search)
+{
+	struct staged_write *write;
+	u64 slot = i;
+	u64 rank;
+
+	barrier_var(slot);
+	if (slot >= STAGED_WRITES)
+		return 1;
+	write = &search->st->write[slot];
+	if (write->id && search->now - write->time > STAGED_TIMEOUT)
+		stage_drop(search->st, slot);
+	if (write->id && write->session == search->session && write->size == search->size) {
+		search->slot = slot;
+		search->like = 1;
+		return 1;
+	}
+	rank = stage_rank(write);
+	if (rank < search->rank) {
+		search->rank = rank;
+		search->slot = slot;
+	}
+	return slot >= search->st->used;
+}
+
 /*
- * Opens a slot for a write: the oldest, or that of a like write on the same
- * connection. That one may be the same write: when the transport takes only a
- * part, libraries want the same call again, and send what they have encrypted
- * before. What was served then is staged once more, in vain if it was a retry,
- * rightly if it is a new write; so it is not reported if nobody sees it. The id
- * stays, so that the socket goes on counting where it was.
+ * Opens a slot for a write. Where a write of the same size on the same
+ * connection is there already, it may be the same write: when the transport
+ * takes only a part, libraries want the same call again, and send what they
+ * have encrypted before. What was served then is staged once more, in vain if
+ * it was a retry, rightly if it is a new write; so it is not reported if nobody
+ * sees it. The id stays, so that the socket goes on counting where it was.
  */
 KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 {
-	u64 oldest = ~0ULL;
-	u64 slot = 0;
-	u64 id = 0;
+	struct stage_search search = {
+		.st = st, .session = session, .size = size, .rank = ~0ULL,
+		.now = bpf_ktime_get_ns(),
+	};
+	struct staged_write *write;
 	u32 repeated = 0;
-	u32 i;
+	u64 slot, id = 0;
 
 	if (!st)
 		return -1;
-	for (i = 0; i < STAGED_WRITES; i++) {
-		struct staged_write *write = &st->write[i];
-
-		if (write->id && write->session == session && write->size == size) {
-			slot = i;
-			if (stage_served(write) || write->repeated)
-				repeated = 1;
-			if (repeated || !write->attempts) {
-				write->repeated = 1;
-				id = write->id;
-			}
-			break;
-		}
-		if (write->id < oldest) {
-			oldest = write->id;
-			slot = i;
+	bpf_loop(STAGED_WRITES, stage_search_step, &search, 0);
+	slot = search.slot;
+	barrier_var(slot);
+	if (slot >= STAGED_WRITES)
+		return -1;
+	write = &st->write[slot];
+	if (search.like) {
+		repeated = stage_served(write) || write->repeated;
+		if (repeated || !write->attempts) {
+			write->repeated = 1;
+			id = write->id;
 		}
 	}
 	stage_drop(st, slot);
-	slot &= STAGED_WRITES - 1;
-	st->write[slot].id = id ? id : ++st->next_id;
-	st->write[slot].time = bpf_ktime_get_ns();
-	st->write[slot].session = session;
-	st->write[slot].size = size;
-	st->write[slot].reason = REASON_NONE;
-	st->write[slot].attempts = 0;
-	st->write[slot].repeated = repeated;
+	if (slot >= st->used)
+		st->used = slot + 1;
+	write->id = id ? id : ++st->next_id;
+	write->time = search.now;
+	write->session = session;
+	write->size = size;
+	write->reason = REASON_NONE;
+	write->attempts = 0;
+	write->repeated = repeated;
 	return slot;
 }
 

@@ -21,8 +21,7 @@
 #include "kernel/net/prove.h"
 
 #define GUESSES	       3
-#define STAGED_TIMEOUT 30000000000ULL /* ns: older writes are not tried any more */
-#define STAGED_ATTEMPTS 64	      /* records that a write is tried with in vain */
+#define STAGED_ATTEMPTS 64	     /* searches for a key that are spent on a write */
 
 static inline u32 record_overhead(const struct tls_socket *s)
 {
@@ -52,7 +51,10 @@ static inline void match_report(const struct tls_socket *s, const struct staged 
 	event_end(event);
 }
 
-/* Is the placeholder at s->relative of this record, whole in this message, and proved? */
+/*
+ * Is the placeholder at s->relative of this record, whole in this message, and
+ * proved? @deep: it should be, so that a long search is worth while.
+ */
 static inline int match_prove(struct sk_msg_md *m, struct tls_socket *s,
 			      const struct secret *secret, u64 deep)
 {
@@ -60,8 +62,11 @@ static inline int match_prove(struct sk_msg_md *m, struct tls_socket *s,
 
 	size = secret->size;
 	at = record_plain(s) + s->relative;
+	if (patch_exists(s, at))
+		return 0;
 	if (at < s->position || at + size > s->position + s->size) {
-		s->failure = REASON_SPLIT;
+		if (deep)
+			s->failure = REASON_SPLIT;
 		return 0;
 	}
 	if (cipher_text_copy(m, s, at - s->position, size))
@@ -70,6 +75,7 @@ static inline int match_prove(struct sk_msg_md *m, struct tls_socket *s,
 		return 1;
 	if (s->bound && !deep)
 		return 0;
+	s->searched = 1;
 	if (key_search(s, secret, size, deep))
 		return 1;
 	if (!s->bound)
@@ -102,6 +108,19 @@ KERNEL_GLOBAL int match_serve(struct tls_socket *s, const struct secret *secret,
 	return 0;
 }
 
+/* One guess where the placeholder is in the record; ~0: this guess does not apply. */
+static inline u64 match_guess(const struct tls_socket *s, const struct staged_write *write,
+			      u64 offset, u64 plain_size, u64 guess)
+{
+	if (guess == 0)
+		return s->write_id == write->id ? offset - s->write_done : ~0ULL;
+	if (guess == 1)
+		return offset;
+	if (plain_size != RECORD_PLAIN && plain_size != write->size % RECORD_PLAIN)
+		return ~0ULL;
+	return offset % RECORD_PLAIN;
+}
+
 /* Tries one staged placeholder with the current record. Returns 1 if it was served. */
 KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, struct staged *st,
 				  u64 index)
@@ -109,7 +128,7 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 	struct staged_placeholder *placeholder;
 	struct staged_write *write;
 	struct secret *secret;
-	u64 plain_size, guess, relative, before = ~0ULL, deep;
+	u64 plain_size, guess, relative, before = ~0ULL;
 
 	if (!m || !s || !st)
 		return 0;
@@ -119,27 +138,30 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 	if (!secret || s->record.length < record_overhead(s))
 		return 0;
 	plain_size = s->record.length - record_overhead(s);
-	deep = plain_size == write->size || plain_size == RECORD_PLAIN;
+	s->failure = REASON_NONE;
+	s->searched = 0;
 	for (guess = 0; guess < GUESSES; guess++) {
-		relative = placeholder->offset;
-		if (guess == 0 && s->write_id == write->id)
-			relative -= s->write_done;
-		else if (guess == 2)
-			relative %= RECORD_PLAIN;
-		if (relative == before || relative > RECORD_PLAIN ||
-		    relative + secret->size > plain_size)
+		relative = match_guess(s, write, placeholder->offset, plain_size, guess);
+		if (relative == before || relative >= plain_size)
 			continue;
+		if (relative + secret->size > plain_size) {
+			if (guess == 0)
+				s->failure = REASON_SPLIT;
+			continue;
+		}
 		before = relative;
 		s->relative = relative;
-		if (patch_exists(s, record_plain(s) + relative) ||
-		    !match_prove(m, s, secret, deep))
+		if (!match_prove(m, s, secret,
+				 guess == 0 || (guess == 1 && plain_size == write->size)))
 			continue;
 		placeholder->served = 1;
 		st->pending--;
 		match_serve(s, secret, st);
 		return 1;
 	}
-	write->reason = s->failure;
+	write->attempts += s->searched;
+	if (s->failure)
+		write->reason = s->failure;
 	return 0;
 }
 
@@ -153,18 +175,23 @@ struct match {
 /* One staged write. */
 static long match_step(u32 i, struct match *match)
 {
-	struct staged_write *write = &match->st->write[i & (STAGED_WRITES - 1)];
+	struct staged_write *write;
+	u64 slot = i;
 	u32 k;
 
+	barrier_var(slot);
+	if (slot >= STAGED_WRITES)
+		return 1;
+	write = &match->st->write[slot];
 	if (!write->id || write->attempts > STAGED_ATTEMPTS ||
 	    match->now - write->time > STAGED_TIMEOUT)
 		return 0;
 	for (k = 0; k < STAGED_PLACEHOLDERS; k++) {
 		if (k >= write->count)
 			break;
-		if (!write->placeholder[k].served &&
-		    !match_candidate(match->m, match->s, match->st, i * STAGED_PLACEHOLDERS + k))
-			write->attempts++;
+		if (!write->placeholder[k].served)
+			match_candidate(match->m, match->s, match->st,
+					slot * STAGED_PLACEHOLDERS + k);
 	}
 	return 0;
 }
@@ -174,13 +201,12 @@ static inline void match_record(struct sk_msg_md *m, struct tls_socket *s, struc
 {
 	struct match match = {.m = m, .s = s, .st = st, .now = bpf_ktime_get_ns()};
 
-	s->failure = REASON_UNSEEN;
 	s->unsupported = 0;
 	if (s->write_id != st->next_id) {
 		s->write_id = st->next_id;
 		s->write_done = 0;
 	}
-	bpf_loop(STAGED_WRITES, match_step, &match, 0);
+	bpf_loop(st->used, match_step, &match, 0);
 }
 
 #endif

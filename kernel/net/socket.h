@@ -137,6 +137,7 @@ struct tls_socket {
 	u32 relative; /* of the placeholder in the record's plaintext */
 	u32 failure;  /* enum reason: why the last candidate failed */
 	u32 found;
+	u32 searched;
 	u32 unsupported;
 	u64 sequence; /* that the search found */
 	struct record_iv trial_iv;

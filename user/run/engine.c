@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,7 +17,8 @@
 
 extern const unsigned char bpf_socket_start[], bpf_socket_end[];
 
-#define WORKLOAD_ID 1
+#define WORKLOAD_ID    1
+#define SWEEP_INTERVAL 1000000000ULL /* ns */
 
 static int engine_map(const struct engine *engine, const char *name)
 {
@@ -281,37 +284,58 @@ static void sweep_write(const struct staged *staged, const struct staged_write *
 	}
 }
 
-/* Reports and drops one thread's record, if all of it is old enough. */
-static void sweep_thread(int map, uint64_t thread, uint64_t before, const struct consumer *consumer)
+/* Has the thread ended? */
+static bool thread_ended(uint64_t thread)
 {
-	struct staged staged;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%u", (unsigned int)thread);
+	return access(path, F_OK) && errno == ENOENT;
+}
+
+/*
+ * Reports and drops one thread's record, if all of it is old enough, or the
+ * thread is gone. @staged is for its copy.
+ */
+static void sweep_thread(int map, uint64_t thread, uint64_t before, struct staged *staged,
+			 const struct consumer *consumer)
+{
+	bool ended = thread_ended(thread);
 	size_t i;
 
-	if (bpf_map_lookup(map, &thread, &staged) || !staged.pending)
+	if (bpf_map_lookup(map, &thread, staged) || (!staged->pending && !ended))
 		return;
 	for (i = 0; i < STAGED_WRITES; i++)
-		if (staged.write[i].id && staged.write[i].time > before)
+		if (staged->write[i].id && staged->write[i].time > before && !ended)
 			return;
 	if (bpf_map_delete(map, &thread))
 		return;
 	for (i = 0; i < STAGED_WRITES; i++)
-		if (staged.write[i].id && !staged.write[i].repeated)
-			sweep_write(&staged, &staged.write[i], thread, consumer);
+		if (staged->write[i].id && !staged->write[i].repeated)
+			sweep_write(staged, &staged->write[i], thread, consumer);
 }
 
 void engine_sweep_staged(struct engine *engine, uint64_t age,
 			 void (*callback)(void *data, const struct event *event), void *data)
 {
 	struct consumer consumer = { .callback = callback, .data = data };
-	uint64_t before = monotonic_now() - age;
+	uint64_t now = monotonic_now();
 	int map = engine_map(engine, "staged");
 	uint64_t thread, next;
-	int ret = bpf_map_next_key(map, NULL, &next);
+	CLEANUP_FREE struct staged *staged = NULL;
+	int ret;
 
-	while (!ret) {
+	if (age && now < engine->next_sweep)
+		return;
+	engine->next_sweep = now + SWEEP_INTERVAL;
+	ret = bpf_map_next_key(map, NULL, &next);
+	if (ret)
+		return;
+	staged = malloc(sizeof(*staged));
+	while (staged && !ret) {
 		thread = next;
 		ret = bpf_map_next_key(map, &thread, &next);
-		sweep_thread(map, thread, before, &consumer);
+		sweep_thread(map, thread, now - age, staged, &consumer);
 	}
 }
 

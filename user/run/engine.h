@@ -37,6 +37,7 @@ struct engine {
 	struct hook_links probes;
 	struct bpf_ringbuf events;
 	uint32_t workload;
+	uint64_t next_sweep; /* CLOCK_MONOTONIC, ns */
 };
 
 struct engine_options {
@@ -72,7 +73,8 @@ void engine_poll(struct engine *engine, void (*callback)(void *data, const struc
 
 /*
  * Turns placeholders that were given to TLS and never seen leaving into events,
- * if that was longer than @age nanoseconds ago.
+ * if that was longer than @age nanoseconds ago. Looks once a second only, but
+ * always with @age 0.
  */
 void engine_sweep_staged(struct engine *engine, uint64_t age,
 			 void (*callback)(void *data, const struct event *event), void *data);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "user/lib/cleanup.h"
@@ -61,7 +62,23 @@ static int keep_cap(struct run_options *options, struct error *err)
 	return 0;
 }
 
-static int take(struct run_options *options, int code, char **argv, struct error *err)
+static const char *option_name(int code)
+{
+	static char name[32];
+	const struct option *option;
+
+	for (option = long_options; option->name; option++) {
+		if (option->val == code && code == 's')
+			return "-s";
+		if (option->val == code) {
+			snprintf(name, sizeof(name), "--%s", option->name);
+			return name;
+		}
+	}
+	return "";
+}
+
+static int take(struct run_options *options, int code, struct error *err)
 {
 	switch (code) {
 	case 's':
@@ -82,8 +99,9 @@ static int take(struct run_options *options, int code, char **argv, struct error
 		options->help = true;
 		return 0;
 	case ':':
-		return error_config(err, -EINVAL, "option %.40s needs a value; see 'kloak run --help'",
-				    argv[optind - 1]);
+		return error_config(err, -EINVAL,
+				    "option %s needs a value; see 'kloak run --help'",
+				    option_name(optopt));
 	default:
 		/* Not the text of the option: somebody may have written a secret there. */
 		return error_config(err, -EINVAL,
@@ -100,7 +118,7 @@ int run_options_parse(struct run_options *options, int argc, char **argv, struct
 	opterr = 0;
 	optind = 1;
 	while (!ret && (code = getopt_long(argc, argv, "+:s:h", long_options, NULL)) != -1)
-		ret = take(options, code, argv, err);
+		ret = take(options, code, err);
 	if (ret || options->help)
 		return ret;
 	if (!options->secret_count)
