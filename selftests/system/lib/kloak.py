@@ -127,14 +127,25 @@ class Running:
 
 def descendants(pid):
     """Pids of all children, and theirs."""
-    found = []
-    try:
-        for task in os.listdir("/proc/%d/task" % pid):
-            with open("/proc/%d/task/%s/children" % (pid, task)) as file:
-                found += [int(child) for child in file.read().split()]
-    except OSError:
-        return []
+    found = [child for task in _listing("/proc/%d/task" % pid)
+             for child in _children("/proc/%d/task/%s/children" % (pid, task))]
     return found + [grandchild for child in found for grandchild in descendants(child)]
+
+
+def _listing(path):
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []
+
+
+def _children(path):
+    """Of one thread, which may have ended meanwhile."""
+    try:
+        with open(path) as file:
+            return [int(child) for child in file.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def run(command, values, grants, timeout=120, **options):
