@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* user/attach/seen: which files count as dealt with. */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "user/attach/seen.h"
+
+static struct seen seen;
+
+static void tear_down(void)
+{
+	seen_release(&seen);
+}
+
+static struct stat file(dev_t device, ino_t inode)
+{
+	return (struct stat){ .st_dev = device, .st_ino = inode, .st_size = 100,
+			      .st_mtim = { 1000, 5 } };
+}
+
+static bool find(dev_t device, ino_t inode)
+{
+	struct stat status = file(device, inode);
+
+	return seen_find(&seen, &status);
+}
+
+static int add(dev_t device, ino_t inode, bool probed)
+{
+	struct stat status = file(device, inode);
+
+	return seen_add(&seen, &status, probed);
+}
+
+START_TEST(same_file)
+{
+	ck_assert(!find(1, 2));
+	ck_assert_int_eq(add(1, 2, _i), 0);
+	ck_assert(find(1, 2));
+	ck_assert(!find(1, 3));
+	ck_assert(!find(2, 2));
+	ck_assert(!find(2, 1));
+	seen_release(&seen);
+	ck_assert(!find(1, 2));
+}
+END_TEST
+
+/* A file without probes is another one when its content changed; one with probes never is. */
+START_TEST(changed_file)
+{
+	struct stat larger = file(1, 2), newer = file(1, 2), later = file(1, 2);
+
+	larger.st_size++;
+	newer.st_mtim.tv_sec++;
+	later.st_mtim.tv_nsec++;
+	ck_assert_int_eq(add(1, 2, _i), 0);
+	ck_assert_int_eq(seen_find(&seen, &larger), _i);
+	ck_assert_int_eq(seen_find(&seen, &newer), _i);
+	ck_assert_int_eq(seen_find(&seen, &later), _i);
+	ck_assert_int_eq(seen_add(&seen, &newer, false), 0);
+	ck_assert(seen_find(&seen, &newer));
+	ck_assert_uint_eq(seen.count, 1);
+	ck_assert_int_eq(find(1, 2), _i);
+}
+END_TEST
+
+START_TEST(many_files)
+{
+	ino_t inode;
+
+	for (inode = 1; inode <= SEEN_MAX; inode++)
+		ck_assert_int_eq(add(inode % 3, inode, inode % 2), 0);
+	for (inode = 1; inode <= SEEN_MAX; inode++) {
+		ck_assert(find(inode % 3, inode));
+		ck_assert(!find(4, inode));
+	}
+	ck_assert_uint_eq(seen.count, SEEN_MAX);
+}
+END_TEST
+
+/* One too many: those without probes go, those with probes stay. */
+START_TEST(too_many)
+{
+	ino_t inode;
+
+	for (inode = 1; inode <= SEEN_MAX + 1; inode++)
+		ck_assert_int_eq(add(1, inode, inode % 2), 0);
+	for (inode = 1; inode <= SEEN_MAX + 1; inode++)
+		ck_assert_int_eq(find(1, inode), inode % 2 || inode == SEEN_MAX + 1);
+	for (; inode <= 20 * SEEN_MAX; inode++)
+		ck_assert_int_eq(add(1, inode, false), 0);
+	ck_assert(find(1, 1));
+}
+END_TEST
+
+START_TEST(full_of_probes)
+{
+	ino_t inode;
+
+	for (inode = 1; inode <= SEEN_MAX; inode++)
+		ck_assert_int_eq(add(1, inode, true), 0);
+	ck_assert_int_eq(add(1, inode, true), -ENOSPC);
+	ck_assert(!find(1, inode));
+	ck_assert(find(1, 1));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("seen");
+	TCase *tcase = tcase_create("seen");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
+	tcase_add_loop_test(tcase, same_file, 0, 2);
+	tcase_add_loop_test(tcase, changed_file, 0, 2);
+	tcase_add_test(tcase, many_files);
+	tcase_add_test(tcase, too_many);
+	tcase_add_test(tcase, full_of_probes);
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
