@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The socket object over whole connections (tls_model.h): records cut into
+ * messages anywhere, TCP that takes a part of a message, libraries that hand
+ * the rest over again. Whatever happens, the receiver must be able to read
+ * every record, and finds a secret where its placeholder was written, or the
+ * placeholder, and nothing else. Where the kernel side had a fair chance, it
+ * must be the secret.
+ */
+#include "selftests/unit/tls_model.h"
+
+#include <check.h>
+#include <stdio.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* How the library and TCP behave. */
+enum {
+	CUT = 1,      /* messages end anywhere */
+	GATHER = 2,   /* several writes may leave in one message */
+	PARTIAL = 4,  /* TCP may take a part, the same rest comes again */
+	APPEND = 8,   /* ... with new bytes behind it */
+	RECUT = 16,   /* ... in smaller messages */
+	SMALL = 32,   /* small records */
+	UPDATE = 64,  /* KeyUpdate now and then */
+	NO_MEMORY = 128, /* bpf_msg_pull_data() fails now and then */
+};
+
+#define GATHERED 3 /* most writes that wait */
+
+struct totals {
+	unsigned cases, placed, whole, swapped;
+};
+
+static struct totals totals;
+
+/* A write of the application: text with some placeholders in it. Returns its size. */
+static size_t compose(struct model *model)
+{
+	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEF {}\":,/\r\n";
+	size_t size = 0, start = model->text_size;
+	uint8_t *text = model->text + start;
+	uint32_t count = model_random(model, 4) ? model_random(model, 4) : 0;
+
+	if (model_random(model, 10) == 0)
+		count = model_random(model, STAGED_PLACEHOLDERS + 1);
+	for (uint32_t i = 0; i <= count; i++) {
+		uint32_t filler = model_random(model, 1U << (2 + model_random(model, 9)));
+		struct model_placed *placed = &model->placed[model->placed_count];
+
+		for (; filler; filler--)
+			text[size++] = (uint8_t)alphabet[model_random(model, sizeof(alphabet) - 1)];
+		if (i == count || model->placed_count == MODEL_PLACED)
+			break;
+		*placed = (struct model_placed){
+			.text_at = start + size,
+			.secret = model_random(model, model->world.count),
+		};
+		memcpy(text + size, model->world.secret[placed->secret].placeholder,
+		       model->world.secret[placed->secret].size);
+		size += model->world.secret[placed->secret].size;
+		model->placed_count++;
+	}
+	/* Sizes differ: two writes that look the same may be one that was repeated. */
+	do
+		text[size++] = 'x';
+	while (size % 16 != model->writes % 16);
+	model->writes++;
+	return size;
+}
+
+static size_t record_end(const struct model *model)
+{
+	for (uint32_t i = 0; i < model->records; i++) {
+		size_t end = model->record[i].start + model->record[i].size;
+
+		if (end > model->arrived_size)
+			return end;
+	}
+	return model->wire_size;
+}
+
+/* How many of the bytes that wait go into the next message. */
+static size_t choose_message(struct model *model, unsigned mode)
+{
+	size_t waiting = model->wire_size - model->arrived_size;
+	size_t size = record_end(model) - model->arrived_size;
+
+	if (mode & GATHER && model_random(model, 2))
+		size = waiting;
+	if (mode & CUT && model_random(model, 3)) {
+		size = 1 + model_random(model, (uint32_t)waiting);
+		if (model_random(model, 4) == 0) /* around the ends of a record */
+			size = record_end(model) - model->arrived_size + model_random(model, 40);
+		size = size > 24 ? size - model_random(model, 24) : size;
+	}
+	return size > waiting ? waiting : size;
+}
+
+/* One message, and what TCP leaves of it, until that has arrived. */
+static void send_some(struct model *model, unsigned mode)
+{
+	size_t size = choose_message(model, mode);
+	size_t end = model->arrived_size + size;
+
+	while (model->arrived_size < end) {
+		size_t taken = size = end - model->arrived_size;
+
+		if (mode & RECUT && model_random(model, 2))
+			taken = size = 1 + model_random(model, (uint32_t)size);
+		if (mode & PARTIAL && model_random(model, 2))
+			taken = model_random(model, (uint32_t)size + 1);
+		model_send(model, size, taken);
+		if (mode & APPEND && taken < size && model_random(model, 2)) {
+			model_write(model, compose(model), RECORD_PLAIN);
+			end = model->wire_size;
+		}
+		if (mode & NO_MEMORY)
+			host.pull_failure = model_random(model, 60);
+	}
+}
+
+static void run(struct model *model, uint64_t seed, unsigned mode)
+{
+	static const uint32_t size[] = {32, 40, 8, 15, 36, 100, 9, SECRET_MAX};
+	uint32_t writes, secrets_count, gathered = 0;
+
+	model_begin(model, seed, seed & 1 ? TLS_VERSION_12 : TLS_VERSION_13, seed & 2 ? 16 : 32);
+	secrets_count = 1 + model_random(model, COUNT(size));
+	for (uint32_t i = 0; i < secrets_count; i++)
+		world_grant(&model->world, size[seed & 4 ? i : COUNT(size) - 1 - i]);
+	model_handshake(model);
+	while (model->arrived_size < model->wire_size)
+		send_some(model, mode & (CUT | GATHER));
+	for (writes = 1 + model_random(model, 6); writes; writes--) {
+		size_t record_max = RECORD_PLAIN;
+
+		if (mode & SMALL)
+			record_max = 200 + model_random(model, 1200);
+		if (mode & UPDATE && model->version == TLS_VERSION_13 &&
+		    model->keys < MODEL_KEYS && !model_random(model, 3))
+			model_key_update(model);
+		model_write(model, compose(model), record_max);
+		if (mode & GATHER && ++gathered < GATHERED && model_random(model, 2))
+			continue;
+		gathered = 0;
+		while (model->arrived_size < model->wire_size)
+			send_some(model, mode);
+	}
+	while (model->arrived_size < model->wire_size)
+		send_some(model, mode);
+}
+
+/* @fair: every placeholder that a message held whole must have been swapped. */
+static void play(uint64_t seed, unsigned mode, bool fair)
+{
+	static struct model model;
+	unsigned swapped = 0;
+
+	run(&model, seed, mode);
+	ck_assert_msg(model_receive(&model), "seed %llu: %s at %zu", (unsigned long long)seed,
+		      model.failure, model.failure_at);
+	for (uint32_t i = 0; i < model.placed_count; i++) {
+		const struct model_placed *placed = &model.placed[i];
+
+		swapped += placed->swapped;
+		totals.whole += placed->whole;
+		ck_assert_msg(!fair || !placed->whole || placed->swapped,
+			      "seed %llu: placeholder %u of %u (%u bytes, at %zu) left unchanged",
+			      (unsigned long long)seed, i, model.placed_count,
+			      model.world.secret[placed->secret].size, placed->wire_at);
+	}
+	if (!(mode & NO_MEMORY) && host.events < COUNT(host.event))
+		ck_assert_msg(world_events(VERDICT_SWAPPED, 0) == swapped,
+			      "seed %llu: %u events of %u swaps", (unsigned long long)seed,
+			      world_events(VERDICT_SWAPPED, 0), swapped);
+	totals.cases++;
+	totals.placed += model.placed_count;
+	totals.swapped += swapped;
+	model_end(&model);
+}
+
+static void play_many(const char *name, unsigned mode, bool fair, unsigned cases)
+{
+	const char *more = getenv("CASES");
+	const char *text = getenv("SEED");
+	uint64_t first = text ? strtoull(text, NULL, 0) : 1;
+
+	if (more)
+		cases = (unsigned)strtoul(more, NULL, 0);
+	totals = (struct totals){0};
+	for (uint64_t seed = first; seed < first + (text ? 1 : cases); seed++)
+		play(seed, mode, fair);
+	printf("# %s: %u connections from seed %llu, %u placeholders, %u whole, %u swapped\n", name,
+	       totals.cases, (unsigned long long)first, totals.placed, totals.whole,
+	       totals.swapped);
+	ck_assert_uint_gt(totals.swapped, totals.whole / 4);
+}
+
+#define SCENARIO(name, mode, fair, cases)              \
+	START_TEST(name)                               \
+	{                                              \
+		play_many(#name, (mode), fair, cases); \
+	}                                              \
+	END_TEST
+
+SCENARIO(record_by_record, 0, true, 400)
+SCENARIO(gathered, GATHER, true, 400)
+SCENARIO(small_records, SMALL, true, 400)
+SCENARIO(small_gathered, SMALL | GATHER, false, 400)
+SCENARIO(cut_anywhere, CUT | GATHER, true, 600)
+SCENARIO(partial, PARTIAL, true, 600)
+SCENARIO(partial_gathered, PARTIAL | GATHER, true, 400)
+SCENARIO(partial_cut, PARTIAL | CUT | GATHER, false, 600)
+SCENARIO(partial_appended, PARTIAL | APPEND, false, 600)
+SCENARIO(everything, PARTIAL | APPEND | GATHER | SMALL | UPDATE, false, 600)
+SCENARIO(key_update, UPDATE, true, 400)
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		record_by_record, gathered, small_records,    small_gathered,	cut_anywhere,
+		partial,	  partial_gathered, partial_cut, partial_appended, everything,
+		key_update,
+	};
+	Suite *suite = suite_create("stream");
+	TCase *tcase = tcase_create("stream");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tcase, 240);
+	for (size_t i = 0; i < COUNT(tests); i++)
+		tcase_add_test(tcase, tests[i]);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
