@@ -159,9 +159,9 @@ struct staged_write {
 	__u32 size;
 	__u32 count;   /* placeholders in use */
 	__u32 reason;  /* enum reason of the last failed attempt */
-	__u32 attempts; /* records that it was tried with in vain */
+	__u32 attempts; /* searches for a key in vain */
 	__u32 repeated; /* may be the retry of a write that was served: unseen is no news */
-	__u32 reserved;
+	__u32 missed;	/* a record went by that fits, and proved nothing */
 	struct staged_placeholder placeholder[STAGED_PLACEHOLDERS];
 };
 
@@ -169,7 +169,7 @@ struct staged {
 	__u32 workload;
 	__u32 pending; /* placeholders not served yet, over all writes */
 	__u32 used;    /* slots from here on were never used */
-	__u32 reserved;
+	__u32 last;    /* slot of the write that was staged last, or once more */
 	__u64 next_id;
 	__u8 comm[COMM_SIZE];
 	struct staged_write write[STAGED_WRITES];

@@ -163,7 +163,7 @@ KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 	write = &st->write[slot];
 	if (search.like) {
 		repeated = stage_served(write) || write->repeated;
-		if (repeated || !write->attempts) {
+		if (repeated || !write->missed) {
 			write->repeated = 1;
 			id = write->id;
 		}
@@ -177,7 +177,9 @@ KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 	write->size = size;
 	write->reason = REASON_NONE;
 	write->attempts = 0;
+	write->missed = 0;
 	write->repeated = repeated;
+	st->last = slot;
 	return slot;
 }
 

@@ -160,8 +160,11 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 		return 1;
 	}
 	write->attempts += s->searched;
-	if (s->failure)
-		write->reason = s->failure;
+	if (!s->failure)
+		return 0;
+	write->reason = s->failure;
+	if (plain_size == write->size || write->size > RECORD_PLAIN || s->failure == REASON_SUITE)
+		write->missed = 1;
 	return 0;
 }
 
@@ -172,13 +175,15 @@ struct match {
 	u64 now;
 };
 
-/* One staged write. */
+/* The last staged write, then all in turn. */
 static long match_step(u32 i, struct match *match)
 {
 	struct staged_write *write;
-	u64 slot = i;
+	u64 slot = i ? i - 1 : match->st->last;
 	u32 k;
 
+	if (!match->st->pending)
+		return 1;
 	barrier_var(slot);
 	if (slot >= STAGED_WRITES)
 		return 1;
@@ -196,17 +201,24 @@ static long match_step(u32 i, struct match *match)
 	return 0;
 }
 
-/* Matches the current record with everything that this thread has staged. */
+/*
+ * Matches the current record with everything that this thread has staged. The
+ * last write first: where connections send alike requests, it is the one.
+ */
 static inline void match_record(struct sk_msg_md *m, struct tls_socket *s, struct staged *st)
 {
 	struct match match = {.m = m, .s = s, .st = st, .now = bpf_ktime_get_ns()};
+	u64 last = st->last;
 
 	s->unsupported = 0;
-	if (s->write_id != st->next_id) {
-		s->write_id = st->next_id;
+	barrier_var(last);
+	if (last >= STAGED_WRITES)
+		return;
+	if (s->write_id != st->write[last].id) {
+		s->write_id = st->write[last].id;
 		s->write_done = 0;
 	}
-	bpf_loop(st->used, match_step, &match, 0);
+	bpf_loop(st->used + 1, match_step, &match, 0);
 }
 
 #endif
