@@ -7,11 +7,13 @@
  *	client PORT CA-FILE PAYLOAD-FILE...
  *
  *	connect VERSION SUITE AUTH		-> what the server found in payload 0
- *	write PAYLOAD COUNT PLACEHOLDER		-> ns for one write
+ *	write PAYLOAD COUNT PLACEHOLDER WALL	-> ns for one write
  *	handshake VERSION SUITE AUTH COUNT	-> ns for one connect() and SSL_connect()
  *
  * A payload has a hole of HOLE_SIZE bytes at HOLE; PLACEHOLDER 1 fills it with
- * environment variable BENCH_SECRET, as Kloak or its absence has made it.
+ * environment variable BENCH_SECRET, as Kloak or its absence has made it. WALL 0
+ * counts the time of this thread, the kernel's work for it included, but not the
+ * time for which others had its processor.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -49,11 +51,11 @@ struct parameters {
 	char auth[8]; /* "ecdsa" or "rsa" */
 };
 
-static double now(void)
+static double now_on(clockid_t clock)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(clock, &time);
 	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
@@ -110,18 +112,24 @@ static SSL *open_connection(const struct client *client, const struct parameters
 	return ssl;
 }
 
-/* Returns when the server has done with it too, so that the next one finds it idle. */
 static void close_connection(SSL *ssl)
 {
 	int fd = SSL_get_fd(ssl);
+
+	SSL_free(ssl);
+	close(fd);
+}
+
+/* Returns when the server has done with it too, so that the next one finds it idle. */
+static void finish_connection(SSL *ssl)
+{
 	char rest[4096];
 
 	SSL_shutdown(ssl);
-	shutdown(fd, SHUT_WR);
-	while (read(fd, rest, sizeof(rest)) > 0)
+	shutdown(SSL_get_fd(ssl), SHUT_WR);
+	while (read(SSL_get_fd(ssl), rest, sizeof(rest)) > 0)
 		;
-	SSL_free(ssl);
-	close(fd);
+	close_connection(ssl);
 }
 
 static void do_connect(struct client *client, const char *line)
@@ -145,23 +153,25 @@ static void do_connect(struct client *client, const char *line)
 
 static void do_write(struct client *client, const char *line)
 {
-	unsigned int index, count, placeholder, i;
+	unsigned int index, count, placeholder, wall, i;
 	struct payload *payload;
+	clockid_t clock;
 	double start = 0;
 
-	if (sscanf(line, "write %u %u %u", &index, &count, &placeholder) != 3 ||
+	if (sscanf(line, "write %u %u %u %u", &index, &count, &placeholder, &wall) != 4 ||
 	    index >= PAYLOADS || !client->payloads[index].size || !client->connection)
 		die("write: what?");
 	payload = &client->payloads[index];
 	payload_fill(client, payload, (int)placeholder);
+	clock = wall ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID;
 	for (i = 0; i < WARM_UP + count; i++) {
 		if (i == WARM_UP)
-			start = now();
+			start = now_on(clock);
 		if (SSL_write(client->connection, payload->bytes, (int)payload->size) !=
 		    (int)payload->size)
 			die("the connection broke");
 	}
-	printf("%.1f\n", (now() - start) / count);
+	printf("%.1f\n", (now_on(clock) - start) / count);
 }
 
 static void do_handshake(struct client *client, const char *line)
@@ -174,11 +184,11 @@ static void do_handshake(struct client *client, const char *line)
 		   parameters.auth, &count) != 4)
 		die("handshake: what?");
 	for (i = 0; i < count; i++) {
-		double start = now();
+		double start = now_on(CLOCK_MONOTONIC);
 		SSL *ssl = open_connection(client, &parameters);
 
-		sum += now() - start;
-		close_connection(ssl);
+		sum += now_on(CLOCK_MONOTONIC) - start;
+		finish_connection(ssl);
 		usleep(100);
 	}
 	printf("%.1f\n", sum / count);

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The processes that are measured. All clients share one processor, and one works at a time."""
 import os
+import select
 import subprocess
 
 from lib import rig as rigs
 
+ANSWER_SECONDS = 60
 CLIENT_CPU, SERVER_CPU = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
 
 
@@ -24,6 +26,9 @@ class Process:
                 preexec_fn=pinned(processor))
 
     def read(self):
+        # Answers are single lines, each read whole: nothing waits in Python's buffer.
+        if not select.select([self.child.stdout], [], [], ANSWER_SECONDS)[0]:
+            raise rigs.CannotMeasure("%s does not answer" % self.name)
         line = self.child.stdout.readline()
         if not line:
             raise rigs.CannotMeasure("%s ended: %s" % (self.name, self.said()))
@@ -55,16 +60,12 @@ class Server(Process):
         }, SERVER_CPU, os.path.join(rig.directory, "server-%s.err" % libraries))
         self.port = int(self.read())
 
-    def stop(self):
-        self.child.kill()
-        self.child.wait()
-
 
 class Client(Process):
     """prefix: the command that runs the client; libraries: which copy it uses."""
 
     def __init__(self, rig, server, name, libraries, prefix=()):
-        self.rig = rig
+        self.server = server
         super().__init__(name, list(prefix) + [
             rigs.program("client"), str(server.port), rig.roots] + rig.payloads, {
                 "BENCH_SECRET": rig.secret,
@@ -81,7 +82,17 @@ class Client(Process):
                 self.name, suite, verdict, expected, self.said()))
 
     def write(self, payload, count, placeholder):
-        return float(self.ask("write", payload, count, int(placeholder)))
+        """ns of the thread's time; the server reads when all has been written."""
+        taken = float(self.ask("write", payload, count, int(placeholder), 0))
+        self.server.ask("drain")
+        return taken
+
+    def stream(self, payload, count, placeholder):
+        """ns by the clock on the wall, while the server reads."""
+        self.server.ask("flow")
+        taken = float(self.ask("write", payload, count, int(placeholder), 1))
+        self.server.ask("still")
+        return taken
 
     def handshake(self, suite, count):
         return float(self.ask("handshake", suite.version, suite.name, suite.auth, count))

@@ -32,7 +32,7 @@ class Samples:
 class Table:
     """Rows with a target get a verdict; the others explain them."""
 
-    FORMAT = "%-46s %22s %12s  %s"
+    FORMAT = "%-54s %16s %10s  %s"
 
     def __init__(self):
         self.rows = []
@@ -51,7 +51,7 @@ class Table:
             target = "" if limit is None else "%s %g" % (">=" if at_least else "<=", limit)
             verdict = {None: "", True: "met", False: "MISSED"}[met]
             lines.append((self.FORMAT % (
-                name, "%.2f %-9s" % (value, unit), target, verdict + note)).rstrip())
+                name, "%.2f %-5s" % (value, unit), target, verdict + note)).rstrip())
         return "\n".join(lines)
 
 
@@ -59,13 +59,15 @@ def heading(text):
     print("\n%s\n%s" % (text, "-" * len(text)), flush=True)
 
 
-def spread_header(first):
-    print("%-46s %8s %8s %8s %18s" % (first, "min", "median", "p90", "added (of pairs)"))
+def spread_header(scale_name):
+    print("%-30s %8s %8s %8s   %-24s" % (
+        scale_name, "min", "median", "p90", "added: of minima, of pairs"))
 
 
 def spread(name, samples, base, scale):
-    """One line: the samples and the median of what they are above the base; base None: itself."""
-    added = "" if base is None else "%+18.2f" % (samples.minus(base).median / scale)
-    print("%-46s %8.2f %8.2f %8.2f %s" % (
+    """One line: the samples, and what they are above the base; base None: nothing."""
+    added = "" if base is None else "%+10.2f %+10.2f" % (
+        (samples.least - base.least) / scale, samples.minus(base).median / scale)
+    print("%-30s %8.2f %8.2f %8.2f   %s" % (
         name, samples.least / scale, samples.median / scale, samples.p90 / scale, added),
           flush=True)

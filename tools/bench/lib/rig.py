@@ -109,5 +109,8 @@ class Rig:
             found[file.split(".")[0]] = os.path.join(directory, file)
         return found
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         shutil.rmtree(self.directory)

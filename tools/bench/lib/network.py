@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The parts that need a connection: writes, handshakes, bulk, and the programs one by one."""
+from lib import actors, figures, programs, rig as rigs, writes
+from lib.cast import cast
+
+SIZES = (("200 B", rigs.REQUEST, 100), ("16 KB", rigs.JSON, 30))  # and writes a turn
+LIMITS = {("200 B", False): 2.0, ("200 B", True): 3.5, ("16 KB", False): 3.5, ("16 KB", True): 3.5}
+FILLS = (("base64", rigs.BASE64), ("random bytes", rigs.BINARY))
+SUITES = (actors.TLS13_256, actors.TLS13_128, actors.TLS12_256, actors.TLS12_128)
+HANDSHAKES = ((actors.TLS13_256, 1.15), (actors.TLS12_256, 1.15), (actors.TLS13_RSA, None))
+BULK_ROUNDS = 32  # of 32 MiB each: 1 GiB for each client
+
+
+def show(title, unit, results, scale):
+    figures.heading(title)
+    figures.spread_header(unit)
+    base = results["base"]
+    for name, samples in results.items():
+        figures.spread(name, samples, None if samples is base else base, scale)
+
+
+def show_writes(table, suite, size, results):
+    show("SSL_write of %s, %s" % (size, suite), "us a write", results, 1e3)
+    base = results["base"]
+    for placeholder, name in ((False, "inside"), (True, "inside, placeholder")):
+        table.add("SSL_write of %s%s, %s" % (
+            size, " with placeholder" if placeholder else "", suite),
+                  results[name].minus(base).median / 1e3, "us", LIMITS[size, placeholder],
+                  note="  (of minima %.2f)" % ((results[name].least - base.least) / 1e3))
+
+
+def run_writes(rig, table):
+    with cast(rig) as clients:
+        for suite in SUITES:
+            clients.connect(suite)
+            main = suite is SUITES[0]
+            for size, payload, count in SIZES:
+                cells = writes.write_cells(clients, payload, main)
+                show_writes(table, suite, size,
+                            writes.measure_writes(cells, count, 9 if main else 4))
+        clients.connect(SUITES[0])
+        for name, payload in FILLS:
+            cells = writes.write_cells(clients, payload, False)
+            show("SSL_write of 16 KB of %s, %s" % (name, SUITES[0]), "us a write",
+                 writes.measure_writes(cells, SIZES[1][2], 3), 1e3)
+
+
+def run_handshake(rig, table):
+    with cast(rig) as clients:
+        chosen = [clients[name] for name in ("base", "again", "outside", "inside", "floor-derive")]
+        for suite, limit in HANDSHAKES:
+            results = writes.measure_handshakes(chosen, suite, 6)
+            title = "%s, %s" % (suite, suite.auth)
+            show("Handshake with connect(), " + title, "us a handshake", results, 1e3)
+            ratio = results["inside"].over(results["base"]).median
+            table.add("handshake, " + title, ratio, "x", limit, note="  (of minima %.2f)" % (
+                results["inside"].least / results["base"].least))
+
+
+def run_bulk(rig, table):
+    with cast(rig) as clients:
+        clients.connect(actors.TLS13_256)
+        cells = [writes.Cell(clients[name], rigs.JSON)
+                 for name in ("base", "again", "inside", "floor-both")]
+        cells.append(writes.Cell(clients["inside"], rigs.JSON, True))
+        results = writes.measure_bulk(cells, BULK_ROUNDS)
+    show("1 GiB in writes of 16 KB, the server reading, " + str(actors.TLS13_256), "us a write",
+         results, 1e3)
+    base = results["base"]
+    for name in ("inside", "inside, placeholder", "floor-both"):
+        ratio = base.over(results[name]).median
+        table.add("throughput of 1 GiB, " + name, ratio, "x", 0.85 if name == "inside" else None,
+                  True, "  (of minima %.2f)" % (base.least / results[name].least))
+
+
+def run_programs(rig, table):
+    """How long each program runs. Counting costs something itself: not together with the rest."""
+    del table
+    figures.heading("Kloak's programs, ns a run (kernel.bpf_stats)")
+    with cast(rig) as clients, programs.statistics():
+        inside = clients["inside"]
+        inside.connect(actors.TLS13_256, "S")
+        for size, payload, count in SIZES:
+            for placeholder in (False, True):
+                programs.show("%s%s" % (size, ", placeholder" if placeholder else ""), 10 * count,
+                              lambda: [inside.write(payload, count, placeholder)
+                                       for _ in range(10)])
+        for suite in (actors.TLS13_256, actors.TLS12_256):
+            programs.show("handshake, %s" % suite, 20, lambda: inside.handshake(suite, 20))
