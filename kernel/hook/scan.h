@@ -348,7 +348,8 @@ static long scan_step(u32 i, struct scan *scan)
 	u64 from = (u64)i * SCAN_STEP;
 	u64 size;
 
-	if (from >= scan->text.size)
+	/* Also if the last chunk went to the end: what it found would be found again. */
+	if (from >= scan->text.size || (i && from + PLACEHOLDER_HEAD >= scan->text.size))
 		return 1;
 	size = scan->text.size - from;
 	barrier_var(size);
