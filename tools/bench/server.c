@@ -7,11 +7,12 @@
  * It says with one byte what arrived in the first write of a connection: 'S'
  * the secret (environment variable BENCH_SECRET), 'P' a placeholder, '-' something
  * else. What follows is dropped undecrypted, inside the kernel; when, is told
- * on stdin, and each line answered with one:
+ * on stdin, and each line is answered with one:
  *
  *	drain	now, what has come
  *	flow	from now on as it comes
  *	still	from now on only at "drain"
+ *	worked	(only tells the processor time that this process has used, in ns)
  *
  * A reader at work costs the writer more than anything that is to be measured
  * here (wake-ups, the socket's lock), and not always the same: hence "drain".
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tools/bench/bench.h"
@@ -101,6 +103,14 @@ static void drain_all(struct server *server)
 	}
 }
 
+static long long time_worked(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
 static void obey(struct server *server)
 {
 	char line[64];
@@ -109,9 +119,9 @@ static void obey(struct server *server)
 		exit(0);
 	if (line[0] == 'd')
 		drain_all(server);
-	else
+	else if (line[0] != 'w')
 		server->flowing = line[0] == 'f';
-	printf("done\n");
+	printf("%lld\n", time_worked());
 	fflush(stdout);
 }
 

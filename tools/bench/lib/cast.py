@@ -11,29 +11,36 @@ class Cast:
     again       the same once more: what differs between these two is noise
     outside     not under Kloak, but uses the libraries that Kloak has probed
     inside      under kloak run
+    to-outside  as base, but the server is one that uses the probed libraries
     floor-*     empty programs instead of Kloak's: a probe at SSL_write's site, a
                 sockhash with sk_msg, both; for handshakes probes on EVP_KDF_derive
     """
 
     def __init__(self, rig, exits):
-        self.server = actors.Server(rig)
-        exits.callback(self.server.stop)
         self.clients = {}
         self.rig, self.exits = rig, exits
+        self.server = self._serve("base")
+        probed_server = self._serve("kloak")
         probed = rig.libraries("probed")["libssl"]
         both = rig.libraries("both")["libssl"]
         derive = rig.libraries("derive")["libcrypto"]
         self._start("base", "base")
         self._start("again", "base")
-        self._start("inside", "kloak", actors.kloak_prefix(self.server))
         self._start("outside", "kloak")
+        self._start("inside", "kloak", actors.kloak_prefix(self.server))
+        self._start("to-outside", "base", server=probed_server)
         self._start("floor-probe", "probed", actors.floor_prefix("-e", probed))
         self._start("floor-message", "base", actors.floor_prefix("-m"))
         self._start("floor-both", "both", actors.floor_prefix("-e", both, "-m"))
         self._start("floor-derive", "derive", actors.floor_prefix("-r", derive))
 
-    def _start(self, name, libraries, prefix=()):
-        client = actors.Client(self.rig, self.server, name, libraries, prefix)
+    def _serve(self, libraries):
+        server = actors.Server(self.rig, libraries)
+        self.exits.callback(server.stop)
+        return server
+
+    def _start(self, name, libraries, prefix=(), server=None):
+        client = actors.Client(self.rig, server or self.server, name, libraries, prefix)
         self.exits.callback(client.stop)
         self.clients[name] = client
 
@@ -44,10 +51,6 @@ class Cast:
         # Without Kloak the client holds the secret itself.
         for client in self.clients.values():
             client.connect(suite, "S")
-
-    @property
-    def kloak_pid(self):
-        return self["inside"].child.pid
 
 
 @contextlib.contextmanager

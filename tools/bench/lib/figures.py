@@ -25,6 +25,11 @@ class Samples:
         """Differences of pairs that were taken right after each other."""
         return Samples(a - b for a, b in zip(self.values, other.values))
 
+    def when_fast(self, other):
+        """Those that were taken when `other` was in its fastest quarter: a quiet machine."""
+        limit = statistics.quantiles(other.values, n=4)[0]
+        return Samples(a for a, b in zip(self.values, other.values) if b <= limit)
+
     def over(self, other):
         return Samples(a / b for a, b in zip(self.values, other.values))
 
@@ -59,15 +64,16 @@ def heading(text):
     print("\n%s\n%s" % (text, "-" * len(text)), flush=True)
 
 
-def spread_header(scale_name):
-    print("%-30s %8s %8s %8s   %-24s" % (
-        scale_name, "min", "median", "p90", "added: of minima, of pairs"))
+def spread_header(unit):
+    print("%-24s %9s %9s %9s   %9s %9s %9s" % (
+        unit, "min", "median", "p90", "minima", "quiet", "pairs"))
 
 
-def spread(name, samples, base, scale):
-    """One line: the samples, and what they are above the base; base None: nothing."""
-    added = "" if base is None else "%+10.2f %+10.2f" % (
-        (samples.least - base.least) / scale, samples.minus(base).median / scale)
-    print("%-30s %8.2f %8.2f %8.2f   %s" % (
-        name, samples.least / scale, samples.median / scale, samples.p90 / scale, added),
-          flush=True)
+def spread(name, samples, base, control, scale):
+    """One line: the samples, and what is added to the base: that of the minima, and the medians of
+    the differences of pairs, in the rounds where the control was quick and in all."""
+    added = samples.minus(base)
+    print("%-24s %9.2f %9.2f %9.2f   %+9.2f %+9.2f %+9.2f" % (
+        name, samples.least / scale, samples.median / scale, samples.p90 / scale,
+        (samples.least - base.least) / scale, added.when_fast(control).median / scale,
+        added.median / scale), flush=True)

@@ -47,8 +47,8 @@ def run_start(rig, table):
 def show(table, name, what, plain, under):
     figures.heading("kloak run, %s program, %s" % (name, what))
     figures.spread_header("ms")
-    figures.spread("plain", plain, None, 1)
-    figures.spread("under kloak run", under, plain, 1)
+    figures.spread("plain", plain, plain, plain, 1)
+    figures.spread("under kloak run", under, plain, plain, 1)
     limit = 60 if (name, what) == ("python3", "start to running") else None
     table.add("kloak run, %s: %s" % (name, what), under.minus(plain).median, "ms", limit,
               note="%s(of minima %.1f)" % ("  " if limit else "", under.least - plain.least))

@@ -57,7 +57,8 @@ def measure_bulk(cells, rounds):
 
 
 def measure_handshakes(clients, suite, seconds):
-    """ns for one handshake: {client name: Samples}."""
-    samples = in_turns([lambda client=client: client.handshake(suite, 2) for client in clients],
-                       seconds=seconds)
-    return {client.name: sample for client, sample in zip(clients, samples)}
+    """ns for one handshake, by the clock and of work: two {client name: Samples}."""
+    pairs = in_turns([lambda client=client: client.handshake(suite, 2) for client in clients],
+                     seconds=seconds)
+    return [{client.name: Samples(pair[which] for pair in samples.values)
+             for client, samples in zip(clients, pairs)} for which in (0, 1)]
