@@ -26,13 +26,13 @@
 
 #define SCAN_STRIDE  20
 #define SCAN_BLOCK   160 /* bytes looked at in one go: 8 windows at 20, or 20 at 8 */
-#define SCAN_PART    (5 * SCAN_BLOCK) /* bytes in one turn of the loop */
-#define SCAN_PARTS   5
+#define SCAN_PART    (13 * SCAN_BLOCK) /* bytes in one turn of the loop */
+#define SCAN_PARTS   4		       /* two chunks hold the plaintext of a full record */
 #define SCAN_CHUNK   (SCAN_PART * SCAN_PARTS)
 #define SCAN_STEP    (SCAN_CHUNK - PLACEHOLDER_HEAD)
 #define SCAN_MARGIN  32 /* in front of and behind the chunk, read and never believed */
 #define SCAN_HITS    16 /* in a chunk */
-#define SCAN_BUFFERS 64
+#define SCAN_BUFFERS 32
 #define SCAN_TURNS   (1 << 20)
 
 struct scan_buffer {
@@ -52,15 +52,16 @@ BPF_MAP(scan_buffers, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct scan_buffer
 
 /*
  * Bit 63 is set if all eight bytes are in 0x20..0x5f (or have bit 7 set, which
- * the next test sorts out): then nothing is left of 0x40 in each byte, and one
- * less than nothing is all ones. Windows are joined by OR, with one branch for
- * all of them: fewer branches are less for the verifier and no more to run.
+ * the next test sorts out): then 0x40 is left of each byte, the largest value
+ * that the mask can leave, and only that reaches bit 63 when the rest up to it is
+ * added. Windows are joined by OR, with one branch for all of them: fewer
+ * branches are less for the verifier and no more to run.
  */
 static inline u64 window_candidate(const u8 *p)
 {
 	u64 w = load_le64(p);
 
-	return (((w ^ w << 1) & EACH_BYTE(0x40)) ^ EACH_BYTE(0x40)) - 1;
+	return ((w ^ w << 1) & EACH_BYTE(0x40)) + ((1ULL << 63) - EACH_BYTE(0x40));
 }
 
 /* All eight bytes are in 0x30..0x3f or 0x40..0x5f. */
@@ -70,6 +71,14 @@ static inline int window_strict(const u8 *p)
 
 	return window_candidate(p) >> 63 && !(w & ~(w << 1) & EACH_BYTE(0x20)) &&
 	       !(w & EACH_BYTE(0x80));
+}
+
+/* Not 0 if some byte is a small letter (0x60..0x7f or 0xe0..0xff, that is). */
+static inline u64 window_small(const u8 *p)
+{
+	u64 w = load_le64(p);
+
+	return w & w << 1 & EACH_BYTE(0x40);
 }
 
 /* Not 0 if some byte is a colon. */
@@ -121,8 +130,10 @@ static long scan_length_step(u32 i, struct scan_buffer **context)
 }
 
 /* How many bytes of buffer->head look like a placeholder. */
-static inline u32 scan_head_length(struct scan_buffer *buffer)
+KERNEL_GLOBAL int scan_head_length(struct scan_buffer *buffer)
 {
+	if (!buffer)
+		return 0;
 	buffer->length = PLACEHOLDER_PREFIX_SIZE;
 	bpf_loop(PLACEHOLDER_HEAD, scan_length_step, &buffer, 0);
 	return buffer->length;
@@ -165,6 +176,7 @@ static inline void scan_found(struct scan *scan, u64 offset)
 {
 	u64 left = scan->text.size - offset;
 	u64 take = left < PLACEHOLDER_HEAD ? left : PLACEHOLDER_HEAD;
+	const struct placeholder_head *head = (const void *)scan->buffer->head;
 	struct secret *secret;
 	u32 length;
 
@@ -181,10 +193,9 @@ static inline void scan_found(struct scan *scan, u64 offset)
 	}
 	length = scan_head_length(scan->buffer);
 	if (secret || (left < PLACEHOLDER_HEAD && length == left && length > SECRET_MIN))
-		stage_report(scan->text.workload, scan->buffer->head, length, ~0U, REASON_SPLIT);
+		stage_report(scan->text.workload, head, length, REASON_SPLIT);
 	else if (length == PLACEHOLDER_HEAD)
-		stage_report(scan->text.workload, scan->buffer->head, length, ~0U,
-			     REASON_UNKNOWN_PLACEHOLDER);
+		stage_report(scan->text.workload, head, length, REASON_UNKNOWN_PLACEHOLDER);
 }
 
 /* Notes that "kloak:" stands at byte @at of the chunk, if it does. */
@@ -212,6 +223,10 @@ KERNEL_GLOBAL int scan_window(struct scan_buffer *buffer, u64 at)
 	barrier_var(at);
 	if (at < SCAN_MARGIN || at > SCAN_MARGIN + SCAN_CHUNK)
 		return -1;
+	/* Long rows of digits and capitals have no "kloak" in the 24 bytes before. */
+	if (!(window_small(buffer->byte + at - 24) | window_small(buffer->byte + at - 16) |
+	      window_small(buffer->byte + at - 8)))
+		return 0;
 	for (i = 5; i < 5 + SCAN_STRIDE; i++)
 		if (scan_note(buffer, at - i))
 			break;
@@ -357,7 +372,7 @@ static long scan_step(u32 i, struct scan *scan)
 		size = SCAN_CHUNK;
 	if (bpf_copy_from_user(buffer->byte + SCAN_MARGIN, size,
 			       (void *)(scan->text.buffer + from))) {
-		stage_report(scan->text.workload, NULL, 0, ~0U, REASON_UNREADABLE);
+		stage_report(scan->text.workload, NULL, 0, REASON_UNREADABLE);
 		return 1;
 	}
 	scan_chunk(buffer, size, scan_short_ones(scan->settings));
@@ -367,7 +382,7 @@ static long scan_step(u32 i, struct scan *scan)
 	scan->last = size == scan->text.size - from ? size : SCAN_STEP;
 	bpf_loop(SCAN_HITS, scan_hit_step, scan, 0);
 	if (buffer->hits == SCAN_HITS)
-		stage_report(scan->text.workload, NULL, 0, ~0U, REASON_TOO_MANY);
+		stage_report(scan->text.workload, NULL, 0, REASON_TOO_MANY);
 	return 0;
 }
 
@@ -406,7 +421,7 @@ static inline void scan_plaintext(u64 session, u64 buffer, u64 size)
 	counter_add(COUNTER_WRITES);
 	scan.buffer = scan_claim(&slot);
 	if (!scan.buffer) {
-		stage_report(scan.text.workload, NULL, 0, ~0U, REASON_BUSY);
+		stage_report(scan.text.workload, NULL, 0, REASON_BUSY);
 		return;
 	}
 	bpf_loop(SCAN_TURNS, scan_step, &scan, 0);

@@ -22,18 +22,24 @@ struct plaintext {
 	struct staged *staged; /* NULL until a placeholder is found */
 };
 
-static inline void stage_report(u32 workload, const u8 *head, u32 size, u32 index, u32 reason)
+struct placeholder_head {
+	u8 byte[PLACEHOLDER_HEAD];
+};
+
+/* A placeholder leaves unchanged; @head may be NULL. The index of the secret is not known here. */
+KERNEL_GLOBAL int stage_report(u64 workload, const struct placeholder_head *head, u64 size,
+			       u64 reason)
 {
 	struct event *event = event_begin(VERDICT_REFUSED, reason, workload);
 
 	if (!event)
-		return;
+		return -1;
 	event->size = size;
-	event->secret = index;
 	if (head)
 		__builtin_memcpy(event->head, head, sizeof(event->head));
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	event_end(event);
+	return 0;
 }
 
 /* The thread's record, made when it writes its first placeholder. */
@@ -71,7 +77,9 @@ KERNEL_GLOBAL int stage_drop(struct staged *st, u64 slot)
 			continue;
 		st->pending--;
 		if (!write->repeated)
-			stage_report(st->workload, placeholder->head, placeholder->size, ~0U,
+			stage_report(st->workload,
+				     (const struct placeholder_head *)placeholder->head,
+				     placeholder->size,
 				     write->reason ? write->reason : REASON_UNSEEN);
 	}
 	write->id = 0;
@@ -202,8 +210,8 @@ static inline void stage_add(struct plaintext *text, const struct secret *secret
 	index = write->count;
 	barrier_var(index);
 	if (index >= STAGED_PLACEHOLDERS) {
-		stage_report(text->workload, secret->placeholder, secret->size, secret->index,
-			     REASON_TOO_MANY);
+		stage_report(text->workload, (const struct placeholder_head *)secret->placeholder,
+			     secret->size, REASON_TOO_MANY);
 		return;
 	}
 	placeholder = &write->placeholder[index];

@@ -121,6 +121,8 @@ static inline u32 patch_add(struct tls_socket *s, const struct secret *secret, u
 	tag = s->record.start + RECORD_HEADER + s->record.length - GCM_TAG;
 	if (tag_delta_make(s, secret, size, tag - plain))
 		return REASON_STREAM;
+	s->laid_out = index + 1;
+	s->shift = s->relative & (GCM_BLOCK - 1);
 	s->patch[index].start = plain + s->relative;
 	s->patch[index].size = size;
 	s->patch[index].is_tag = 0;
@@ -149,17 +151,24 @@ KERNEL_GLOBAL int patch_exists(struct tls_socket *s, u64 start)
 	return 0;
 }
 
-/* s->delta = the bytes that the patch adds to the stream. */
-static inline int patch_load(struct tls_socket *s, const struct patch *patch)
+/*
+ * Sees to it that s->delta holds the bytes that a patch adds to the stream.
+ * Returns where they begin in it, or -1. Those of a patch that was just made
+ * are there already.
+ */
+static inline int patch_load(struct tls_socket *s, const struct patch *patch, u32 index)
 {
 	struct secret *secret;
 	u32 i;
 
 	if (patch->is_tag) {
-		store_le64(s->delta, patch->tag_delta[0]);
-		store_le64(s->delta + 8, patch->tag_delta[1]);
-		return 0;
+		store_le64(s->delta + DELTA_TAG, patch->tag_delta[0]);
+		store_le64(s->delta + DELTA_TAG + 8, patch->tag_delta[1]);
+		return DELTA_TAG;
 	}
+	if (s->laid_out == index + 1)
+		return s->shift & (GCM_BLOCK - 1);
+	s->laid_out = 0;
 	secret = secret_find(s->workload, patch->head);
 	if (!secret)
 		return -1;
@@ -185,7 +194,7 @@ static long patch_byte_step(u32 i, struct patch_bytes *bytes)
 
 	barrier_var(from);
 	barrier_var(to);
-	if (to > 6 || from >= SECRET_MAX)
+	if (to > 6 || from >= DELTA_TAG + GCM_TAG)
 		return 1;
 	data += to;
 	barrier_var(data);
@@ -223,7 +232,7 @@ KERNEL_GLOBAL int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at,
 		u64 from = skip + rest + i;
 
 		barrier_var(from);
-		if (from > SECRET_MAX - 8 || data + i + 8 > end)
+		if (from > DELTA_TAG + GCM_TAG - 8 || data + i + 8 > end)
 			break;
 		store_le64(data + i, load_le64(data + i) ^ load_le64(s->delta + from));
 	}
@@ -235,6 +244,7 @@ KERNEL_GLOBAL int patch_apply(struct sk_msg_md *m, struct tls_socket *s, u64 ind
 {
 	struct patch *patch;
 	u64 from, to;
+	int delta;
 
 	if (!m || !s)
 		return -1;
@@ -246,10 +256,13 @@ KERNEL_GLOBAL int patch_apply(struct sk_msg_md *m, struct tls_socket *s, u64 ind
 	to = patch->start + patch->size;
 	if (to > s->position + s->size)
 		to = s->position + s->size;
-	if (from >= to || patch_load(s, patch))
+	if (from >= to)
 		return 0;
+	delta = patch_load(s, patch, index);
+	if (delta < 0)
+		return -1;
 	s->patched = 1;
-	return patch_write(m, s, from - s->position, to - from, from - patch->start);
+	return patch_write(m, s, from - s->position, to - from, from - patch->start + delta);
 }
 
 #endif

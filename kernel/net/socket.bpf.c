@@ -110,6 +110,7 @@ int socket_message(struct sk_msg_md *m)
 	counter_add(COUNTER_MESSAGES);
 	s->size = m->size;
 	s->cursor = 0;
+	s->laid_out = 0;
 	if (stream_enter(m, s)) {
 		walk.s = s;
 		walk.st = bpf_map_lookup_elem(&staged, &thread);

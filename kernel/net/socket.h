@@ -24,6 +24,7 @@
 #define PATCHES 24
 #define TAIL_SIZE 16
 #define SCRATCH_BLOCKS (SECRET_MAX / GCM_BLOCK + 1) /* a secret at any offset in a block */
+#define DELTA_TAG      (SCRATCH_BLOCKS * GCM_BLOCK + 8) /* where .delta has that of the tag */
 
 enum stream_state {
 	STREAM_START = 0, /* nothing sent yet */
@@ -134,6 +135,8 @@ struct tls_socket {
 	/* Scratch: valid within one call of the program only. */
 	struct hello scratch_hello;
 	u32 labels;
+	u32 laid_out; /* 1 + index of the patch that .delta is of, 0: of none */
+	u32 shift;    /* where it begins there */
 	u32 relative; /* of the placeholder in the record's plaintext */
 	u32 failure;  /* enum reason: why the last candidate failed */
 	u32 found;
@@ -147,7 +150,7 @@ struct tls_socket {
 	struct verified_key name_key;
 	u8 cipher_text[SECRET_MAX + 8];
 	u8 keystream[SCRATCH_BLOCKS * GCM_BLOCK + 8];
-	u8 delta[SCRATCH_BLOCKS * GCM_BLOCK + 8];
+	u8 delta[DELTA_TAG + GCM_TAG];
 };
 
 #endif

@@ -50,10 +50,15 @@ KERNEL_GLOBAL int tail_save(struct sk_msg_md *m, struct tls_socket *s)
 		return -1;
 	data = m->data;
 	end = m->data_end;
-	for (i = 0; i < TAIL_SIZE; i++) {
-		if (i >= size || data + i + 1 > end)
-			break;
-		s->tail[i] = data[i];
+	if (data + TAIL_SIZE <= end) {
+		store_le64(s->tail, load_le64(data));
+		store_le64(s->tail + 8, load_le64(data + 8));
+	} else {
+		for (i = 0; i < TAIL_SIZE; i++) {
+			if (data + i + 1 > end)
+				break;
+			s->tail[i] = data[i];
+		}
 	}
 	s->tail_size = size;
 	s->tail_start = s->position;
@@ -125,18 +130,58 @@ static long tail_search_step(u32 i, struct tail_search *search)
 static inline u32 tail_search(struct sk_msg_md *m, struct tls_socket *s)
 {
 	struct tail_search search = {.m = m, .s = s, .limit = s->tail_end - s->tail_start};
-	u32 k;
 
 	if (search.limit > s->size)
 		search.limit = s->size;
-	if (s->tail_size == TAIL_SIZE)
-		bpf_loop(TAIL_WINDOWS, tail_search_step, &search, 0);
-	if (search.found)
-		return search.found;
-	/* Less than a tag was left, and something new comes behind it. */
-	for (k = TAIL_SIZE - 1; k > 0; k--)
-		if (message_record(m, s, k) && tail_ends_at(m, s, k, k))
+	bpf_loop(TAIL_WINDOWS, tail_search_step, &search, 0);
+	return search.found;
+}
+
+/*
+ * Does a record end, and the next one begin, where it must if the first @again
+ * bytes of the message are a repetition? 1: yes; -1: no; 0: that place is not
+ * in this message.
+ */
+KERNEL_GLOBAL int tail_fits(struct sk_msg_md *m, struct tls_socket *s, u64 again)
+{
+	u64 at;
+
+	if (!m || !s)
+		return 0;
+	at = again + s->left;
+	if (s->head_size >= RECORD_HEADER)
+		at += RECORD_HEADER + record_length(s->head) - s->head_size;
+	else if (s->head_size)
+		return 0;
+	if (at == s->size)
+		return 1;
+	if (at + RECORD_HEADER > s->size)
+		return 0;
+	return message_record(m, s, at) ? 1 : -1;
+}
+
+/*
+ * The message begins with less than TAIL_SIZE bytes of the rest, alone or with
+ * something new behind. A byte or two may be equal by chance: then the records
+ * behind must speak for it.
+ */
+KERNEL_GLOBAL int tail_short(struct sk_msg_md *m, struct tls_socket *s)
+{
+	int goes_on, fits;
+	u32 k;
+
+	if (!m || !s)
+		return 0;
+	goes_on = tail_fits(m, s, 0);
+	for (k = TAIL_SIZE - 1; k > 0; k--) {
+		if (!tail_ends_at(m, s, k, k))
+			continue;
+		fits = tail_fits(m, s, k);
+		if (fits < 0)
+			continue;
+		if (k > 2 || fits > goes_on || (k == s->size && !goes_on))
 			return k;
+	}
 	return 0;
 }
 
@@ -147,20 +192,24 @@ static inline u32 tail_search(struct sk_msg_md *m, struct tls_socket *s)
  */
 KERNEL_GLOBAL int tail_length(struct sk_msg_md *m, struct tls_socket *s, u64 plausible)
 {
-	u64 last;
+	u64 last, found;
 
 	if (!m || !s)
 		return 0;
 	last = s->tail_end - s->tail_start;
-	if (s->size >= TAIL_SIZE && s->size <= last && tail_ends_at(m, s, s->size, s->tail_size))
-		return s->size;
-	if (s->size > last && tail_ends_at(m, s, last, s->tail_size))
-		return last;
+	if (s->tail_size == TAIL_SIZE && s->size >= TAIL_SIZE) {
+		found = s->size < last ? s->size : last;
+		if (tail_ends_at(m, s, found, TAIL_SIZE))
+			return found;
+	}
 	if (plausible)
 		return 0;
-	if (s->size < TAIL_SIZE)
-		return tail_ends_at(m, s, s->size, s->size) ? s->size : 0;
-	return tail_search(m, s);
+	if (s->tail_size == TAIL_SIZE && s->size >= TAIL_SIZE) {
+		found = tail_search(m, s);
+		if (found)
+			return found;
+	}
+	return tail_short(m, s);
 }
 
 #endif
