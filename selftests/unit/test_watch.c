@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,6 +69,16 @@ static void say_done(void)
 		_exit(9);
 }
 
+/* Should a test fail, nobody ends its processes: so they end with it. */
+static pid_t fork_mortal(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return pid;
+}
+
 /* What the process does, between the word to begin and its end. */
 typedef void (*action)(void);
 
@@ -77,7 +89,7 @@ static void start_child(action act)
 
 	ck_assert_int_eq(pipe2(go, O_CLOEXEC), 0);
 	ck_assert_int_eq(pipe2(done, O_CLOEXEC), 0);
-	child = fork();
+	child = fork_mortal();
 	ck_assert_int_ge(child, 0);
 	if (child == 0) {
 		setpgid(0, 0);
@@ -96,13 +108,18 @@ static void start_child(action act)
 	close(done[1]);
 }
 
-/* Lets the process act, and returns when it has, or executes a program. */
-static void let_act(void)
+static void await_done(void)
 {
 	char byte;
 
-	ck_assert_int_eq(write(to_child, "g", 1), 1);
 	ck_assert_int_ge(read(from_child, &byte, 1), 0);
+}
+
+/* Lets the process act, and returns when it has, or executes a program. */
+static void let_act(void)
+{
+	ck_assert_int_eq(write(to_child, "g", 1), 1);
+	await_done();
 }
 
 /* Failing, the process would have ended itself, and with another status. */
@@ -242,7 +259,7 @@ static void execute_in_child(void)
 
 	if (pipe2(done, O_CLOEXEC))
 		_exit(9);
-	if (fork() == 0)
+	if (fork_mortal() == 0)
 		execute();
 	close(done[1]);
 	(void)!read(done[0], &byte, 1);
@@ -348,7 +365,7 @@ END_TEST
 static void map_twice(void)
 {
 	map_file(file);
-	if (fork() == 0) {
+	if (fork_mortal() == 0) {
 		map_file(file);
 		map_file(other);
 		say_done();
@@ -364,7 +381,7 @@ START_TEST(once_each)
 	start_child(map_twice);
 	start_watch(_i);
 	let_act();
-	let_act();
+	await_done(); /* by its child */
 	watch_poll(&watch);
 	watch_poll(&watch);
 	ck_assert_uint_eq(times_taken(&status), 1);
@@ -381,7 +398,7 @@ static void map_others(void)
 	    mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
 		    MAP_FAILED)
 		_exit(9);
-	if (fork() == 0) {
+	if (fork_mortal() == 0) {
 		map_file(other);
 		unlink(other);
 		_exit(0);
@@ -430,10 +447,16 @@ END_TEST
 
 /* --- too much at a time ------------------------------------------------ */
 
+/* All into one ring, which is full when the last is made. */
 static void flood(void)
 {
 	int fd = open(other, O_RDONLY), i;
+	cpu_set_t one;
 
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		_exit(9);
 	for (i = 0; i < FLOOD; i++) {
 		void *memory = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 
