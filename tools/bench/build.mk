@@ -5,7 +5,7 @@ include GNUmakefile
 
 bench_dir := $(O)/tools/bench
 
-bench-programs: $(addprefix $(bench_dir)/,client server floor stamp symbols)
+bench-programs: $(O)/kloak $(addprefix $(bench_dir)/,client server floor stamp symbols)
 
 # Applications: with the system's compiler and its OpenSSL.
 $(bench_dir)/client $(bench_dir)/server: $(bench_dir)/%: $(O)/host/tools/bench/%.o

@@ -2,7 +2,7 @@
 """The clients that are compared, started together and driven in turns."""
 import contextlib
 
-from lib import actors
+from lib import actors, rig as rigs
 
 
 class Cast:
@@ -56,4 +56,9 @@ class Cast:
 @contextlib.contextmanager
 def cast(rig):
     with contextlib.ExitStack() as exits:
-        yield Cast(rig, exits)
+        clients = Cast(rig, exits)
+        yield clients
+    # A placeholder that was not swapped would have been measured as one that was.
+    said = clients["inside"].said()
+    if "left unchanged" in said:
+        raise rigs.CannotMeasure(said)

@@ -4,7 +4,7 @@ import time
 
 from lib.figures import Samples
 
-BULK_WRITES = 2048  # of 16 KB: 32 MiB a turn
+BULK_WRITES = 1024  # of 16 KB: 16 MiB a turn
 
 
 class Cell:
