@@ -139,7 +139,7 @@ KERNEL_GLOBAL int aes_encrypt(const struct aes_key *key, u64 hi, u64 lo, struct 
 	c = (u32)(lo >> 32) ^ key->word[2];
 	d = (u32)lo ^ key->word[3];
 	for (i = 1; i < 14; i++) {
-		if (i >= key->rounds)
+		if (i == 10 && key->rounds != 14)
 			break;
 		e = aes_mix(a, b, c, d) ^ key->word[4 * i];
 		f = aes_mix(b, c, d, a) ^ key->word[4 * i + 1];
@@ -150,7 +150,7 @@ KERNEL_GLOBAL int aes_encrypt(const struct aes_key *key, u64 hi, u64 lo, struct 
 		c = g;
 		d = h;
 	}
-	i = key->rounds == 14 ? 56 : 40;
+	i *= 4;
 	e = aes_substitute(a, b, c, d) ^ key->word[i];
 	f = aes_substitute(b, c, d, a) ^ key->word[i + 1];
 	g = aes_substitute(c, d, a, b) ^ key->word[i + 2];

@@ -96,6 +96,7 @@ KERNEL_GLOBAL int gf_table_fill(struct gf_table *table, const struct block *x)
 	table->entry[2] = v;
 	gf_halve(&v);
 	table->entry[1] = v;
+#pragma clang loop unroll(full)
 	for (i = 3; i < 16; i++) {
 		u32 top = i & 8 ? 8 : i & 4 ? 4 : 2;
 

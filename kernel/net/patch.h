@@ -11,7 +11,7 @@
 #ifndef KLOAK_NET_PATCH_H
 #define KLOAK_NET_PATCH_H
 
-#include "kernel/net/maps.h"
+#include "kernel/net/prove.h"
 
 static inline struct secret *secret_find(u32 workload, const u8 *head)
 {
@@ -21,33 +21,55 @@ static inline struct secret *secret_find(u32 workload, const u8 *head)
 	return bpf_map_lookup_elem(&secrets, &key);
 }
 
-/* s->delta = the change of the secret, laid out in GCM blocks from its first block on. */
-KERNEL_GLOBAL int delta_lay_out(struct tls_socket *s, const struct secret *secret, u64 size)
+struct delta_copy {
+	struct tls_socket *s;
+	const struct secret *secret;
+	u64 shift;
+	u64 last;
+};
+
+static long delta_copy_step(u32 piece, struct delta_copy *copy)
 {
-	u64 shift, end, last, i;
+	u64 shift = copy->shift & (GCM_BLOCK - 1);
+	u64 from = (u64)piece * PIECE;
+	u64 i;
 
-	if (!s || !secret)
+	barrier_var(from);
+	if (from > SECRET_MAX - PIECE)
+		return 1;
+	for (i = 0; i < PIECE; i += 8) {
+		if (from + i >= copy->last)
+			return 1;
+		store_le64(copy->s->delta + shift + from + i,
+			   load_le64(copy->secret->delta + from + i));
+	}
+	return 0;
+}
+
+/* s->delta = the change of the secret, beginning at byte @shift (0 to 15), and zeros around it. */
+KERNEL_GLOBAL int delta_lay_out(struct tls_socket *s, const struct secret *secret, u64 size,
+				u64 shift)
+{
+	struct delta_copy copy = {.s = s, .secret = secret, .shift = shift, .last = size - 8};
+	u64 last = size - 8;
+	u64 end;
+
+	if (!s || !secret || size < SECRET_MIN || size > SECRET_MAX)
 		return -1;
-	shift = s->relative & (GCM_BLOCK - 1);
+	shift &= GCM_BLOCK - 1;
 	end = (shift + size + GCM_BLOCK - 1) & ~(u64)(GCM_BLOCK - 1);
-
 	store_le64(s->delta, 0);
 	store_le64(s->delta + 8, 0);
 	barrier_var(end);
-	if (end >= GCM_BLOCK && end <= SCRATCH_BLOCKS * GCM_BLOCK) {
-		store_le64(s->delta + end - 16, 0);
-		store_le64(s->delta + end - 8, 0);
-	}
-	last = size - 8;
+	if (end < GCM_BLOCK || end > SCRATCH_BLOCKS * GCM_BLOCK)
+		return -1;
+	store_le64(s->delta + end - 16, 0);
+	store_le64(s->delta + end - 8, 0);
 	barrier_var(last);
 	if (last > SECRET_MAX - 8)
 		return -1;
 	store_le64(s->delta + shift + last, load_le64(secret->delta + last));
-	for (i = 0; i < SECRET_MAX; i += 8) {
-		if (i >= last)
-			break;
-		store_le64(s->delta + shift + i, load_le64(secret->delta + i));
-	}
+	bpf_loop(PIECES(size), delta_copy_step, &copy, 0);
 	return 0;
 }
 
@@ -62,7 +84,7 @@ KERNEL_GLOBAL int tag_delta_make(struct tls_socket *s, const struct secret *secr
 
 	if (!s || !secret || size < SECRET_MIN || size > SECRET_MAX)
 		return -1;
-	delta_lay_out(s, secret, size);
+	delta_lay_out(s, secret, size, s->relative & (GCM_BLOCK - 1));
 	first = s->relative / GCM_BLOCK;
 	blocks = ((s->relative & (GCM_BLOCK - 1)) + size + GCM_BLOCK - 1) / GCM_BLOCK;
 	total = (cipher_size + GCM_BLOCK - 1) / GCM_BLOCK;
@@ -159,7 +181,6 @@ KERNEL_GLOBAL int patch_exists(struct tls_socket *s, u64 start)
 static inline int patch_load(struct tls_socket *s, const struct patch *patch, u32 index)
 {
 	struct secret *secret;
-	u32 i;
 
 	if (patch->is_tag) {
 		store_le64(s->delta + DELTA_TAG, patch->tag_delta[0]);
@@ -172,12 +193,7 @@ static inline int patch_load(struct tls_socket *s, const struct patch *patch, u3
 	secret = secret_find(s->workload, patch->head);
 	if (!secret)
 		return -1;
-	for (i = 0; i < SECRET_MAX; i += 8) {
-		if (i >= patch->size)
-			break;
-		store_le64(s->delta + i, load_le64(secret->delta + i));
-	}
-	return 0;
+	return delta_lay_out(s, secret, patch->size, 0);
 }
 
 struct patch_bytes {
@@ -194,13 +210,36 @@ static long patch_byte_step(u32 i, struct patch_bytes *bytes)
 
 	barrier_var(from);
 	barrier_var(to);
-	if (to > 6 || from >= DELTA_TAG + GCM_TAG)
+	if (to > 6 || from >= DELTA_SIZE)
 		return 1;
 	data += to;
 	barrier_var(data);
 	if (data + 1 > (u8 *)bytes->m->data_end)
 		return 1;
 	*data ^= bytes->s->delta[from];
+	return 0;
+}
+
+/* Words from the start of the linear data on. */
+static long patch_words_step(u32 piece, struct patch_bytes *words)
+{
+	u8 *data = (u8 *)words->m->data;
+	u64 from = (u64)piece * PIECE;
+	u64 delta = words->skip + from;
+	u64 i;
+
+	barrier_var(from);
+	barrier_var(delta);
+	if (from > SECRET_MAX - PIECE || delta > DELTA_TAG)
+		return 1;
+	data += from;
+	barrier_var(data);
+	for (i = 0; i < PIECE; i += 8) {
+		if (data + i + 8 > (u8 *)words->m->data_end)
+			return 1;
+		store_le64(data + i,
+			   load_le64(data + i) ^ load_le64(words->s->delta + delta + i));
+	}
 	return 0;
 }
 
@@ -212,8 +251,6 @@ KERNEL_GLOBAL int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at,
 {
 	struct patch_bytes bytes = {.m = m, .s = s, .skip = skip};
 	u64 rest = size & 7;
-	u8 *data, *end;
-	u64 i;
 
 	if (!m || !s || size > SECRET_MAX)
 		return -1;
@@ -226,16 +263,8 @@ KERNEL_GLOBAL int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at,
 		return 0;
 	if (bpf_msg_pull_data(m, at + rest, at + size, 0))
 		return -1;
-	data = (u8 *)m->data;
-	end = (u8 *)m->data_end;
-	for (i = 0; i < SECRET_MAX; i += 8) {
-		u64 from = skip + rest + i;
-
-		barrier_var(from);
-		if (from > DELTA_TAG + GCM_TAG - 8 || data + i + 8 > end)
-			break;
-		store_le64(data + i, load_le64(data + i) ^ load_le64(s->delta + from));
-	}
+	bytes.skip = skip + rest;
+	bpf_loop(PIECES(size), patch_words_step, &bytes, 0);
 	return 0;
 }
 
@@ -254,8 +283,10 @@ KERNEL_GLOBAL int patch_apply(struct sk_msg_md *m, struct tls_socket *s, u64 ind
 	patch = &s->patch[index];
 	from = patch->start > s->position ? patch->start : s->position;
 	to = patch->start + patch->size;
-	if (to > s->position + s->size)
+	if (to > s->position + s->size) {
 		to = s->position + s->size;
+		s->patched = 1; /* what comes behind has to be seen too */
+	}
 	if (from >= to)
 		return 0;
 	delta = patch_load(s, patch, index);

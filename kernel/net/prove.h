@@ -20,28 +20,58 @@
 #define SEARCH_GAP    16  /* records that may have passed unseen under a bound key */
 #define QUICK_BYTES   16  /* compared while searching */
 
+/*
+ * Secrets are worked on in pieces of 64 bytes, one turn of a loop each: nearly
+ * all have one or two, and the verifier looks at one only.
+ */
+#define PIECE	     64
+#define PIECES(size) (((size) + PIECE - 1) / PIECE)
+
+struct cipher_copy {
+	struct sk_msg_md *m;
+	struct tls_socket *s;
+	u64 last; /* offset of the last word, which may overlap the one before */
+};
+
+static long cipher_copy_step(u32 piece, struct cipher_copy *copy)
+{
+	const u8 *data = (const u8 *)copy->m->data;
+	u64 from = (u64)piece * PIECE;
+	u64 i;
+
+	barrier_var(from);
+	if (from > SECRET_MAX - PIECE)
+		return 1;
+	data += from;
+	barrier_var(data);
+	for (i = 0; i < PIECE; i += 8) {
+		if (from + i >= copy->last || data + i + 8 > (const u8 *)copy->m->data_end)
+			return 1;
+		store_le64(copy->s->cipher_text + from + i, load_le64(data + i));
+	}
+	return 0;
+}
+
 /* Copies @size bytes at @at of the message to s->cipher_text. */
 KERNEL_GLOBAL int cipher_text_copy(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size)
 {
-	const u8 *data, *end;
-	u64 last, i;
+	struct cipher_copy copy = {.m = m, .s = s, .last = size - 8};
+	u64 last = size - 8;
+	const u8 *data;
 
 	if (!m || !s || size < SECRET_MIN || size > SECRET_MAX)
 		return -1;
 	if (bpf_msg_pull_data(m, at, at + size, 0))
 		return -1;
-	data = m->data;
-	end = m->data_end;
-	last = size - 8; /* the last word overlaps, so that no size needs single bytes */
 	barrier_var(last);
-	if (last > SECRET_MAX - 8 || data + last + 8 > end)
+	if (last > SECRET_MAX - 8)
 		return -1;
-	store_le64(s->cipher_text + last, load_le64(data + last));
-	for (i = 0; i < SECRET_MAX; i += 8) {
-		if (i >= last || data + i + 8 > end)
-			break;
-		store_le64(s->cipher_text + i, load_le64(data + i));
-	}
+	data = (const u8 *)m->data + last;
+	barrier_var(data);
+	if (data + 8 > (const u8 *)m->data_end)
+		return -1;
+	store_le64(s->cipher_text + last, load_le64(data));
+	bpf_loop(PIECES(size), cipher_copy_step, &copy, 0);
 	return 0;
 }
 
@@ -75,28 +105,50 @@ KERNEL_GLOBAL int keystream_make(struct tls_socket *s, u64 trial, u64 sequence, 
 	return 0;
 }
 
+struct proof {
+	struct tls_socket *s;
+	const struct secret *secret;
+	u64 last;
+	u64 wrong;
+};
+
+static long proof_step(u32 piece, struct proof *proof)
+{
+	struct tls_socket *s = proof->s;
+	u64 shift = s->relative & (GCM_BLOCK - 1);
+	u64 from = (u64)piece * PIECE;
+	u64 i;
+
+	barrier_var(from);
+	if (from > SECRET_MAX - PIECE)
+		return 1;
+	for (i = 0; i < PIECE; i += 8) {
+		if (from + i >= proof->last)
+			return 1;
+		proof->wrong |= load_le64(s->cipher_text + from + i) ^
+				load_le64(s->keystream + shift + from + i) ^
+				load_le64(proof->secret->placeholder + from + i);
+	}
+	return proof->wrong != 0;
+}
+
 /* 1 if ciphertext XOR keystream is the placeholder in its first @size bytes. */
 KERNEL_GLOBAL int proof_holds(struct tls_socket *s, const struct secret *secret, u64 size)
 {
-	u64 shift, last, i;
+	struct proof proof = {.s = s, .secret = secret, .last = size - 8};
+	u64 last = size - 8;
+	u64 shift;
 
 	if (!s || !secret || size < SECRET_MIN || size > SECRET_MAX)
 		return 0;
 	shift = s->relative & (GCM_BLOCK - 1);
-	last = size - 8;
 	barrier_var(last);
 	if (last > SECRET_MAX - 8 ||
 	    (load_le64(s->cipher_text + last) ^ load_le64(s->keystream + shift + last)) !=
 		    load_le64(secret->placeholder + last))
 		return 0;
-	for (i = 0; i < SECRET_MAX; i += 8) {
-		if (i >= last)
-			return 1;
-		if ((load_le64(s->cipher_text + i) ^ load_le64(s->keystream + shift + i)) !=
-		    load_le64(secret->placeholder + i))
-			return 0;
-	}
-	return 1;
+	bpf_loop(PIECES(size), proof_step, &proof, 0);
+	return proof.wrong == 0;
 }
 
 static inline int proof_try(struct tls_socket *s, const struct secret *secret, u64 trial,

@@ -24,7 +24,8 @@
 #define PATCHES 24
 #define TAIL_SIZE 16
 #define SCRATCH_BLOCKS (SECRET_MAX / GCM_BLOCK + 1) /* a secret at any offset in a block */
-#define DELTA_TAG      (SCRATCH_BLOCKS * GCM_BLOCK + 8) /* where .delta has that of the tag */
+#define DELTA_TAG      (SCRATCH_BLOCKS * GCM_BLOCK) /* where .delta has that of the tag */
+#define DELTA_SIZE     (DELTA_TAG + 64)		    /* room to read on in whole pieces */
 
 enum stream_state {
 	STREAM_START = 0, /* nothing sent yet */
@@ -124,7 +125,7 @@ struct tls_socket {
 	u32 patch_count;
 	u32 tag_patch; /* index of the last tag's patch */
 	u32 reserved;
-	u32 patched; /* this message has patched bytes */
+	u32 patched; /* this message has patched bytes, or more are to come */
 	u32 tail_armed;
 	u32 tail_size;
 	u64 tail_start; /* stream range of the last patched message */
@@ -150,7 +151,7 @@ struct tls_socket {
 	struct verified_key name_key;
 	u8 cipher_text[SECRET_MAX + 8];
 	u8 keystream[SCRATCH_BLOCKS * GCM_BLOCK + 8];
-	u8 delta[DELTA_TAG + GCM_TAG];
+	u8 delta[DELTA_SIZE];
 };
 
 #endif
