@@ -107,7 +107,7 @@ START_TEST(many_found)
 }
 END_TEST
 
-/* The program is the last word that is looked at, or the first one that is not. */
+/* The program is the last word that is looked at, the first one that is not, or behind options. */
 START_TEST(many_words)
 {
 	char text[4 * MENTION_WORDS] = "";
@@ -115,9 +115,9 @@ START_TEST(many_words)
 	int i;
 
 	for (i = 0; i < MENTION_WORDS - 1 + _i; i++)
-		strcat(text, "no ");
+		strcat(text, _i == 2 ? "-o " : "no ");
 	mention_find(argv, envp, &mention);
-	ck_assert_uint_eq(mention.count, _i ? 0 : 1);
+	ck_assert_uint_eq(mention.count, _i == 1 ? 0 : 1);
 }
 END_TEST
 
@@ -146,7 +146,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, found, 0, ARRAY_SIZE(lines));
 	tcase_add_test(tcase, many_found);
-	tcase_add_loop_test(tcase, many_words, 0, 2);
+	tcase_add_loop_test(tcase, many_words, 0, 3);
 	tcase_add_test(tcase, long_word);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);

@@ -46,6 +46,17 @@ START_TEST(same_file)
 }
 END_TEST
 
+/* So many devices that some have the same place in the table. */
+START_TEST(same_number)
+{
+	dev_t device;
+
+	ck_assert_int_eq(add(1, 2, true), 0);
+	for (device = 2; device < 10000; device++)
+		ck_assert(!find(device, 2));
+}
+END_TEST
+
 /* A file without probes is another one when its content changed; one with probes never is. */
 START_TEST(changed_file)
 {
@@ -116,6 +127,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_loop_test(tcase, same_file, 0, 2);
 	tcase_add_loop_test(tcase, changed_file, 0, 2);
+	tcase_add_test(tcase, same_number);
 	tcase_add_test(tcase, many_files);
 	tcase_add_test(tcase, too_many);
 	tcase_add_test(tcase, full_of_probes);

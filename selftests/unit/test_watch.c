@@ -458,9 +458,10 @@ static void flood(void)
 	if (sched_setaffinity(0, sizeof(one), &one))
 		_exit(9);
 	for (i = 0; i < FLOOD; i++) {
-		void *memory = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+		/* Two pages: not the same range as the last one, by which it would be found. */
+		void *memory = mmap(NULL, 8192, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 
-		if (memory == MAP_FAILED || munmap(memory, 4096))
+		if (memory == MAP_FAILED || munmap(memory, 8192))
 			_exit(9);
 	}
 	map_file(file);
