@@ -230,7 +230,7 @@ static long patch_words_step(u32 piece, struct patch_bytes *words)
 
 	barrier_var(from);
 	barrier_var(delta);
-	if (from > SECRET_MAX - PIECE || delta > DELTA_TAG)
+	if (from > SECRET_MAX - PIECE || delta > DELTA_TAG + GCM_TAG)
 		return 1;
 	data += from;
 	barrier_var(data);

@@ -25,7 +25,7 @@
 #define TAIL_SIZE 16
 #define SCRATCH_BLOCKS (SECRET_MAX / GCM_BLOCK + 1) /* a secret at any offset in a block */
 #define DELTA_TAG      (SCRATCH_BLOCKS * GCM_BLOCK) /* where .delta has that of the tag */
-#define DELTA_SIZE     (DELTA_TAG + 64)		    /* room to read on in whole pieces */
+#define DELTA_SIZE     (DELTA_TAG + GCM_TAG + 64)   /* room to read on in whole pieces */
 
 enum stream_state {
 	STREAM_START = 0, /* nothing sent yet */
