@@ -200,8 +200,12 @@ static inline void stage_add(struct plaintext *text, const struct secret *secret
 
 	if (!text->staged) {
 		text->staged = stage_get();
-		if (!text->staged)
+		if (!text->staged) {
+			stage_report(text->workload,
+				     (const struct placeholder_head *)secret->placeholder,
+				     secret->size, REASON_BUSY);
 			return;
+		}
 		text->staged->workload = text->workload;
 		bpf_get_current_comm(text->staged->comm, sizeof(text->staged->comm));
 		text->slot = stage_open(text->staged, text->session, text->size);

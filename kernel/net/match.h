@@ -168,6 +168,19 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 	return 0;
 }
 
+/*
+ * A thread that has something staged sends on a connection that did not begin
+ * with TLS: most likely TLS came later (STARTTLS, a proxy's tunnel).
+ */
+static inline void match_not_tls(struct staged *st)
+{
+	u64 last = st->last;
+
+	barrier_var(last);
+	if (last < STAGED_WRITES && st->write[last].reason == REASON_NONE)
+		st->write[last].reason = REASON_HELLO;
+}
+
 struct match {
 	struct sk_msg_md *m;
 	struct tls_socket *s;

@@ -105,17 +105,22 @@ int socket_message(struct sk_msg_md *m)
 	if (!sk)
 		return SK_PASS;
 	s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (!s || s->stream == STREAM_NOT_TLS)
+	if (!s)
 		return SK_PASS;
+	walk.st = bpf_map_lookup_elem(&staged, &thread);
+	if (walk.st && !walk.st->pending)
+		walk.st = NULL;
+	if (s->stream == STREAM_NOT_TLS) {
+		if (walk.st)
+			match_not_tls(walk.st);
+		return SK_PASS;
+	}
 	counter_add(COUNTER_MESSAGES);
 	s->size = m->size;
 	s->cursor = 0;
 	s->laid_out = 0;
 	if (stream_enter(m, s)) {
 		walk.s = s;
-		walk.st = bpf_map_lookup_elem(&staged, &thread);
-		if (walk.st && !walk.st->pending)
-			walk.st = NULL;
 		bpf_loop(MESSAGE_RECORDS, stream_step, &walk, 0);
 		if (s->patch_count)
 			verdict = message_patch(m, s);

@@ -21,7 +21,6 @@
 #include "user/workload/protect.h"
 
 #define POLL_MS	     100	    /* events are read so often; the kernel wakes us when many wait */
-#define STAGED_AGE   5000000000ULL  /* ns: a placeholder not seen leaving for so long is reported */
 
 struct session {
 	const struct run_options *options;
@@ -155,6 +154,9 @@ static int start_command(struct session *session, struct error *err)
 
 	if (ret)
 		return ret;
+	if (session->child.uid == 0)
+		warning("the command runs as root, which can get around Kloak by changing the "
+			"system; --user USER runs it as somebody else");
 	ret = attach(session, err);
 	if (!ret)
 		ret = child_go(&session->child, err);
@@ -174,7 +176,7 @@ static void watch_events(void *data)
 
 	attachment_poll(&session->attachment);
 	engine_poll(&session->engine, take_event, &session->report);
-	engine_sweep_staged(&session->engine, STAGED_AGE, take_event, &session->report);
+	engine_sweep_staged(&session->engine, STAGED_TIMEOUT, take_event, &session->report);
 }
 
 /* One descriptor that is readable when any of ours is. -errno: the interval has to do. */
@@ -236,6 +238,21 @@ static int session_start(struct session *session, struct error *err)
 	return ret;
 }
 
+/* What no event could tell. */
+static void report_losses(const struct session *session)
+{
+	uint64_t events = engine_counter(&session->engine, COUNTER_EVENTS_LOST);
+	uint64_t sockets = engine_counter(&session->engine, COUNTER_NO_STATE);
+
+	if (events)
+		warning("%llu events were lost: they came faster than they were read",
+			(unsigned long long)events);
+	if (sockets)
+		warning("%llu connections could not be watched, and nothing was swapped on them: "
+			"the kernel had no room for more",
+			(unsigned long long)sockets);
+}
+
 static void session_close(struct session *session)
 {
 	unsigned int left;
@@ -270,6 +287,7 @@ int session_run(const struct run_options *options, int *status, struct error *er
 		protect_shrink();
 		ret = wait_command(session, status);
 		report_summary(&session->report);
+		report_losses(session);
 	}
 	session_close(session);
 	free(session);
