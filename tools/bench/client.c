@@ -6,7 +6,7 @@
  *
  *	client PORT CA-FILE PAYLOAD-FILE...
  *
- *	connect VERSION SUITE AUTH		-> what the server found in payload 0
+ *	connect VERSION SUITE AUTH NODELAY	-> what the server found in payload 0
  *	write PAYLOAD COUNT PLACEHOLDER WALL	-> ns for one write
  *	handshake VERSION SUITE AUTH COUNT	-> ns for one connect() and SSL_connect(),
  *						   and how many of them this thread worked
@@ -14,7 +14,8 @@
  * A payload has a hole of HOLE_SIZE bytes at HOLE; PLACEHOLDER 1 fills it with
  * environment variable BENCH_SECRET, as Kloak or its absence has made it. WALL 0
  * counts the time of this thread, the kernel's work for it included, but not the
- * time for which others had its processor.
+ * time for which others had its processor. NODELAY 1 sends each write as a packet
+ * of its own, NODELAY 0 lets TCP queue them until a packet is full.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -29,8 +30,9 @@
 
 #include "tools/bench/bench.h"
 
-#define PAYLOADS 8
-#define WARM_UP	 8 /* writes before the clock starts: caches after the other clients' turns */
+#define PAYLOADS   8
+#define CONGESTION "reno" /* it is in every kernel, and never changes its ways by itself as BBR does */
+#define WARM_UP	   8 /* writes before the clock starts: caches after the other clients' turns */
 
 struct payload {
 	char bytes[PAYLOAD_MAX];
@@ -50,6 +52,7 @@ struct parameters {
 	char version[8]; /* "1.2" or "1.3" */
 	char suite[64];
 	char auth[8]; /* "ecdsa" or "rsa" */
+	int nodelay;  /* TCP_NODELAY */
 };
 
 static double now_on(clockid_t clock)
@@ -99,9 +102,11 @@ static SSL *open_connection(const struct client *client, const struct parameters
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	SSL *ssl = SSL_new(client->context);
-	int on = 1;
+	int nodelay = parameters->nodelay;
 
-	if (fd < 0 || !ssl || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) ||
+	if (fd < 0 || !ssl ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof(nodelay)) ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, CONGESTION, sizeof(CONGESTION) - 1) ||
 	    connect(fd, (const struct sockaddr *)&client->server, sizeof(client->server)))
 		die("cannot connect");
 	choose(ssl, parameters);
@@ -139,8 +144,8 @@ static void do_connect(struct client *client, const char *line)
 	struct parameters parameters;
 	char verdict;
 
-	if (sscanf(line, "connect %7s %63s %7s", parameters.version, parameters.suite,
-		   parameters.auth) != 3)
+	if (sscanf(line, "connect %7s %63s %7s %d", parameters.version, parameters.suite,
+		   parameters.auth, &parameters.nodelay) != 4)
 		die("connect: what?");
 	if (client->connection)
 		close_connection(client->connection);
@@ -177,7 +182,7 @@ static void do_write(struct client *client, const char *line)
 
 static void do_handshake(struct client *client, const char *line)
 {
-	struct parameters parameters;
+	struct parameters parameters = {.nodelay = 1};
 	double passed = 0, worked = 0;
 	unsigned int count, i;
 

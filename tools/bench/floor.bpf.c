@@ -2,6 +2,8 @@
 /* Programs that do nothing, where Kloak's would be: what is left is the kernel's own cost. */
 #include "kernel/bpf.h"
 
+/* The socket's key in the sockhash, which sk_msg programs cannot ask for. */
+BPF_MAP(floor_cookies, BPF_MAP_TYPE_SK_STORAGE, sizeof(u32), sizeof(u64), 0, 0);
 BPF_MAP(floor_sockets, BPF_MAP_TYPE_SOCKHASH, sizeof(u64), sizeof(u64), 1024, 0);
 
 SEC("uprobe.s/floor")
@@ -20,10 +22,14 @@ SEC("sockops")
 int floor_connected(struct bpf_sock_ops *ctx)
 {
 	u64 cookie;
+	u64 *kept;
 
-	if (ctx->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
+	if (ctx->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB || !ctx->sk)
 		return 1;
 	cookie = bpf_get_socket_cookie(ctx);
+	kept = bpf_sk_storage_get(&floor_cookies, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (kept)
+		*kept = cookie;
 	bpf_sock_hash_update(ctx, &floor_sockets, &cookie, BPF_NOEXIST);
 	return 1;
 }
@@ -32,6 +38,16 @@ SEC("sk_msg")
 int floor_message(__attribute__((unused)) struct sk_msg_md *message)
 {
 	return SK_PASS;
+}
+
+/* What a patched message needs on top: it passes through the socket's own redirection. */
+SEC("sk_msg")
+int floor_redirect(struct sk_msg_md *message)
+{
+	struct bpf_sock *sk = message->sk;
+	u64 *cookie = sk ? bpf_sk_storage_get(&floor_cookies, sk, NULL, 0) : NULL;
+
+	return cookie ? bpf_msg_redirect_hash(message, &floor_sockets, cookie, 0) : SK_PASS;
 }
 
 LICENSE("GPL");

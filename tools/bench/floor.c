@@ -3,11 +3,12 @@
  * Runs a command as `kloak run` would, but with empty programs: the least that
  * any tool built this way costs on this kernel.
  *
- *	floor [-e FILE] [-r FILE] [-m] -- COMMAND...
+ *	floor [-e FILE] [-r FILE] [-m | -d] -- COMMAND...
  *
  *	-e FILE	an empty probe on entry of SSL_write in FILE
  *	-r FILE	empty probes on entry and return of EVP_KDF_derive in FILE
  *	-m	the command's sockets are in a sockhash with an empty sk_msg program
+ *	-d	the same, and the program redirects each message to its own socket
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -77,9 +78,9 @@ static void probe(const struct bpf_object *object, const char *path, const char 
 }
 
 static void watch_sockets(const struct bpf_object *object, const struct bpf_map_set *maps,
-			  const struct cgroup *cgroup)
+			  const struct cgroup *cgroup, const char *program)
 {
-	checked(bpf_prog_attach_map(bpf_object_program(object, "floor_message"),
+	checked(bpf_prog_attach_map(bpf_object_program(object, program),
 				    bpf_map_set_find(maps, "floor_sockets"), BPF_SK_MSG_VERDICT),
 		"sk_msg");
 	checked(link_create_cgroup(bpf_object_program(object, "floor_connected"), cgroup->fd,
@@ -92,13 +93,15 @@ static void attach(int argc, char **argv, const struct bpf_object *object,
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "+e:r:m")) != -1) {
+	while ((option = getopt(argc, argv, "+e:r:md")) != -1) {
 		if (option == 'e')
 			probe(object, optarg, "SSL_write", false);
 		else if (option == 'r')
 			probe(object, optarg, "EVP_KDF_derive", true);
 		else if (option == 'm')
-			watch_sockets(object, maps, cgroup);
+			watch_sockets(object, maps, cgroup, "floor_message");
+		else if (option == 'd')
+			watch_sockets(object, maps, cgroup, "floor_redirect");
 		else
 			checked(-EINVAL, "options");
 	}

@@ -76,7 +76,7 @@ class Client(Process):
 
     def connect(self, suite, expected):
         """expected: what the server must find in place of the hole: "S" the secret, "P" not."""
-        verdict = self.ask("connect", suite.version, suite.name, suite.auth)
+        verdict = self.ask("connect", suite.version, suite.name, suite.auth, int(suite.nodelay))
         if verdict != expected:
             raise rigs.CannotMeasure("%s, %s: the server saw %s where %s should be; %s" % (
                 self.name, suite, verdict, expected, self.said()))
@@ -111,16 +111,19 @@ def floor_prefix(*options):
 
 
 class Suite:
-    def __init__(self, version, name, auth="ecdsa"):
-        self.version, self.name, self.auth = version, name, auth
+    """What a connection is like. nodelay: each write leaves as a packet of its own."""
+
+    def __init__(self, version, name, auth="ecdsa", nodelay=False):
+        self.version, self.name, self.auth, self.nodelay = version, name, auth, nodelay
 
     def __str__(self):
         bits = "AES-256" if "256" in self.name.split("SHA")[0] else "AES-128"
-        return "TLS %s %s" % (self.version, bits)
+        return "TLS %s %s%s" % (self.version, bits, ", TCP_NODELAY" if self.nodelay else "")
 
 
 TLS13_256 = Suite("1.3", "TLS_AES_256_GCM_SHA384")
 TLS13_128 = Suite("1.3", "TLS_AES_128_GCM_SHA256")
 TLS12_256 = Suite("1.2", "ECDHE-ECDSA-AES256-GCM-SHA384")
 TLS12_128 = Suite("1.2", "ECDHE-ECDSA-AES128-GCM-SHA256")
+TLS13_PACKETS = Suite("1.3", "TLS_AES_256_GCM_SHA384", nodelay=True)
 TLS13_RSA = Suite("1.3", "TLS_AES_256_GCM_SHA384", "rsa")

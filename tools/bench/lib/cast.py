@@ -13,7 +13,8 @@ class Cast:
     inside      under kloak run
     to-outside  as base, but the server is one that uses the probed libraries
     floor-*     empty programs instead of Kloak's: a probe at SSL_write's site, a
-                sockhash with sk_msg, both; for handshakes probes on EVP_KDF_derive
+                sockhash with sk_msg, both, both with each message redirected to
+                its own socket; for handshakes probes on EVP_KDF_derive
     """
 
     def __init__(self, rig, exits):
@@ -32,6 +33,7 @@ class Cast:
         self._start("floor-probe", "probed", actors.floor_prefix("-e", probed))
         self._start("floor-message", "base", actors.floor_prefix("-m"))
         self._start("floor-both", "both", actors.floor_prefix("-e", both, "-m"))
+        self._start("floor-redirect", "both", actors.floor_prefix("-d"))
         self._start("floor-derive", "derive", actors.floor_prefix("-r", derive))
 
     def _serve(self, libraries):

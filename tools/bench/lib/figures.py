@@ -37,7 +37,7 @@ class Samples:
 class Table:
     """Rows with a target get a verdict; the others explain them."""
 
-    FORMAT = "%-54s %16s %10s  %s"
+    FORMAT = "%-66s %16s %10s  %s"
 
     def __init__(self):
         self.rows = []

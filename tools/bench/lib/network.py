@@ -6,7 +6,8 @@ from lib.cast import cast
 SIZES = (("200 B", rigs.REQUEST, 100), ("16 KB", rigs.JSON, 30))  # and writes a turn
 LIMITS = {("200 B", False): 2.0, ("200 B", True): 3.5, ("16 KB", False): 3.5, ("16 KB", True): 3.5}
 FILLS = (("base64", rigs.BASE64), ("random bytes", rigs.BINARY))
-SUITES = (actors.TLS13_256, actors.TLS13_128, actors.TLS12_256, actors.TLS12_128)
+SUITES = (actors.TLS13_256, actors.TLS13_128, actors.TLS12_256, actors.TLS12_128,
+          actors.TLS13_PACKETS)
 HANDSHAKES = ((actors.TLS13_256, 1.15), (actors.TLS12_256, 1.15), (actors.TLS13_RSA, None))
 WARM_UP = 8  # writes before those that are timed, as in client.c
 BULK_ROUNDS = 64  # of 16 MiB each: 1 GiB for each client

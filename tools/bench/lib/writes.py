@@ -36,7 +36,7 @@ def write_cells(cast, payload, floors):
     cells = [Cell(cast[name], payload) for name in names] + [Cell(cast["inside"], payload, True)]
     if floors:
         cells += [Cell(cast[name], payload)
-                  for name in ("floor-probe", "floor-message", "floor-both")]
+                  for name in ("floor-probe", "floor-message", "floor-both", "floor-redirect")]
     return cells
 
 
