@@ -11,7 +11,7 @@
  * is slow, not wrong.
  *
  * Placeholders of 8 to 31 bytes have too few of them: where such a one is
- * granted, the window moves by 8 and looks for a colon.
+ * granted, the window moves by 8 and looks for a k and a colon.
  *
  * The buffer is copied in chunks into scratch memory. Chunks overlap by a head,
  * and each is responsible for what begins in its first SCAN_STEP bytes. Per-CPU
@@ -73,20 +73,24 @@ static inline int window_strict(const u8 *p)
 	       !(w & EACH_BYTE(0x80));
 }
 
-/* Not 0 if some byte is a small letter (0x60..0x7f or 0xe0..0xff, that is). */
-static inline u64 window_small(const u8 *p)
+/* Not 0 if some byte is @c. */
+static inline u64 window_has(const u8 *p, u8 c)
 {
-	u64 w = load_le64(p);
-
-	return w & w << 1 & EACH_BYTE(0x40);
-}
-
-/* Not 0 if some byte is a colon. */
-static inline u64 window_colon(const u8 *p)
-{
-	u64 w = load_le64(p) ^ EACH_BYTE(':');
+	u64 w = load_le64(p) ^ EACH_BYTE(c);
 
 	return (w - EACH_BYTE(1)) & ~w & EACH_BYTE(0x80);
+}
+
+/* Most candidates are numbers and capitals, with no "kloak" in the 24 bytes before. */
+static inline u64 window_behind_k(const u8 *p)
+{
+	return window_has(p - 24, 'k') | window_has(p - 16, 'k') | window_has(p - 8, 'k');
+}
+
+/* Not 0 if some byte is a colon behind a k: the flags of both are at the colon's place. */
+static inline u64 window_colon(const u8 *p)
+{
+	return window_has(p, ':') & window_has(p - 1, 'k');
 }
 
 static inline int is_prefix(const u8 *p)
@@ -223,17 +227,13 @@ KERNEL_GLOBAL int scan_window(struct scan_buffer *buffer, u64 at)
 	barrier_var(at);
 	if (at < SCAN_MARGIN || at > SCAN_MARGIN + SCAN_CHUNK)
 		return -1;
-	/* Long rows of digits and capitals have no "kloak" in the 24 bytes before. */
-	if (!(window_small(buffer->byte + at - 24) | window_small(buffer->byte + at - 16) |
-	      window_small(buffer->byte + at - 8)))
-		return 0;
 	for (i = 5; i < 5 + SCAN_STRIDE; i++)
 		if (scan_note(buffer, at - i))
 			break;
 	return 0;
 }
 
-/* The same for a window with a colon in it. */
+/* The same for a window with the colon in it. */
 KERNEL_GLOBAL int scan_window_colon(struct scan_buffer *buffer, u64 at)
 {
 	u32 i;
@@ -259,7 +259,8 @@ KERNEL_GLOBAL int scan_block(struct scan_buffer *buffer, u64 at)
 	if (at < SCAN_MARGIN || at > SCAN_MARGIN + SCAN_CHUNK - SCAN_BLOCK)
 		return -1;
 	for (i = 0; i < SCAN_BLOCK; i += SCAN_STRIDE)
-		if (window_strict(buffer->byte + at + i))
+		if (window_strict(buffer->byte + at + i) &&
+		    window_behind_k(buffer->byte + at + i))
 			scan_window(buffer, at + i);
 	return 0;
 }
@@ -307,20 +308,18 @@ static long scan_part_step(u32 part, struct scan_chunk *chunk)
 #undef W
 #define W(n) (window_colon(p + 8 * (n)) | window_colon(p + 8 * (n) + 8))
 
-static long scan_part_colon_step(u32 part, struct scan_chunk *chunk)
+/* The same for short placeholders, a block in a turn: there is more to look at. */
+static long scan_block_colon_step(u32 block, struct scan_chunk *chunk)
 {
-	u64 from = (u64)part * SCAN_PART;
-	u32 i;
+	u64 from = (u64)block * SCAN_BLOCK;
+	const u8 *p;
 
 	barrier_var(from);
-	if (from >= chunk->size || from > SCAN_CHUNK - SCAN_PART)
+	if (from >= chunk->size || from > SCAN_CHUNK - SCAN_BLOCK)
 		return 1;
-	for (i = 0; i < SCAN_PART; i += SCAN_BLOCK) {
-		const u8 *p = chunk->buffer->byte + SCAN_MARGIN + from + i;
-
-		if (W(0) | W(2) | W(4) | W(6) | W(8) | W(10) | W(12) | W(14) | W(16) | W(18))
-			scan_block_colon(chunk->buffer, SCAN_MARGIN + from + i);
-	}
+	p = chunk->buffer->byte + SCAN_MARGIN + from;
+	if (W(0) | W(2) | W(4) | W(6) | W(8) | W(10) | W(12) | W(14) | W(16) | W(18))
+		scan_block_colon(chunk->buffer, SCAN_MARGIN + from);
 	return 0;
 }
 
@@ -335,7 +334,7 @@ KERNEL_GLOBAL int scan_chunk(struct scan_buffer *buffer, u64 size, u64 short_one
 		return -1;
 	buffer->hits = 0;
 	if (short_ones)
-		bpf_loop(SCAN_PARTS, scan_part_colon_step, &chunk, 0);
+		bpf_loop(SCAN_CHUNK / SCAN_BLOCK, scan_block_colon_step, &chunk, 0);
 	else
 		bpf_loop(SCAN_PARTS, scan_part_step, &chunk, 0);
 	return 0;
