@@ -21,13 +21,14 @@ int floor_return(__attribute__((unused)) void *ctx)
 SEC("sockops")
 int floor_connected(struct bpf_sock_ops *ctx)
 {
+	struct bpf_sock *sk = ctx->sk;
 	u64 cookie;
 	u64 *kept;
 
-	if (ctx->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB || !ctx->sk)
+	if (ctx->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB || !sk)
 		return 1;
 	cookie = bpf_get_socket_cookie(ctx);
-	kept = bpf_sk_storage_get(&floor_cookies, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	kept = bpf_sk_storage_get(&floor_cookies, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (kept)
 		*kept = cookie;
 	bpf_sock_hash_update(ctx, &floor_sockets, &cookie, BPF_NOEXIST);

@@ -33,7 +33,7 @@ def program(name):
 
 def build():
     done = subprocess.run(
-        ["make", "--no-print-directory", "-f", "tools/bench/build.mk",
+        ["make", "-s", "--no-print-directory", "-f", "tools/bench/build.mk",
          "O=" + os.environ.get("O", "build"), "bench-programs"], cwd=TREE)
     if done.returncode:
         raise CannotMeasure("the programs of the benchmark cannot be built; install gcc, clang, "
