@@ -7,12 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "user/attach/regular.h"
 #include "user/lib/cleanup.h"
 
 /* /proc/PID/root/ and a path */
 #define NAME_BYTES (PATH_MAX + 32)
+
+/*
+ * Microseconds. Each program that starts gives several reports, nearly always of
+ * files that are known: read together, they take a third of the time. A library that
+ * waits so long among them loses little: attaching takes longer.
+ */
+#define PAUSE 1000
 
 /*
  * The mapped file itself, even if it was deleted or replaced, or lies in another
@@ -48,9 +56,11 @@ static void take_mapping(void *data, const struct mapping *mapping)
 	struct stat status;
 	bool probed;
 
+	watch->reports++;
 	if (!find_file(mapping, name, &status) || !S_ISREG(status.st_mode) ||
 	    seen_find(watch->seen, &status))
 		return;
+	watch->news++;
 	CLEANUP_FD int fd = regular_open(name, &status);
 
 	if (fd < 0 || seen_find(watch->seen, &status))
@@ -83,8 +93,12 @@ int watch_register(const struct watch *watch, int epoll)
 
 void watch_poll(struct watch *watch)
 {
+	watch->reports = 0;
+	watch->news = 0;
 	if (sideband_read(&watch->sideband, take_mapping, watch))
 		maps_visit_cgroup(watch->cgroup, take_mapping, watch);
+	if (watch->reports && !watch->news)
+		usleep(PAUSE);
 }
 
 void watch_close(struct watch *watch)
