@@ -242,7 +242,7 @@ KERNEL_GLOBAL int stream_enter(struct sk_msg_md *m, struct tls_socket *s)
 		return plausible != 0;
 	}
 	if (s->tail_armed) {
-		again = tail_length(m, s, plausible && between);
+		again = tail_length(m, s, between ? plausible : 0);
 		if (again) {
 			s->position = s->tail_end - again;
 			s->cursor = again;

@@ -19,6 +19,7 @@
 #include "kernel/net/maps.h"
 
 #define TAIL_WINDOW  32	   /* bytes searched at a time */
+#define TAIL_RECORDS 8	   /* of a rest that has new ones behind it */
 #define TAIL_WINDOWS 49152 /* 768 KB, more than the kernel puts into one message */
 
 /* The size, with header, of the record that seems to begin at this offset; 0: none does. */
@@ -186,11 +187,37 @@ KERNEL_GLOBAL int tail_short(struct sk_msg_md *m, struct tls_socket *s)
 }
 
 /*
- * How many bytes at the start of this message are the rest of the last patched
- * one: 0 if it is a new message. @plausible: it begins as a record begins, and
- * a record is what the stream should go on with.
+ * The same for a message that begins with a record of @record bytes: the rest
+ * may begin with a record, too, and have new ones behind it. The last message
+ * ended with a record then.
  */
-KERNEL_GLOBAL int tail_length(struct sk_msg_md *m, struct tls_socket *s, u64 plausible)
+KERNEL_GLOBAL int tail_records(struct sk_msg_md *m, struct tls_socket *s, u64 record)
+{
+	u64 last, at = 0;
+	u32 i;
+
+	if (!m || !s || s->tail_size < TAIL_SIZE)
+		return 0;
+	last = s->tail_end - s->tail_start;
+	for (i = 0; i < TAIL_RECORDS; i++) {
+		at += record;
+		if (at > last || at >= s->size)
+			return 0;
+		if (tail_ends_at(m, s, at, TAIL_SIZE))
+			return at;
+		record = message_record(m, s, at);
+		if (!record)
+			return 0;
+	}
+	return 0;
+}
+
+/*
+ * How many bytes at the start of this message are the rest of the last patched
+ * one: 0 if it is a new message. @record: the size of the record that it begins
+ * with, if a record is what the stream should go on with, else 0.
+ */
+KERNEL_GLOBAL int tail_length(struct sk_msg_md *m, struct tls_socket *s, u64 record)
 {
 	u64 last, found;
 
@@ -202,8 +229,8 @@ KERNEL_GLOBAL int tail_length(struct sk_msg_md *m, struct tls_socket *s, u64 pla
 		if (tail_ends_at(m, s, found, TAIL_SIZE))
 			return found;
 	}
-	if (plausible)
-		return 0;
+	if (record)
+		return tail_records(m, s, record);
 	if (s->tail_size == TAIL_SIZE && s->size >= TAIL_SIZE) {
 		found = tail_search(m, s);
 		if (found)
