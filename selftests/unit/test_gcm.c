@@ -174,7 +174,8 @@ END_TEST
  */
 START_TEST(tags_of_vectors)
 {
-	uint8_t key[32], nonce[12], aad[96], cipher[64], tag[16], zero[64] = {0}, out[16], delta[16];
+	uint8_t key[32], nonce[12], aad[96], cipher[64], zero[64] = {0};
+	uint8_t tag[16], out[16], delta[16];
 
 	for (size_t i = 0; i < COUNT(vector); i++) {
 		size_t key_size = unhex(vector[i].key, key), size = unhex(vector[i].cipher, cipher);

@@ -156,7 +156,8 @@ static uint32_t check(size_t size)
 /* At every offset near the places where chunks begin and end, and at both ends of the text. */
 static void around_chunks(enum background background)
 {
-	static const size_t edge[] = {0, SCAN_STEP, SCAN_CHUNK, 2 * SCAN_STEP, SCAN_STEP + SCAN_CHUNK};
+	static const size_t edge[] = {0, SCAN_STEP, SCAN_CHUNK, 2 * SCAN_STEP,
+				      SCAN_STEP + SCAN_CHUNK};
 	size_t size = SCAN_STEP + SCAN_CHUNK + 700;
 
 	fill(background, TEXT_MAX);

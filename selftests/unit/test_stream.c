@@ -20,14 +20,12 @@ enum {
 	GATHER = 2,   /* several writes may leave in one message */
 	PARTIAL = 4,  /* TCP may take a part, the same rest comes again */
 	APPEND = 8,   /* ... with new bytes behind it */
-	RECUT = 16,   /* ... in smaller messages */
-	SMALL = 32,   /* small records */
-	UPDATE = 64,  /* KeyUpdate now and then */
-	NO_MEMORY = 128, /* bpf_msg_pull_data() fails now and then */
+	SMALL = 16,   /* small records */
+	UPDATE = 32,  /* KeyUpdate now and then */
 };
 
 #define GATHERED  3 /* most writes that wait */
-#define AMBIGUOUS 2 /* bytes: the rest of a send so short looks like anything (kernel/net/tail.h) */
+#define AMBIGUOUS 2 /* bytes: so short a rest of a send may look like something new */
 
 struct totals {
 	unsigned cases, placed, whole, swapped;
@@ -108,8 +106,6 @@ static void send_some(struct model *model, unsigned mode)
 	while (model->arrived_size < end) {
 		size_t taken = size = end - model->arrived_size;
 
-		if (mode & RECUT && model_random(model, 2))
-			taken = size = 1 + model_random(model, (uint32_t)size);
 		if (mode & PARTIAL && model_random(model, 2))
 			taken = model_random(model, (uint32_t)size + 1);
 		if (taken < size && size - taken <= AMBIGUOUS)
@@ -119,8 +115,6 @@ static void send_some(struct model *model, unsigned mode)
 			model_write(model, compose(model), RECORD_PLAIN);
 			end = model->wire_size;
 		}
-		if (mode & NO_MEMORY)
-			host.pull_failure = model_random(model, 60);
 	}
 }
 
@@ -174,7 +168,7 @@ static void play(uint64_t seed, unsigned mode, bool fair)
 			      (unsigned long long)seed, i, model.placed_count,
 			      model.world.secret[placed->secret].size, placed->wire_at);
 	}
-	if (!(mode & NO_MEMORY) && host.events < COUNT(host.event))
+	if (host.events < COUNT(host.event))
 		ck_assert_msg(world_events(VERDICT_SWAPPED, 0) == swapped,
 			      "seed %llu: %u events of %u swaps", (unsigned long long)seed,
 			      world_events(VERDICT_SWAPPED, 0), swapped);

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A ClientHello of a hostile application, as the kernel side reads it: nothing
+ * is read beyond the data, and a name that is believed is a host name.
+ */
+#include "selftests/unit/host_world.h"
+
+#define REQUIRE(condition)                \
+	do {                              \
+		if (!(condition))         \
+			__builtin_trap(); \
+	} while (0)
+
+static void require_name(const struct tls_socket *s)
+{
+	size_t size = strlen((const char *)s->name);
+
+	REQUIRE(s->name_size > 0 && s->name_size < NAME_SIZE);
+	REQUIRE(size == s->name_size || size + 1 == s->name_size);
+	for (size_t i = 0; i < sizeof(s->name); i++) {
+		u8 c = s->name[i];
+
+		REQUIRE(i < size ? hello_name_byte(c) == c : c == 0);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct tls_socket s;
+	uint8_t *copy = host_alloc(size ? size : 1);
+	struct sk_msg_md m = {.data = copy, .data_end = copy + size};
+
+	memcpy(copy, data, size);
+	memset(&s, 0, sizeof(s));
+	policy_hello(&m, &s);
+	REQUIRE(s.hello >= HELLO_NAME && s.hello <= HELLO_BAD);
+	if (s.hello == HELLO_NAME) {
+		require_name(&s);
+		policy_hello(&m, &s); /* the same again says the same */
+		REQUIRE(s.hello == HELLO_NAME);
+	}
+	free(copy);
+	host_maps_clear();
+	return 0;
+}
