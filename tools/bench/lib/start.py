@@ -25,11 +25,12 @@ def environment(rig):
 def launch(rig, command):
     """ms from here to the command's own time stamp, and to its end."""
     begin = time.monotonic_ns()
-    done = subprocess.run(command, env=environment(rig), stdout=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, env=environment(rig), stdin=subprocess.DEVNULL,
+                          capture_output=True)
     end = time.monotonic_ns()
     if done.returncode:
-        raise rigs.CannotMeasure("%s: status %d" % (" ".join(command), done.returncode))
+        raise rigs.CannotMeasure("%s: status %d, %s" % (
+            " ".join(command), done.returncode, done.stderr.decode(errors="replace")[-400:]))
     return (int(done.stdout) - begin) / 1e6, (end - begin) / 1e6
 
 
