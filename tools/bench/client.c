@@ -31,7 +31,7 @@
 #include "tools/bench/bench.h"
 
 #define PAYLOADS   8
-#define CONGESTION "reno" /* it is in every kernel, and never changes its ways by itself as BBR does */
+#define CONGESTION "reno" /* every kernel has it, and it does not change its pace as BBR does */
 #define WARM_UP	   8 /* writes before the clock starts: caches after the other clients' turns */
 
 struct payload {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Prints the time at which it was executed, in ns of CLOCK_MONOTONIC; static, so that is at once. */
+/* Prints when it began, in ns of CLOCK_MONOTONIC. Static: there is little before main(). */
 #include <stdio.h>
 #include <time.h>
 

@@ -25,7 +25,8 @@ def run_size(rig, table):
     table.add("binary, stripped", os.path.getsize(rigs.KLOAK) / KB, "KB", 700)
     waiting = subprocess.Popen(
         kloak_prefix(NoServer) + ["sh", "-c", "echo up; read end"], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={"PATH": "/usr/bin:/bin", "BENCH_SECRET": rig.secret})
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env={"PATH": "/usr/bin:/bin", "BENCH_SECRET": rig.secret})
     if waiting.stdout.readline() != b"up\n":
         raise rigs.CannotMeasure("kloak run does not start a shell")
     memory = memory_of(waiting.pid)
