@@ -44,7 +44,7 @@ static int read_all(int fd, char *buffer, size_t size, size_t *used)
 int regular_read(const char *path, size_t max, void **data, size_t *size)
 {
 	CLEANUP_FREE char *buffer = NULL;
-	struct stat status;
+	struct stat status = { 0 };
 	CLEANUP_FD int fd = regular_open(path, &status);
 	int ret;
 
