@@ -195,6 +195,89 @@ static void play_many(const char *name, unsigned mode, bool fair, unsigned cases
 	ck_assert_uint_gt(totals.swapped, totals.whole / 4);
 }
 
+/* A write of the first secret's placeholder between two letters. */
+static void write_one(struct model *model)
+{
+	const struct world_secret *secret = &model->world.secret[0];
+	uint8_t *text = model->text + model->text_size;
+	size_t size = secret->size + 2 + model->writes++;
+
+	memset(text, 'x', size);
+	memcpy(text + 1, secret->placeholder, secret->size);
+	model->placed[model->placed_count++] =
+		(struct model_placed){.text_at = model->text_size + 1};
+	model_write(model, size, RECORD_PLAIN);
+}
+
+static void begin_one(struct model *model, unsigned seed, uint32_t size)
+{
+	model_begin(model, seed, seed & 1 ? TLS_VERSION_12 : TLS_VERSION_13, seed & 2 ? 16 : 32);
+	world_grant(&model->world, size);
+	model_handshake(model);
+	model_flush(model);
+}
+
+/* What is sent differs in one byte from what was staged: whatever byte, nothing is swapped. */
+START_TEST(whole_placeholder)
+{
+	static const uint32_t size[] = {8, 15, 32, 100, SECRET_MAX};
+	static struct model model;
+
+	for (unsigned seed = 0; seed < 8 * COUNT(size); seed++) {
+		uint32_t bytes = size[seed / 8];
+
+		for (uint32_t wrong = 0; wrong < bytes; wrong += 1 + bytes / 64) {
+			begin_one(&model, seed, bytes);
+			if (seed & 4) /* under a key that is proved already */
+				write_one(&model);
+			model_flush(&model);
+			memcpy(model.text + model.text_size, model.world.secret[0].placeholder,
+			       bytes);
+			world_write(7, model.text + model.text_size, bytes);
+			model.text[model.text_size + wrong] ^= 1;
+			model_write(&model, bytes, RECORD_PLAIN);
+			model_flush(&model);
+			ck_assert_msg(model_receive(&model), "%u bytes, byte %u: %s", bytes, wrong,
+				      model.failure);
+			ck_assert_uint_eq(world_events(VERDICT_SWAPPED, 0), model.placed_count);
+			model_end(&model);
+		}
+	}
+}
+END_TEST
+
+/* Several records leave in one message; TCP takes some of them; a new one joins the rest. */
+START_TEST(rest_of_records)
+{
+	static struct model model;
+
+	for (unsigned seed = 0; seed < 4; seed++) {
+		for (unsigned count = 2; count < 7; count++) {
+			for (unsigned taken = 0; taken < count; taken++) {
+				size_t first, waiting;
+
+				begin_one(&model, seed, 32);
+				first = model.records;
+				for (unsigned i = 0; i < count; i++)
+					write_one(&model);
+				waiting = model.wire_size - model.arrived_size;
+				model_send(&model, waiting,
+					   model.record[first + taken].start - model.arrived_size);
+				write_one(&model);
+				model_flush(&model);
+				ck_assert_msg(model_receive(&model), "%u of %u: %s", taken, count,
+					      model.failure);
+				for (unsigned i = 0; i <= count; i++)
+					ck_assert_msg(model.placed[i].swapped, "%u of %u: %u",
+						      taken, count, i);
+				ck_assert_uint_eq(world_events(VERDICT_SWAPPED, 0), count + 1);
+				model_end(&model);
+			}
+		}
+	}
+}
+END_TEST
+
 #define SCENARIO(name, mode, fair, cases)              \
 	START_TEST(name)                               \
 	{                                              \
@@ -219,7 +302,7 @@ int main(void)
 	const TTest *const tests[] = {
 		record_by_record, gathered, small_records,    small_gathered,	cut_anywhere,
 		partial,	  partial_gathered, partial_cut, partial_appended, everything,
-		key_update,
+		key_update,	  whole_placeholder, rest_of_records,
 	};
 	Suite *suite = suite_create("stream");
 	TCase *tcase = tcase_create("stream");
