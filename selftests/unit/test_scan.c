@@ -51,7 +51,7 @@ enum background { JSON, BASE64, BINARY, DIGITS, CAPITALS, COLONS, PREFIXES, BACK
 
 static void fill(enum background background, size_t size)
 {
-	static const char *const alphabet[] = {
+	static const char *const alphabet[BACKGROUNDS] = {
 		[JSON] = "abcdefghijklmnopqrstuvwxyz {}[]\",:0123456789ABC\n",
 		[BASE64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
 		[DIGITS] = "0123456789",
