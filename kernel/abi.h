@@ -152,6 +152,13 @@ struct staged_placeholder {
 	__u8 head[PLACEHOLDER_HEAD];
 };
 
+/* Whether it is news if nobody sees a staged write leaving. */
+enum staged_repeat {
+	REPEAT_NONE = 0,
+	REPEAT_OF_SERVED,  /* no: it may be the retry of a write that was served */
+	REPEAT_SUPERSEDED, /* no: a newer write may be its retry, and that one is news */
+};
+
 struct staged_write {
 	__u64 id;   /* node-wide, increasing; 0: free */
 	__u64 time;
@@ -160,7 +167,7 @@ struct staged_write {
 	__u32 count;   /* placeholders in use */
 	__u32 reason;  /* enum reason of the last failed attempt */
 	__u32 attempts; /* searches for a key in vain */
-	__u32 repeated; /* may be the retry of a write that was served: unseen is no news */
+	__u32 repeat;	/* enum staged_repeat */
 	__u32 missed;	/* a record went by that fits, and proved nothing */
 	struct staged_placeholder placeholder[STAGED_PLACEHOLDERS];
 };

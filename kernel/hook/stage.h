@@ -76,7 +76,7 @@ KERNEL_GLOBAL int stage_drop(struct staged *st, u64 slot)
 		if (placeholder->served)
 			continue;
 		st->pending--;
-		if (!write->repeated)
+		if (!write->repeat)
 			stage_report(st->workload,
 				     (const struct placeholder_head *)placeholder->head,
 				     placeholder->size,
@@ -99,23 +99,46 @@ static inline u32 stage_served(const struct staged_write *write)
 	return served;
 }
 
-/* The search for a slot. Lower rank is better: see stage_rank(). */
+/* The search for a slot. */
 struct stage_search {
 	struct staged *st;
 	u64 session;
 	u64 size;
-	u64 rank;
+	u64 rank; /* of the slot found so far; lower is better, see stage_rank() */
 	u64 now;
+	u64 id; /* of a like write that was served, 0: there is none */
 	u32 slot;
-	u32 like; /* found a write that looks the same */
+	u32 reserved;
 };
 
-/* Slots to take: first those never used, then the longest served, then the oldest. */
+/*
+ * Slots to take: first those never used, then those that were served, then
+ * those that are no news, the oldest first in each.
+ */
 static inline u64 stage_rank(const struct staged_write *write)
 {
-	if (!write->id)
-		return 0;
-	return stage_served(write) == write->count ? write->id : write->id | 1ULL << 63;
+	if (!write->id || stage_served(write) == write->count)
+		return write->id;
+	return write->id | (write->repeat ? 1ULL << 62 : 1ULL << 63);
+}
+
+/*
+ * A write of the same size on the same connection may be the same write: when
+ * the transport takes only a part, or the handshake is not over, libraries want
+ * the same call again. Or it is the next one, and the first still waits in a
+ * memory BIO. So both stay staged, and only the newer one is reported if nobody
+ * sees it; none is, if one was served already.
+ */
+static inline void stage_like(struct stage_search *search, struct staged_write *write)
+{
+	u32 served = stage_served(write);
+
+	if (served)
+		write->repeat = REPEAT_OF_SERVED;
+	else if (!write->repeat && !write->missed)
+		write->repeat = REPEAT_SUPERSEDED;
+	if (write->repeat == REPEAT_OF_SERVED)
+		search->id = write->id;
 }
 
 static long stage_search_step(u32 i, struct stage_search *search)
@@ -130,11 +153,8 @@ static long stage_search_step(u32 i, struct stage_search *search)
 	write = &search->st->write[slot];
 	if (write->id && search->now - write->time > STAGED_TIMEOUT)
 		stage_drop(search->st, slot);
-	if (write->id && write->session == search->session && write->size == search->size) {
-		search->slot = slot;
-		search->like = 1;
-		return 1;
-	}
+	if (write->id && write->session == search->session && write->size == search->size)
+		stage_like(search, write);
 	rank = stage_rank(write);
 	if (rank < search->rank) {
 		search->rank = rank;
@@ -144,12 +164,8 @@ static long stage_search_step(u32 i, struct stage_search *search)
 }
 
 /*
- * Opens a slot for a write. Where a write of the same size on the same
- * connection is there already, it may be the same write: when the transport
- * takes only a part, libraries want the same call again, and send what they
- * have encrypted before. What was served then is staged once more, in vain if
- * it was a retry, rightly if it is a new write; so it is not reported if nobody
- * sees it. The id stays, so that the socket goes on counting where it was.
+ * Opens a slot for a write. Where a like one was served, the id stays, so that
+ * the socket goes on counting where it was if this is its retry.
  */
 KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 {
@@ -158,8 +174,7 @@ KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 		.now = bpf_ktime_get_ns(),
 	};
 	struct staged_write *write;
-	u32 repeated = 0;
-	u64 slot, id = 0;
+	u64 slot;
 
 	if (!st)
 		return -1;
@@ -169,24 +184,17 @@ KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 	if (slot >= STAGED_WRITES)
 		return -1;
 	write = &st->write[slot];
-	if (search.like) {
-		repeated = stage_served(write) || write->repeated;
-		if (repeated || !write->missed) {
-			write->repeated = 1;
-			id = write->id;
-		}
-	}
 	stage_drop(st, slot);
 	if (slot >= st->used)
 		st->used = slot + 1;
-	write->id = id ? id : ++st->next_id;
+	write->id = search.id ? search.id : ++st->next_id;
 	write->time = search.now;
 	write->session = session;
 	write->size = size;
 	write->reason = REASON_NONE;
 	write->attempts = 0;
 	write->missed = 0;
-	write->repeated = repeated;
+	write->repeat = search.id ? REPEAT_OF_SERVED : REPEAT_NONE;
 	st->last = slot;
 	return slot;
 }

@@ -21,7 +21,7 @@
 #include "kernel/net/prove.h"
 
 #define GUESSES	       3
-#define STAGED_ATTEMPTS 64	     /* searches for a key that are spent on a write */
+#define STAGED_ATTEMPTS 16 /* searches for a key that are spent on a write */
 
 static inline u32 record_overhead(const struct tls_socket *s)
 {
@@ -97,6 +97,7 @@ KERNEL_GLOBAL int match_serve(struct tls_socket *s, const struct secret *secret,
 	if (reason == REASON_NONE)
 		reason = patch_add(s, secret, record_plain(s));
 	if (reason != REASON_NONE) {
+		patch_add_nothing(s, record_plain(s) + s->relative);
 		match_report(s, st, secret, VERDICT_REFUSED, reason);
 		return 0;
 	}
@@ -188,19 +189,27 @@ struct match {
 	u64 now;
 };
 
-/* The last staged write, then all in turn. */
+/*
+ * The last staged write first: where connections send alike requests, it is the
+ * one. Then all in turn, and at last those that may be there twice.
+ */
 static long match_step(u32 i, struct match *match)
 {
+	u32 used = match->st->used;
 	struct staged_write *write;
-	u64 slot = i ? i - 1 : match->st->last;
+	u64 slot = match->st->last;
 	u32 k;
 
 	if (!match->st->pending)
 		return 1;
+	if (i)
+		slot = i <= used ? i - 1 : i - 1 - used;
 	barrier_var(slot);
 	if (slot >= STAGED_WRITES)
 		return 1;
 	write = &match->st->write[slot];
+	if (i && (write->repeat != REPEAT_NONE) != (i > used))
+		return 0;
 	if (!write->id || write->attempts > STAGED_ATTEMPTS ||
 	    match->now - write->time > STAGED_TIMEOUT)
 		return 0;
@@ -214,10 +223,7 @@ static long match_step(u32 i, struct match *match)
 	return 0;
 }
 
-/*
- * Matches the current record with everything that this thread has staged. The
- * last write first: where connections send alike requests, it is the one.
- */
+/* Matches the current record with everything that this thread has staged. */
 static inline void match_record(struct sk_msg_md *m, struct tls_socket *s, struct staged *st)
 {
 	struct match match = {.m = m, .s = s, .st = st, .now = bpf_ktime_get_ns()};
@@ -231,7 +237,7 @@ static inline void match_record(struct sk_msg_md *m, struct tls_socket *s, struc
 		s->write_id = st->write[last].id;
 		s->write_done = 0;
 	}
-	bpf_loop(st->used + 1, match_step, &match, 0);
+	bpf_loop(2 * st->used + 1, match_step, &match, 0);
 }
 
 #endif

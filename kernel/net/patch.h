@@ -154,6 +154,20 @@ static inline u32 patch_add(struct tls_socket *s, const struct secret *secret, u
 	return REASON_NONE;
 }
 
+/* Notes a placeholder that stays as it is, so that it is not found once more. */
+static inline void patch_add_nothing(struct tls_socket *s, u64 start)
+{
+	u64 index = s->patch_count;
+
+	barrier_var(index);
+	if (index >= PATCHES)
+		return;
+	s->patch[index].start = start;
+	s->patch[index].size = 0;
+	s->patch[index].is_tag = 0;
+	s->patch_count = index + 1;
+}
+
 /*
  * Is what begins at this stream offset changed already? Guesses of several
  * placeholders may lead to the same place, and changing it twice undoes it.

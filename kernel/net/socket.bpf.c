@@ -67,20 +67,47 @@ int socket_connected(struct bpf_sock_ops *ctx)
 	return 1;
 }
 
+/*
+ * The kernel had no memory to change patch number @count: undo those before it,
+ * and let the placeholders leave unchanged. Where part of a record left changed
+ * in an earlier message nothing can be undone: rather an error for the sender
+ * than a record that the peer cannot authenticate.
+ */
+static inline int message_give_up(struct sk_msg_md *m, struct tls_socket *s, u32 count)
+{
+	u32 begun = 0;
+	u32 i;
+
+	for (i = 0; i < PATCHES; i++) {
+		if (i >= s->patch_count)
+			break;
+		if (s->patch[i].start < s->position)
+			begun = 1;
+		if (i < count && patch_apply(m, s, i))
+			begun = 1;
+	}
+	s->patch_count = 0;
+	s->tail_armed = 0;
+	return begun ? SK_DROP : SK_PASS;
+}
+
 /* Applies what was found, and makes sure that the rest of a partial send comes back. */
 static inline int message_patch(struct sk_msg_md *m, struct tls_socket *s)
 {
 	u64 cookie = s->cookie;
+	int failed = 0;
 	u32 i;
 
 	s->patched = 0;
 	if (tail_save(m, s))
-		return SK_PASS;
+		return message_give_up(m, s, 0);
 	for (i = 0; i < PATCHES; i++) {
-		if (i >= s->patch_count)
+		if (i >= s->patch_count || failed)
 			break;
-		patch_apply(m, s, i);
+		failed = patch_apply(m, s, i);
 	}
+	if (failed)
+		return message_give_up(m, s, i - 1);
 	if (s->patched)
 		return bpf_msg_redirect_hash(m, &sockhash, &cookie, 0);
 	s->tail_armed = 0;

@@ -311,7 +311,7 @@ static void sweep_thread(int map, uint64_t thread, uint64_t before, struct stage
 	if (bpf_map_delete(map, &thread))
 		return;
 	for (i = 0; i < STAGED_WRITES; i++)
-		if (staged->write[i].id && !staged->write[i].repeated)
+		if (staged->write[i].id && !staged->write[i].repeat)
 			sweep_write(staged, &staged->write[i], thread, consumer);
 }
 
