@@ -67,47 +67,63 @@ int socket_connected(struct bpf_sock_ops *ctx)
 	return 1;
 }
 
-/*
- * The kernel had no memory to change patch number @count: undo those before it,
- * and let the placeholders leave unchanged. Where part of a record left changed
- * in an earlier message nothing can be undone: rather an error for the sender
- * than a record that the peer cannot authenticate.
- */
-static inline int message_give_up(struct sk_msg_md *m, struct tls_socket *s, u32 count)
-{
-	u32 begun = 0;
-	u32 i;
+struct message_patches {
+	struct sk_msg_md *m;
+	struct tls_socket *s;
+	u32 undo; /* apply once more: that takes the change back */
+	u32 failed;
+};
 
-	for (i = 0; i < PATCHES; i++) {
-		if (i >= s->patch_count)
-			break;
-		if (s->patch[i].start < s->position)
-			begun = 1;
-		if (i < count && patch_apply(m, s, i))
-			begun = 1;
-	}
+static long message_patch_step(u32 i, struct message_patches *patches)
+{
+	struct tls_socket *s = patches->s;
+	u64 index = i;
+
+	barrier_var(index);
+	if (index >= PATCHES || index >= s->patch_count)
+		return 1;
+	if (patches->undo && s->patch[index].start < s->position)
+		patches->failed = 1;
+	if (!patch_apply(patches->m, s, index))
+		return 0;
+	patches->failed = 1;
+	return 1;
+}
+
+/*
+ * The kernel had no memory to change all of the message: undo the first @count
+ * patches, and let the placeholders leave unchanged. Where part of a record
+ * left changed in an earlier message nothing can be undone: rather an error for
+ * the sender than a record that the peer cannot authenticate.
+ */
+KERNEL_GLOBAL int message_give_up(struct sk_msg_md *m, struct tls_socket *s, u64 count)
+{
+	struct message_patches patches = {.m = m, .s = s, .undo = 1};
+
+	if (!m || !s)
+		return SK_PASS;
+	bpf_loop(count, message_patch_step, &patches, 0);
 	s->patch_count = 0;
 	s->tail_armed = 0;
-	return begun ? SK_DROP : SK_PASS;
+	return patches.failed ? SK_DROP : SK_PASS;
 }
 
 /* Applies what was found, and makes sure that the rest of a partial send comes back. */
-static inline int message_patch(struct sk_msg_md *m, struct tls_socket *s)
+KERNEL_GLOBAL int message_patch(struct sk_msg_md *m, struct tls_socket *s)
 {
-	u64 cookie = s->cookie;
-	int failed = 0;
-	u32 i;
+	struct message_patches patches = {.m = m, .s = s};
+	long turns;
+	u64 cookie;
 
+	if (!m || !s)
+		return SK_PASS;
+	cookie = s->cookie;
 	s->patched = 0;
 	if (tail_save(m, s))
 		return message_give_up(m, s, 0);
-	for (i = 0; i < PATCHES; i++) {
-		if (i >= s->patch_count || failed)
-			break;
-		failed = patch_apply(m, s, i);
-	}
-	if (failed)
-		return message_give_up(m, s, i - 1);
+	turns = bpf_loop(s->patch_count, message_patch_step, &patches, 0);
+	if (patches.failed)
+		return message_give_up(m, s, turns - 1);
 	if (s->patched)
 		return bpf_msg_redirect_hash(m, &sockhash, &cookie, 0);
 	s->tail_armed = 0;

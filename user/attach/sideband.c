@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "user/lib/cleanup.h"
 
@@ -70,6 +71,35 @@ static int add_ring(struct sideband *sideband, int event)
 }
 
 /* Libc tells the number of CPUs that it may use; all are wanted, so the kernel is asked. */
+static void *prime(void *data)
+{
+	struct sideband_primer *primer = data;
+
+	primer->event = open_event(-1, getpid(), -1);
+	return NULL;
+}
+
+void sideband_prime(struct sideband_primer *primer)
+{
+	primer->event = -1;
+	primer->started = !pthread_create(&primer->thread, NULL, prime, primer);
+}
+
+void sideband_primed(struct sideband_primer *primer)
+{
+	if (primer->started)
+		pthread_join(primer->thread, NULL);
+	primer->started = false;
+}
+
+void sideband_unprime(struct sideband_primer *primer)
+{
+	sideband_primed(primer);
+	if (primer->event >= 0)
+		close(primer->event);
+	primer->event = -1;
+}
+
 static int open_events(struct sideband *sideband, int cgroup, pid_t pid)
 {
 	int cpu, event, ret = 0;

@@ -20,10 +20,27 @@
 #ifndef KLOAK_ATTACH_SIDEBAND_H
 #define KLOAK_ATTACH_SIDEBAND_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "user/attach/maps.h"
+
+/*
+ * The first perf event of a machine waits some 10 ms for the kernel to switch
+ * its accounting on. Primed in a thread, that time is spent while the BPF
+ * objects load. sideband_primed() waits for the thread, and must be called
+ * before the process is cloned; sideband_unprime() when the real events are open.
+ */
+struct sideband_primer {
+	pthread_t thread;
+	bool started;
+	int event; /* < 0: none */
+};
+
+void sideband_prime(struct sideband_primer *primer);
+void sideband_primed(struct sideband_primer *primer);
+void sideband_unprime(struct sideband_primer *primer);
 
 struct sideband_ring {
 	int event; /* for poll(2) */

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "user/attach/sideband.h"
 #include "user/event/report.h"
 #include "user/lib/cleanup.h"
 #include "user/policy/pins.h"
@@ -36,6 +37,7 @@ struct session {
 	bool has_engine;
 	struct attachment attachment;
 	struct report report;
+	struct sideband_primer primer;
 	struct child child;
 };
 
@@ -109,7 +111,9 @@ static int start_engine(struct session *session, struct error *err)
 				 "cannot identify the network namespace: %s; Linux 5.14 or later "
 				 "is needed",
 				 strerror(-ret));
+	sideband_prime(&session->primer);
 	ret = engine_open(&session->engine, &options, err);
+	sideband_primed(&session->primer);
 	session->has_engine = !ret;
 	return ret;
 }
@@ -158,6 +162,7 @@ static int start_command(struct session *session, struct error *err)
 		warning("the command runs as root, which can get around Kloak by changing the "
 			"system; --user USER runs it as somebody else");
 	ret = attach(session, err);
+	sideband_unprime(&session->primer);
 	if (!ret)
 		ret = child_go(&session->child, err);
 	if (ret)
@@ -257,6 +262,7 @@ static void session_close(struct session *session)
 {
 	unsigned int left;
 
+	sideband_unprime(&session->primer);
 	secret_set_wipe(&session->secrets);
 	attachment_close(&session->attachment);
 	if (session->has_engine)
@@ -280,6 +286,7 @@ int session_run(const struct run_options *options, int *status, struct error *er
 		return error_set(err, -ENOMEM, "not enough memory; free some");
 	session->options = options;
 	session->report.fd = -1;
+	session->primer.event = -1;
 	ret = session_start(session, err);
 	if (!ret)
 		ret = start_command(session, err);
