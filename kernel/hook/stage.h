@@ -8,7 +8,7 @@
 
 #include "kernel/event.h"
 
-#define STAGE_SIZE sizeof(struct staged)
+#define STAGE_EASY 8 /* slots that are taken into use without need */
 
 BPF_MAP(stage_template, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct staged), 1, 0);
 
@@ -112,12 +112,16 @@ struct stage_search {
 };
 
 /*
- * Slots to take: first those never used, then those that were served, then
- * those that are no news, the oldest first in each.
+ * Slots to take: a few that were never used first, so that served writes are
+ * remembered for their retries; then those that were served; then more unused
+ * ones; then those that are no news; the oldest first in each. Slots in use
+ * cost time in every search.
  */
-static inline u64 stage_rank(const struct staged_write *write)
+static inline u64 stage_rank(const struct staged_write *write, u32 used)
 {
-	if (!write->id || stage_served(write) == write->count)
+	if (!write->id)
+		return used < STAGE_EASY ? 0 : 1ULL << 61;
+	if (stage_served(write) == write->count)
 		return write->id;
 	return write->id | (write->repeat ? 1ULL << 62 : 1ULL << 63);
 }
@@ -155,7 +159,7 @@ static long stage_search_step(u32 i, struct stage_search *search)
 		stage_drop(search->st, slot);
 	if (write->id && write->session == search->session && write->size == search->size)
 		stage_like(search, write);
-	rank = stage_rank(write);
+	rank = stage_rank(write, search->st->used);
 	if (rank < search->rank) {
 		search->rank = rank;
 		search->slot = slot;
