@@ -178,6 +178,8 @@ struct staged {
 	__u32 used;    /* slots from here on were never used */
 	__u32 last;    /* slot of the write that was staged last, or once more */
 	__u64 next_id;
+	__u64 search_rank; /* scratch of the search for a slot: see kernel/loop.h */
+	__u64 search_id;
 	__u8 comm[COMM_SIZE];
 	struct staged_write write[STAGED_WRITES];
 };

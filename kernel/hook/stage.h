@@ -99,16 +99,16 @@ static inline u32 stage_served(const struct staged_write *write)
 	return served;
 }
 
-/* The search for a slot. */
+/*
+ * The search for a slot. What it finds is in the thread's record: the best slot
+ * in .last, its rank in .search_rank (lower is better, see stage_rank()), and in
+ * .search_id the id of a like write that was served, or 0.
+ */
 struct stage_search {
 	struct staged *st;
 	u64 session;
 	u64 size;
-	u64 rank; /* of the slot found so far; lower is better, see stage_rank() */
 	u64 now;
-	u64 id; /* of a like write that was served, 0: there is none */
-	u32 slot;
-	u32 reserved;
 };
 
 /*
@@ -142,7 +142,7 @@ static inline void stage_like(struct stage_search *search, struct staged_write *
 	else if (!write->repeat && !write->missed)
 		write->repeat = REPEAT_SUPERSEDED;
 	if (write->repeat == REPEAT_OF_SERVED)
-		search->id = write->id;
+		search->st->search_id = write->id;
 }
 
 static long stage_search_step(u32 i, struct stage_search *search)
@@ -160,9 +160,9 @@ static long stage_search_step(u32 i, struct stage_search *search)
 	if (write->id && write->session == search->session && write->size == search->size)
 		stage_like(search, write);
 	rank = stage_rank(write, search->st->used);
-	if (rank < search->rank) {
-		search->rank = rank;
-		search->slot = slot;
+	if (rank < search->st->search_rank) {
+		search->st->search_rank = rank;
+		search->st->last = slot;
 	}
 	return slot >= search->st->used;
 }
@@ -174,16 +174,17 @@ static long stage_search_step(u32 i, struct stage_search *search)
 KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 {
 	struct stage_search search = {
-		.st = st, .session = session, .size = size, .rank = ~0ULL,
-		.now = bpf_ktime_get_ns(),
+		.st = st, .session = session, .size = size, .now = bpf_ktime_get_ns(),
 	};
 	struct staged_write *write;
 	u64 slot;
 
 	if (!st)
 		return -1;
+	st->search_rank = ~0ULL;
+	st->search_id = 0;
 	bpf_loop(STAGED_WRITES, stage_search_step, &search, 0);
-	slot = search.slot;
+	slot = st->last;
 	barrier_var(slot);
 	if (slot >= STAGED_WRITES)
 		return -1;
@@ -191,15 +192,14 @@ KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 	stage_drop(st, slot);
 	if (slot >= st->used)
 		st->used = slot + 1;
-	write->id = search.id ? search.id : ++st->next_id;
+	write->id = st->search_id ? st->search_id : ++st->next_id;
 	write->time = search.now;
 	write->session = session;
 	write->size = size;
 	write->reason = REASON_NONE;
 	write->attempts = 0;
 	write->missed = 0;
-	write->repeat = search.id ? REPEAT_OF_SERVED : REPEAT_NONE;
-	st->last = slot;
+	write->repeat = st->search_id ? REPEAT_OF_SERVED : REPEAT_NONE;
 	return slot;
 }
 
