@@ -27,10 +27,11 @@
 #define SCAN_STRIDE  20
 #define SCAN_BLOCK   160 /* bytes looked at in one go: 8 windows at 20, or 20 at 8 */
 #define SCAN_PART    (13 * SCAN_BLOCK) /* bytes in one turn of the loop */
-#define SCAN_PARTS   4		       /* two chunks hold the plaintext of a full record */
+#define SCAN_PARTS   4		       /* a power of 2; two chunks hold a full record */
 #define SCAN_CHUNK   (SCAN_PART * SCAN_PARTS)
 #define SCAN_STEP    (SCAN_CHUNK - PLACEHOLDER_HEAD)
 #define SCAN_MARGIN  32 /* in front of and behind the chunk, read and never believed */
+#define SCAN_MASK    0x3fff /* of offsets in the buffer: Linux 6.1 believes no comparison here */
 #define SCAN_HITS    16 /* in a chunk */
 #define SCAN_BUFFERS 32
 #define SCAN_TURNS   (1 << 20)
@@ -43,7 +44,7 @@ struct scan_buffer {
 	u8 head[PLACEHOLDER_HEAD];
 	struct secret_key key;
 	u32 reserved;
-	u8 byte[SCAN_MARGIN + SCAN_CHUNK + SCAN_MARGIN];
+	u8 byte[SCAN_MASK + 1 + SCAN_BLOCK + SCAN_MARGIN];
 };
 
 BPF_MAP(scan_buffers, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct scan_buffer), SCAN_BUFFERS, 0);
@@ -202,13 +203,13 @@ static inline void scan_found(struct scan *scan, u64 offset)
 		stage_report(scan->text.workload, head, length, REASON_UNKNOWN_PLACEHOLDER);
 }
 
-/* Notes that "kloak:" stands at byte @at of the chunk, if it does. */
-static inline int scan_note(struct scan_buffer *buffer, u32 at)
+/* Notes that "kloak:" stands at @p, byte @at of the buffer, if it does. */
+static inline int scan_note(struct scan_buffer *buffer, const u8 *p, u32 at)
 {
 	u64 to = buffer->hits;
 
 	barrier_var(to);
-	if (!is_prefix(buffer->byte + at))
+	if (!is_prefix(p))
 		return 0;
 	if (to < SCAN_HITS) {
 		buffer->hit[to] = at - SCAN_MARGIN;
@@ -220,15 +221,17 @@ static inline int scan_note(struct scan_buffer *buffer, u32 at)
 /* Looks for "kloak:" where it would be if the window at @at lay in its long end. */
 KERNEL_GLOBAL int scan_window(struct scan_buffer *buffer, u64 at)
 {
+	const u8 *p;
 	u32 i;
 
 	if (!buffer)
 		return -1;
+	at &= SCAN_MASK;
 	barrier_var(at);
-	if (at < SCAN_MARGIN || at > SCAN_MARGIN + SCAN_CHUNK)
-		return -1;
+	p = buffer->byte + at;
+	barrier_var(p);
 	for (i = 5; i < 5 + SCAN_STRIDE; i++)
-		if (scan_note(buffer, at - i))
+		if (scan_note(buffer, p - i, at - i))
 			break;
 	return 0;
 }
@@ -236,46 +239,52 @@ KERNEL_GLOBAL int scan_window(struct scan_buffer *buffer, u64 at)
 /* The same for a window with the colon in it. */
 KERNEL_GLOBAL int scan_window_colon(struct scan_buffer *buffer, u64 at)
 {
+	const u8 *p;
 	u32 i;
 
 	if (!buffer)
 		return -1;
+	at &= SCAN_MASK;
 	barrier_var(at);
-	if (at < SCAN_MARGIN || at > SCAN_MARGIN + SCAN_CHUNK)
-		return -1;
+	p = buffer->byte + at;
+	barrier_var(p);
 	for (i = 0; i < 8; i++)
-		scan_note(buffer, at + i - 5);
+		scan_note(buffer, p + i - 5, at + i - 5);
 	return 0;
 }
 
 /* Looks closer at a block, at byte @at of the buffer, that has a candidate. */
 KERNEL_GLOBAL int scan_block(struct scan_buffer *buffer, u64 at)
 {
+	const u8 *p;
 	u32 i;
 
 	if (!buffer)
 		return -1;
+	at &= SCAN_MASK;
 	barrier_var(at);
-	if (at < SCAN_MARGIN || at > SCAN_MARGIN + SCAN_CHUNK - SCAN_BLOCK)
-		return -1;
+	p = buffer->byte + at;
+	barrier_var(p);
 	for (i = 0; i < SCAN_BLOCK; i += SCAN_STRIDE)
-		if (window_strict(buffer->byte + at + i) &&
-		    window_behind_k(buffer->byte + at + i))
+		if (window_strict(p + i) &&
+		    window_behind_k(p + i))
 			scan_window(buffer, at + i);
 	return 0;
 }
 
 KERNEL_GLOBAL int scan_block_colon(struct scan_buffer *buffer, u64 at)
 {
+	const u8 *p;
 	u32 i;
 
 	if (!buffer)
 		return -1;
+	at &= SCAN_MASK;
 	barrier_var(at);
-	if (at < SCAN_MARGIN || at > SCAN_MARGIN + SCAN_CHUNK - SCAN_BLOCK)
-		return -1;
+	p = buffer->byte + at;
+	barrier_var(p);
 	for (i = 0; i < SCAN_BLOCK; i += 8)
-		if (window_colon(buffer->byte + at + i))
+		if (window_colon(p + i))
 			scan_window_colon(buffer, at + i);
 	return 0;
 }
@@ -290,11 +299,12 @@ struct scan_chunk {
 /* Finds the blocks of a part that have a candidate. */
 static long scan_part_step(u32 part, struct scan_chunk *chunk)
 {
-	u64 from = (u64)part * SCAN_PART;
+	u64 from = part & (SCAN_PARTS - 1);
 	u32 i;
 
 	barrier_var(from);
-	if (from >= chunk->size || from > SCAN_CHUNK - SCAN_PART)
+	from *= SCAN_PART;
+	if (from >= chunk->size)
 		return 1;
 	for (i = 0; i < SCAN_PART; i += SCAN_BLOCK) {
 		const u8 *p = chunk->buffer->byte + SCAN_MARGIN + from + i;

@@ -48,22 +48,16 @@ static inline void policy_add_name(struct tls_socket *s)
 }
 
 /* "*.example.com" for the name from byte @dot on, a dot. The zeros behind it are copied too. */
-KERNEL_GLOBAL int policy_add_suffix(struct tls_socket *s, u64 dot)
+static inline void policy_add_suffix(struct tls_socket *s, u64 dot)
 {
 	u32 i;
 
-	if (!s)
-		return -1;
-	barrier_var(dot);
-	if (dot >= NAME_SIZE)
-		return -1;
 	s->rule.name[0] = '*';
 	for (i = 0; i + 8 < NAME_SIZE; i += 8)
 		store_le64(s->rule.name + 1 + i, load_le64(s->name + dot + i));
 	for (; i < NAME_SIZE - 1; i++)
 		s->rule.name[1 + i] = s->name[dot + i];
 	policy_add_name(s);
-	return 0;
 }
 
 struct name_copy {
@@ -117,13 +111,11 @@ static long policy_suffix_step(u32 i, struct tls_socket **context)
 }
 
 /* The verdict on the name in s->name at this address. */
-KERNEL_GLOBAL int policy_decide(struct tls_socket *s)
+static inline void policy_decide(struct tls_socket *s)
 {
 	struct tls_socket *context = s;
 	struct verified *answer;
 
-	if (!s)
-		return -1;
 	s->by_name = 0;
 	s->by_name_any_port = 0;
 	s->verified = VERIFIED_NOT;
@@ -136,7 +128,6 @@ KERNEL_GLOBAL int policy_decide(struct tls_socket *s)
 	answer = bpf_map_lookup_elem(&verified, &s->name_key);
 	if (answer)
 		s->verified = answer->expires >= s->connected ? VERIFIED : VERIFIED_EXPIRED;
-	return 0;
 }
 
 /* Does the name that was just copied differ from the one of the first ClientHello? */
@@ -154,11 +145,20 @@ static inline int policy_name_differs(const struct tls_socket *s)
  * Takes the ClientHello in the linear data of @m, which begins with its record.
  * A second one (after HelloRetryRequest) must say the same as the first.
  */
-KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m, struct tls_socket *s)
+KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m)
 {
+	struct tls_socket *s;
+	struct bpf_sock *sk;
 	u32 state = HELLO_NAME;
 
-	if (!m || !s)
+	if (!m)
+		return -1;
+	sk = m->sk;
+	if (!sk)
+		return -1;
+	/* Not an argument: Linux 6.1 takes no key from the memory of one. */
+	s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	if (!s)
 		return -1;
 	if (hello_parse(m, &s->scratch_hello))
 		state = HELLO_BAD;
@@ -178,7 +178,8 @@ KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m, struct tls_socket *s)
 	if (state != HELLO_NAME)
 		return 0;
 	__builtin_memcpy(s->name, s->rule.name, NAME_SIZE);
-	return policy_decide(s);
+	policy_decide(s);
+	return 0;
 }
 
 /* REASON_NONE if the secret with this index may be sent on this socket. */

@@ -107,7 +107,7 @@ static inline void record_handshake(struct sk_msg_md *m, struct tls_socket *s)
 	if (s->record.start < s->position || to > s->size || bpf_msg_pull_data(m, from, to, 0))
 		s->hello = HELLO_BAD;
 	else
-		policy_hello(m, s);
+		policy_hello(m);
 }
 
 /* A record of type application_data is protected in every version. */

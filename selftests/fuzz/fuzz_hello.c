@@ -30,15 +30,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct tls_socket s;
 	uint8_t *copy = host_alloc(size ? size : 1);
-	struct sk_msg_md m = {.data = copy, .data_end = copy + size};
+	struct host_socket socket = {.storage = &s};
+	struct sk_msg_md m = {.data = copy, .data_end = copy + size, .sk = (void *)&socket};
 
 	memcpy(copy, data, size);
 	memset(&s, 0, sizeof(s));
-	policy_hello(&m, &s);
+	policy_hello(&m);
 	REQUIRE(s.hello >= HELLO_NAME && s.hello <= HELLO_BAD);
 	if (s.hello == HELLO_NAME) {
 		require_name(&s);
-		policy_hello(&m, &s); /* the same again says the same */
+		policy_hello(&m); /* the same again says the same */
 		REQUIRE(s.hello == HELLO_NAME);
 	}
 	free(copy);

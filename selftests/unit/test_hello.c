@@ -127,11 +127,12 @@ static struct tls_socket socket_state;
 static uint32_t tell(const struct draft *d)
 {
 	uint8_t *copy = malloc(d->size);
-	struct sk_msg_md m = {.data = copy, .data_end = copy + d->size};
+	struct host_socket socket = {.storage = &socket_state};
+	struct sk_msg_md m = {.data = copy, .data_end = copy + d->size, .sk = (void *)&socket};
 
 	ck_assert_ptr_nonnull(copy);
 	memcpy(copy, d->byte, d->size);
-	policy_hello(&m, &socket_state);
+	policy_hello(&m);
 	free(copy);
 	return socket_state.hello;
 }
