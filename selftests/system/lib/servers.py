@@ -84,8 +84,19 @@ def _key_kind(suite):
     return "ecdsa" if "ECDSA" in suite else "rsa"
 
 
+_used_ports = set()
+
+
 def free_port():
-    """A port that is free on both loopback families right now."""
+    """A port that is free on both loopback families right now, and new to this process."""
+    while True:
+        port = _free_port()
+        if port not in _used_ports:
+            _used_ports.add(port)
+            return port
+
+
+def _free_port():
     with socket.socket(socket.AF_INET6) as probe:
         probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         probe.bind(("::", 0))
