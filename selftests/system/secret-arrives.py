@@ -9,7 +9,6 @@ at the server.
 import json
 import os
 import random
-import shutil
 
 from lib import clients, kloak, servers, tap
 
@@ -239,19 +238,6 @@ def shell_node():
     def through_shell(server, requests, **options):
         return ["sh", "-c", '"$@"; true', "sh"] + clients.node(server, requests, **options)
     send([clients.HEADER_REQUEST], client=through_shell)
-
-
-@tap.test("a libssl that the loader's cache does not know")
-def other_libssl():
-    directory = tap.scratch("lib")
-    os.mkdir(directory)
-    for library in ("libssl.so.3", "libcrypto.so.3"):
-        shutil.copy(os.path.join("/usr/lib", os.uname().machine + "-linux-gnu", library), directory)
-
-    def with_library(server, requests, **options):
-        return ["env", "LD_LIBRARY_PATH=" + directory] + clients.http_client(
-            server, requests, **options)
-    send([clients.HEADER_REQUEST], client=with_library)
 
 
 @tap.test("another user (--user)")
