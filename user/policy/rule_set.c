@@ -63,14 +63,22 @@ static int grant_add(struct rule_set *set, const struct rule *rule, unsigned sec
 	return 0;
 }
 
+/* One element of the list; @rule holds the one in front of it. */
+static int element_parse(const char *text, size_t size, struct rule *rule, struct error *err)
+{
+	return rule_is_port(text, size) ? rule_parse_port(text, size, rule, err)
+					: rule_parse(text, size, rule, err);
+}
+
 int rule_set_add(struct rule_set *set, const char *hosts, unsigned secret, struct error *err)
 {
+	struct rule rule = {0};
+
 	if (secret >= WORKLOAD_SECRETS)
 		return error_set(err, -EINVAL, "secret number %u is out of range", secret);
 	for (;;) {
 		size_t size = strcspn(hosts, ",");
-		struct rule rule;
-		int ret = rule_parse(hosts, size, &rule, err);
+		int ret = element_parse(hosts, size, &rule, err);
 
 		if (ret == 0)
 			ret = grant_add(set, &rule, secret, err);

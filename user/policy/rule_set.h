@@ -25,7 +25,7 @@ struct rule_set {
 };
 
 /*
- * Adds the host list @hosts for secret number @secret. A rule that is there
+ * Adds the host list @hosts (see rule.h) for secret number @secret. A rule that is there
  * already is joined with it. Returns 0, or with a sentence in @err: -EINVAL for
  * a bad host, -E2BIG for too many rules, -ENOMEM; the hosts before it are in the set.
  */
