@@ -361,6 +361,10 @@ START_TEST(matches)
 	ck_assert(rule_set_matches_name(&set, "a.example"));
 	ck_assert(rule_set_matches_name(&set, "x.b.example"));
 	ck_assert(!rule_set_matches_name(&set, "b.example"));
+	ck_assert(rule_set_has_names(&set));
+	rule_set_release(&set);
+	add("10.0.0.0/8,*,[::1]", 0);
+	ck_assert(!rule_set_has_names(&set));
 }
 END_TEST
 

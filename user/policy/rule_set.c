@@ -98,6 +98,14 @@ bool rule_set_matches_name(const struct rule_set *set, const char *name)
 	return false;
 }
 
+bool rule_set_has_names(const struct rule_set *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->grant[i].rule.kind == RULE_NAME)
+			return true;
+	return false;
+}
+
 /* ---- names ---- */
 
 static bool same_name(const struct rule_grant *a, const struct rule_grant *b)

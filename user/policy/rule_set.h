@@ -34,6 +34,9 @@ int rule_set_add(struct rule_set *set, const char *hosts, unsigned secret, struc
 /* Does any name rule, whatever its port and secret, cover the normalised @name? */
 bool rule_set_matches_name(const struct rule_set *set, const char *name);
 
+/* Is there any name rule? */
+bool rule_set_has_names(const struct rule_set *set);
+
 /* Takes one row of the map "rules" or "nets". Returns 0 or a negative errno. */
 typedef int (*rule_emit)(void *context, const struct rule_key *key, secret_mask secrets);
 typedef int (*net_emit)(void *context, const struct net_key *key, secret_mask secrets);
