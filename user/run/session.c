@@ -12,6 +12,7 @@
 #include "user/event/report.h"
 #include "user/lib/cleanup.h"
 #include "user/policy/pins.h"
+#include "user/policy/resolvers.h"
 #include "user/run/attachment.h"
 #include "user/run/engine.h"
 #include "user/secret/environment.h"
@@ -29,6 +30,7 @@ struct session {
 	struct secret_set secrets;
 	struct rule_set rules;
 	struct pin_set pins;
+	struct resolver_set resolvers;
 	char **environment; /* the command's */
 	struct cgroup_place place;
 	struct cgroup cgroup;
@@ -66,6 +68,23 @@ static int read_pins(struct session *session, struct error *err)
 	for (i = 0; !ret && i < options->pin_count; i++)
 		ret = pin_set_add(&session->pins, &session->rules, options->pins[i], err);
 	return ret ? ret : pin_set_add_hosts(&session->pins, &session->rules, PINS_HOSTS_PATH, err);
+}
+
+/* Only names are verified by what resolvers say. */
+static int read_resolvers(struct session *session, struct error *err)
+{
+	const struct run_options *options = session->options;
+	int ret = 0;
+	size_t i;
+
+	for (i = 0; !ret && i < options->resolver_count; i++)
+		ret = resolver_set_add(&session->resolvers, options->resolvers[i], err);
+	if (ret || !rule_set_has_names(&session->rules))
+		return ret;
+	ret = resolver_set_add_resolv_conf(&session->resolvers, RESOLV_CONF_PATH, err);
+	if (!ret)
+		resolver_set_warn(&session->resolvers, &session->rules, &session->pins);
+	return ret;
 }
 
 /* A shell may have expanded $NAME in the command's arguments. */
@@ -225,6 +244,8 @@ static int session_start(struct session *session, struct error *err)
 		ret = read_secrets(session, err);
 	if (!ret)
 		ret = read_pins(session, err);
+	if (!ret)
+		ret = read_resolvers(session, err);
 	if (!ret)
 		ret = environment_for_child(&session->secrets, environ, &session->environment, err);
 	if (ret)
