@@ -53,7 +53,7 @@ class Query:
         self.number = struct.unpack_from(">H", data)[0]
         labels, place = [], 12
         while data[place]:
-            labels.append(data[place + 1:place + 1 + data[place]].decode())
+            labels.append(data[place + 1:place + 1 + data[place]].decode(errors="replace"))
             place += 1 + data[place]
         self.host = ".".join(labels).lower()
         self.kind = struct.unpack_from(">H", data, place + 1)[0]

@@ -71,7 +71,6 @@ class Trial:
     def __enter__(self):
         self.servers = [borrow_server(self.loopback) for _ in range(self.count)]
         for server in self.servers:
-            server.recorder.forget()
             server.recorder.streams.clear()
         self.values["CA"] = servers.Authority.get().ca
         return self
@@ -116,9 +115,9 @@ class Trial:
         self.running = None
         tap.check(self.result.status == 0, "the application failed: %s" % self.result)
 
-    def run(self, program=None, **options):
+    def run(self, program=None, timeout=60, **options):
         self.start(program, **options)
-        self.finish()
+        self.finish(timeout=timeout)
         return self
 
     def seen(self, count, server=0):
