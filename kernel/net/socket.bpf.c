@@ -33,13 +33,16 @@ static inline void remote_address(struct bpf_sock_ops *ctx, u8 *address)
 /*
  * A connection is established from this side: give it its state and let every
  * later send pass through socket_message(). Reads address and port of the
- * socket, map nets; writes maps sockets, sockhash.
+ * socket, map nets; writes maps sockets, sockhash. A socket can be disconnected
+ * and connected anew (connect(2), AF_UNSPEC): nothing that was true of the
+ * connection before must stay.
  */
 SEC("sockops")
 int socket_connected(struct bpf_sock_ops *ctx)
 {
 	struct tls_socket *s;
 	struct bpf_sock *sk;
+	long again;
 	u64 cookie;
 
 	if (ctx->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
@@ -47,6 +50,7 @@ int socket_connected(struct bpf_sock_ops *ctx)
 	sk = ctx->sk;
 	if (!sk)
 		return 1;
+	again = !bpf_sk_storage_delete(&sockets, sk);
 	s = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s) {
 		counter_add(COUNTER_NO_STATE);
@@ -60,10 +64,10 @@ int socket_connected(struct bpf_sock_ops *ctx)
 	s->foreign_netns = workload_netns && bpf_get_netns_cookie(ctx) != workload_netns;
 	remote_address(ctx, s->address);
 	s->by_address = policy_by_address(s);
-	if (bpf_sock_hash_update(ctx, &sockhash, &cookie, BPF_NOEXIST))
-		counter_add(COUNTER_NO_STATE);
-	else
+	if (!bpf_sock_hash_update(ctx, &sockhash, &cookie, BPF_NOEXIST))
 		counter_add(COUNTER_SOCKETS);
+	else if (!again) /* else it is still in there */
+		counter_add(COUNTER_NO_STATE);
 	return 1;
 }
 

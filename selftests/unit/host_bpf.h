@@ -99,6 +99,18 @@ HOST_HELPER void *bpf_sk_storage_get(struct host_map *map, void *sk, void *value
 	return socket->storage;
 }
 
+HOST_HELPER long bpf_sk_storage_delete(struct host_map *map, void *sk)
+{
+	struct host_socket *socket = sk;
+
+	(void)map;
+	if (!socket->storage)
+		return -ENOENT;
+	free(socket->storage);
+	socket->storage = NULL;
+	return 0;
+}
+
 HOST_HELPER long bpf_sock_hash_update(struct bpf_sock_ops *context, struct host_map *map, void *key,
 				      u64 flags)
 {

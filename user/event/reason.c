@@ -50,6 +50,8 @@ static const struct reason_text texts[] = {
 	[REASON_QUERY] = { "query-not-matched",
 			   "the address came in an answer that the program had not asked for, or too "
 			   "late; resolve it again" },
+	[REASON_PEER] = { "peer-changed",
+			  "the socket was disconnected and pointed at another address; open a new one" },
 };
 _Static_assert(ARRAY_SIZE(texts) == REASON_COUNT, "a text for every reason");
 
