@@ -7,7 +7,7 @@
  * Conventions that the loader (user/bpf/object.h) relies on:
  *	- a program is a global function in SEC("type") or SEC("type/anything"):
  *	  sockops, sk_msg, cgroup_skb/ingress, cgroup_skb/egress,
- *	  cgroup/setsockopt, uprobe, uprobe.s (may sleep), uretprobe,
+ *	  cgroup/setsockopt, cgroup/sock_create, uprobe, uprobe.s (may sleep), uretprobe,
  *	  uretprobe.s, tracepoint;
  *	- functions without SEC go to .text and are appended to each program that
  *	  reaches them by calls or as a bpf_loop callback;
@@ -97,6 +97,7 @@ BPF_HELPER(long, msg_cork_bytes, struct sk_msg_md *msg, u32 bytes);
 /* Sockets. Which context types each takes is in bpf-helpers(7). */
 BPF_HELPER(u64, get_socket_cookie, void *ctx);
 BPF_HELPER(u64, get_netns_cookie, void *ctx);
+BPF_HELPER(struct bpf_sock *, sk_fullsock, struct bpf_sock *sk);
 BPF_HELPER(u64, sk_cgroup_id, void *sk);
 BPF_HELPER(u64, sk_ancestor_cgroup_id, void *sk, int level);
 BPF_HELPER(u64, skb_cgroup_id, struct __sk_buff *skb);

@@ -47,7 +47,7 @@ static inline void match_report(const struct tls_socket *s, const struct staged 
 	__builtin_memcpy(event->address, s->address, sizeof(event->address));
 	__builtin_memcpy(event->comm, st->comm, sizeof(event->comm));
 	__builtin_memcpy(event->head, secret->placeholder, sizeof(event->head));
-	__builtin_memcpy(event->name, s->name, sizeof(event->name));
+	__builtin_memcpy(event->name, s->sni.name, sizeof(event->name));
 	event_end(event);
 }
 

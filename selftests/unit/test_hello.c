@@ -363,9 +363,9 @@ START_TEST(names)
 
 		setup();
 		ck_assert_uint_eq(tell(&d), HELLO_NAME);
-		ck_assert_str_eq((const char *)socket_state.name, sent[i].name);
-		for (size_t k = strlen(sent[i].name); k < sizeof(socket_state.name); k++)
-			ck_assert_uint_eq(socket_state.name[k], 0);
+		ck_assert_str_eq((const char *)socket_state.sni.name, sent[i].name);
+		for (size_t k = strlen(sent[i].name); k < sizeof(socket_state.sni.name); k++)
+			ck_assert_uint_eq(socket_state.sni.name[k], 0);
 	}
 }
 END_TEST
@@ -402,7 +402,7 @@ START_TEST(name_sizes)
 		setup();
 		ck_assert_uint_eq(tell(&d), size < NAME_SIZE ? HELLO_NAME : HELLO_BAD);
 		if (size < NAME_SIZE)
-			ck_assert_uint_eq(strlen((const char *)socket_state.name), size);
+			ck_assert_uint_eq(strlen((const char *)socket_state.sni.name), size);
 	}
 }
 END_TEST

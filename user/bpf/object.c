@@ -38,6 +38,8 @@ static const struct program_kind kinds[] = {
 	  "__sk_buff" },
 	{ "cgroup/setsockopt", BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_SETSOCKOPT, 0, false, false,
 	  "bpf_sockopt" },
+	{ "cgroup/sock_create", BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_CREATE, 0, false,
+	  false, "bpf_sock" },
 	{ "uprobe", BPF_PROG_TYPE_KPROBE, 0, 0, true, false, DESCRIBE_PT_REGS },
 	{ "uprobe.s", BPF_PROG_TYPE_KPROBE, 0, BPF_F_SLEEPABLE, true, false, DESCRIBE_PT_REGS },
 	{ "uretprobe", BPF_PROG_TYPE_KPROBE, 0, 0, true, true, DESCRIBE_PT_REGS },

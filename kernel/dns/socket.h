@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the DNS object knows about a socket of a workload.
+ *
+ * "dns_sockets" is made when the socket is created, if that is in the
+ * workload's own network namespace: in one that the application made itself it
+ * can be any server. It holds the questions that this socket has asked; an
+ * answer must come back to the same socket. Sockets that were accepted have
+ * none, and so no say.
+ *
+ * "dns_streams" is made when a TCP connection to a resolver begins. Both sides'
+ * bytes are put together from the segments as they pass. TCP has not sorted
+ * them yet: a segment that comes again is left out, one that comes early ends
+ * the reading of this connection.
+ *
+ * The kernel frees both with the socket. No lock is held in these programs, and
+ * two packets of a socket can be in them at once: questions are single words,
+ * and a stream is claimed.
+ */
+#ifndef KLOAK_DNS_SOCKET_H
+#define KLOAK_DNS_SOCKET_H
+
+#include "kernel/dns/message.h"
+#include "kernel/dns/packet.h"
+#include "kernel/maps.h"
+
+#define DNS_PENDING 64 /* questions in flight; a power of 2 */
+#define DNS_TIMEOUT 15000000000ULL /* ns: a later answer does not count */
+
+struct dns_pending {
+	u64 question; /* hash of id, type, name and server; 0: none */
+	u64 time;
+};
+
+struct dns_socket {
+	u32 next; /* slot */
+	u32 reserved;
+	struct dns_pending pending[DNS_PENDING];
+};
+
+enum dns_stream_state {
+	DNS_STREAM_NONE = 0, /* its beginning was not seen */
+	DNS_STREAM_WHOLE,
+	DNS_STREAM_LOST,
+};
+
+/* One direction. Messages have their length in front (RFC 1035, 4.2.2). */
+struct dns_stream_side {
+	u32 state;
+	u32 next; /* sequence number */
+	u32 have; /* bytes of the message and of its prefix */
+	u32 at;	  /* scratch: of the segment, what is to be read */
+	u32 left;
+	u8 prefix[4]; /* two of them used */
+	struct dns_message message;
+};
+
+struct dns_stream {
+	u32 busy;
+	u32 reserved;
+	struct dns_stream_side query;
+	struct dns_stream_side answer;
+};
+
+BPF_MAP(dns_sockets, BPF_MAP_TYPE_SK_STORAGE, sizeof(u32), sizeof(struct dns_socket), 0,
+	BPF_F_NO_PREALLOC);
+BPF_MAP(dns_streams, BPF_MAP_TYPE_SK_STORAGE, sizeof(u32), sizeof(struct dns_stream), 0,
+	BPF_F_NO_PREALLOC);
+
+/* What must be the same in a question and its answer. Never 0. */
+static inline u64 dns_question_hash(const struct dns_reading *r, const struct endpoint *server)
+{
+	u64 hash = dns_mix(r->name_hash, (u64)r->id << 32 | (u64)r->type << 16 | 1);
+
+	hash = dns_mix(hash, load_le64(server->address));
+	hash = dns_mix(hash, load_le64(server->address + 8));
+	return dns_mix(hash, server->port) | 1;
+}
+
+static inline void dns_pending_add(struct dns_socket *socket, u64 question)
+{
+	u64 slot = __sync_fetch_and_add(&socket->next, 1);
+
+	barrier_var(slot);
+	slot &= DNS_PENDING - 1;
+	barrier_var(slot);
+	socket->pending[slot].time = bpf_ktime_get_ns();
+	socket->pending[slot].question = question;
+}
+
+/* Was this asked, not long ago, and not answered yet? */
+static inline int dns_pending_take(struct dns_socket *socket, u64 question)
+{
+	u64 now = bpf_ktime_get_ns();
+	u32 i;
+
+	for (i = 0; i < DNS_PENDING; i++) {
+		struct dns_pending *pending = &socket->pending[i];
+
+		if (pending->question != question)
+			continue;
+		pending->question = 0;
+		return now - pending->time <= DNS_TIMEOUT;
+	}
+	return 0;
+}
+
+#endif
