@@ -118,7 +118,7 @@ struct doubt {
 	__u32 reserved;
 };
 
-/* ---- map "resolvers": struct resolver_key -> struct resolver ----
+/* ---- map "resolvers": struct resolver_key -> struct resolver_state ----
  *
  * The name servers whose answers count for a workload.
  */
@@ -128,7 +128,7 @@ struct resolver_key {
 	__u8 address[16];
 };
 
-struct resolver {
+struct resolver_state {
 	__u32 impersonated; /* enum resolver_side bits: this workload has sent in its name */
 	__u32 reserved;
 };

@@ -42,7 +42,7 @@ struct dns_work {
 };
 
 BPF_MAP(dns_works, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct dns_work), DNS_WORKS, 0);
-BPF_MAP(resolvers, BPF_MAP_TYPE_HASH, sizeof(struct resolver_key), sizeof(struct resolver), 1024,
+BPF_MAP(resolvers, BPF_MAP_TYPE_HASH, sizeof(struct resolver_key), sizeof(struct resolver_state), 1024,
 	BPF_F_NO_PREALLOC);
 
 static inline struct dns_work *dns_work_get(u64 slot)
@@ -76,7 +76,7 @@ static inline void dns_work_release(u64 slot)
 }
 
 /* The row of a trusted resolver, or NULL. */
-static inline struct resolver *resolver_find(const struct endpoint *server)
+static inline struct resolver_state *resolver_find(const struct endpoint *server)
 {
 	struct resolver_key key = {.workload = workload_id, .port = server->port};
 

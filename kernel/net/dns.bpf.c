@@ -187,7 +187,7 @@ static inline void dns_received(struct __sk_buff *skb, struct bpf_sock *sk,
 {
 	struct endpoint server = {};
 	struct dns_socket *socket;
-	struct resolver *resolver;
+	struct resolver_state *resolver;
 	struct dns_work *work;
 	u64 slot;
 
@@ -218,7 +218,7 @@ static inline void dns_received(struct __sk_buff *skb, struct bpf_sock *sk,
 static inline void dns_impersonated(struct __sk_buff *skb, const struct ports *ports)
 {
 	struct endpoint server = {};
-	struct resolver *resolver;
+	struct resolver_state *resolver;
 
 	if (packet_address(skb, 0, server.address))
 		return;

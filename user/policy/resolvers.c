@@ -48,17 +48,10 @@ const char *resolver_address_fault(const uint8_t address[static ADDRESS_SIZE])
 	return NULL;
 }
 
-static bool is_mapped(const uint8_t address[static ADDRESS_SIZE])
-{
-	static const uint8_t mapped[ADDRESS_SIZE] = {[10] = 0xff, [11] = 0xff};
-
-	return address_in_prefix(address, mapped, ADDRESS_MAPPED_BITS);
-}
-
 const char *resolver_text(const uint8_t address[static ADDRESS_SIZE],
 			  char text[static RESOLVER_TEXT_SIZE])
 {
-	bool v4 = is_mapped(address);
+	bool v4 = address_mapped(address);
 
 	inet_ntop(v4 ? AF_INET : AF_INET6, address + (v4 ? ADDRESS_MAPPED_BITS / 8 : 0), text,
 		  RESOLVER_TEXT_SIZE);
@@ -314,7 +307,7 @@ static bool is_local(const uint8_t address[static ADDRESS_SIZE])
 {
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
 	struct sockaddr_in v4 = {.sin_family = AF_INET};
-	bool mapped = is_mapped(address);
+	bool mapped = address_mapped(address);
 	CLEANUP_FD int fd = socket(mapped ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	memcpy(&v4.sin_addr, address + ADDRESS_MAPPED_BITS / 8, sizeof(v4.sin_addr));

@@ -3,9 +3,9 @@
  * Trusted resolvers: the name servers whose answers count as proof that a name
  * has an address. Named by --resolver, or else those of resolv.conf.
  *
- * A resolver daemon that is asked in another way than over the network (nscd,
- * systemd-resolved through nss-resolve) is named by its cgroup: the answers to
- * the questions that it sends on then count for the workload.
+ * A resolver daemon that takes questions by another way than the network (nscd,
+ * systemd-resolved through nss-resolve) is named by its cgroup: what it is told by
+ * the servers that it asks then counts for the workload.
  *
  * Life cycle: zero-initialise -> resolver_set_add() -> resolver_set_add_resolv_conf()
  * -> resolver_set_warn() -> resolver_set_emit(). Nothing is allocated.

@@ -67,10 +67,23 @@ static int prepare_hook_object(struct engine *engine, size_t index, struct error
 	return ret;
 }
 
+static int prepare_dns(struct engine *engine, const struct engine_options *options,
+		       struct error *err)
+{
+	const struct dns_options dns = {
+		.resolvers = options->resolvers,
+		.workload = engine->workload,
+		.netns_cookie = options->netns_cookie,
+		.min_ttl = options->min_ttl,
+	};
+
+	return dns_watch_open(&engine->dns, &dns, err);
+}
+
 static int load_objects(struct engine *engine, const struct engine_options *options,
 			struct error *err)
 {
-	struct bpf_object *objects[ENGINE_HOOKS + 1];
+	struct bpf_object *objects[ENGINE_HOOKS + DNS_OBJECTS + 1];
 	unsigned int count = 0;
 	size_t i;
 	int ret;
@@ -81,6 +94,10 @@ static int load_objects(struct engine *engine, const struct engine_options *opti
 		ret = prepare_hook_object(engine, i, err);
 		objects[count++] = engine->hook[i];
 	}
+	if (!ret && options->resolvers)
+		ret = prepare_dns(engine, options, err);
+	for (i = 0; i < engine->dns.object_count; i++)
+		objects[count++] = engine->dns.objects[i];
 	return ret ? ret : bpf_object_load_all(objects, count, &engine->maps, err);
 }
 
@@ -144,6 +161,9 @@ int engine_open(struct engine *engine, const struct engine_options *options, str
 		ret = configure(engine, options, err);
 	if (!ret)
 		ret = attach_cgroup(engine, options->cgroup, err);
+	if (!ret && options->resolvers)
+		ret = dns_watch_attach(&engine->dns, &engine->maps, engine->workload,
+				       options->cgroup, options->cgroup_mount, err);
 	if (!ret) {
 		ret = bpf_ringbuf_open(&engine->events, engine_map(engine, "events"));
 		if (ret)
@@ -208,6 +228,17 @@ int engine_grant_destinations(struct engine *engine, const struct rule_set *rule
 	if (!ret)
 		ret = pin_set_emit(pins, rules, engine->workload, emit_verified, engine);
 	return granted(ret, "destination rules", err);
+}
+
+int engine_pin(struct engine *engine, const char *name, const uint8_t address[static ADDRESS_SIZE],
+	       uint64_t expires)
+{
+	struct verified_key key = { .workload = engine->workload };
+	struct verified row = { .expires = expires };
+
+	memcpy(key.address, address, sizeof(key.address));
+	strncpy((char *)key.name, name, sizeof(key.name) - 1);
+	return emit_verified(engine, &key, &row);
 }
 
 int engine_attach_file(struct engine *engine, int fd, const char *path, struct error *err)
@@ -339,6 +370,11 @@ void engine_sweep_staged(struct engine *engine, uint64_t age,
 	}
 }
 
+void engine_tidy(struct engine *engine)
+{
+	dns_watch_sweep(&engine->dns, &engine->maps, monotonic_now());
+}
+
 uint64_t engine_counter(const struct engine *engine, enum counter counter)
 {
 	uint32_t key = counter;
@@ -356,6 +392,7 @@ void engine_close(struct engine *engine)
 	for (i = 0; i < engine->cgroup_link_count; i++)
 		close(engine->cgroup_links[i]);
 	engine->cgroup_link_count = 0;
+	dns_watch_close(&engine->dns);
 	bpf_ringbuf_close(&engine->events);
 	for (i = 0; i < ENGINE_HOOKS; i++)
 		bpf_object_close(engine->hook[i]);

@@ -80,13 +80,13 @@ static int keep_cap(struct run_options *options, struct error *err)
 static int min_ttl(struct run_options *options, struct error *err)
 {
 	char quote[RULE_QUOTE_SIZE];
-	int seconds = number_parse(optarg, strlen(optarg), RUN_TTL_MAX);
+	int seconds = number_parse(optarg, strlen(optarg), TTL_MAX);
 
 	if (seconds < 0)
 		return error_config(err, -EINVAL,
 				    "--min-ttl \"%s\": it is no number of seconds from 0 to %d; "
 				    "write how long an answer counts at least, as --min-ttl 300",
-				    rule_quote(optarg, strlen(optarg), quote), RUN_TTL_MAX);
+				    rule_quote(optarg, strlen(optarg), quote), TTL_MAX);
 	options->min_ttl = (uint32_t)seconds;
 	return 0;
 }
@@ -152,7 +152,7 @@ int run_options_parse(struct run_options *options, int argc, char **argv, struct
 	int ret = 0;
 
 	memset(options, 0, sizeof(*options));
-	options->min_ttl = RUN_MIN_TTL_DEFAULT;
+	options->min_ttl = TTL_MIN;
 	opterr = 0;
 	optind = 1;
 	while (!ret && (code = getopt_long(argc, argv, "+:s:h", long_options, NULL)) != -1)

@@ -12,8 +12,6 @@
 
 #define RUN_PINS_MAX	    256
 #define RUN_RESOLVERS_MAX   32
-#define RUN_MIN_TTL_DEFAULT 30	  /* seconds */
-#define RUN_TTL_MAX	    86400 /* seconds: the longest that any answer counts */
 
 /* All strings point into argv. */
 struct run_options {

@@ -114,9 +114,12 @@ static int start_engine(struct session *session, struct error *err)
 {
 	struct engine_options options = {
 		.cgroup = session->cgroup.fd,
+		.cgroup_mount = session->place.mount,
 		.cgroup_id = session->cgroup.id,
 		.report_swaps = session->options->events != NULL,
 		.placeholder_lengths = secret_set_lengths(&session->secrets),
+		.resolvers = rule_set_has_names(&session->rules) ? &session->resolvers : NULL,
+		.min_ttl = session->options->min_ttl,
 	};
 	int level = cgroup_level(&session->place, err);
 	int ret;
@@ -201,6 +204,7 @@ static void watch_events(void *data)
 	attachment_poll(&session->attachment);
 	engine_poll(&session->engine, take_event, &session->report);
 	engine_sweep_staged(&session->engine, STAGED_TIMEOUT, take_event, &session->report);
+	engine_tidy(&session->engine);
 }
 
 /* One descriptor that is readable when any of ours is. -errno: the interval has to do. */
@@ -269,6 +273,7 @@ static void report_losses(const struct session *session)
 {
 	uint64_t events = engine_counter(&session->engine, COUNTER_EVENTS_LOST);
 	uint64_t sockets = engine_counter(&session->engine, COUNTER_NO_STATE);
+	uint64_t answers = engine_counter(&session->engine, COUNTER_ANSWERS_LOST);
 
 	if (events)
 		warning("%llu events were lost: they came faster than they were read",
@@ -277,6 +282,13 @@ static void report_losses(const struct session *session)
 		warning("%llu connections could not be watched, and nothing was swapped on them: "
 			"the kernel had no room for more",
 			(unsigned long long)sockets);
+	if (answers)
+		warning("%llu answers of name servers could not be read: their TCP segments came out "
+			"of order, or too many names are in use; --resolve or --pin do without",
+			(unsigned long long)answers);
+	if (engine_counter(&session->engine, COUNTER_IMPERSONATED))
+		warning("the command sent packets in the name of a trusted resolver; from then on "
+			"no answer of that one counted");
 }
 
 static void session_close(struct session *session)
