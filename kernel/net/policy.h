@@ -170,6 +170,8 @@ static inline u32 policy_verdict(const struct tls_socket *s, u32 index)
 
 	if (s->foreign_netns)
 		return REASON_NETNS;
+	if (s->bound_device)
+		return REASON_DEVICE;
 	if (s->peer_changed)
 		return REASON_PEER;
 	if (s->by_address & secret)

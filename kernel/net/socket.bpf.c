@@ -62,6 +62,7 @@ int socket_connected(struct bpf_sock_ops *ctx)
 	s->workload = workload_id;
 	s->port = __builtin_bswap32(ctx->remote_port);
 	s->foreign_netns = workload_netns && bpf_get_netns_cookie(ctx) != workload_netns;
+	s->bound_device = sk->bound_dev_if != 0;
 	remote_address(ctx, s->address);
 	s->by_address = policy_by_address(s);
 	if (!bpf_sock_hash_update(ctx, &sockhash, &cookie, BPF_NOEXIST))
@@ -176,15 +177,57 @@ int socket_message(struct sk_msg_md *m)
 	return verdict;
 }
 
+#define SOL_SOCKET 1
+#define SOL_IP	   0
+#define SOL_TCP	   6
+#define SOL_IPV6   41
+
+#define SO_BINDTODEVICE	     25
+#define SO_BINDTOIFINDEX     62
+#define IP_OPTIONS	     4
+#define TCP_ULP		     31
+#define IPV6_2292RTHDR	     5
+#define IPV6_2292PKTOPTIONS  6
+#define IPV6_RTHDR	     57
+
+/* Once it is connected, a socket's packets must not be led another way. */
+static inline int socket_is_watched(struct bpf_sockopt *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	return sk && bpf_sk_storage_get(&sockets, sk, NULL, 0);
+}
+
 /*
- * Kernel TLS takes records out of this program's sight, and a kTLS message must
- * never be redirected: refuse the upper layer protocol. Libraries then encrypt
- * in user space. (level SOL_TCP = 6, optname TCP_ULP = 31)
+ * Options that are refused (EPERM), as what they do would undo the promises:
+ *
+ *	TCP_ULP		kernel TLS takes records out of this object's sight, and
+ *			its messages must never be redirected. Libraries then
+ *			encrypt in user space.
+ *	source routes	packets go to another host than the one that the socket
+ *			names, which may be anybody's.
+ *	the device	of a connected socket: the same, on any network that
+ *			this machine is attached to. Before connecting it may be
+ *			chosen, and nothing is swapped then.
  */
 SEC("cgroup/setsockopt")
-int socket_no_ktls(struct bpf_sockopt *ctx)
+int socket_option(struct bpf_sockopt *ctx)
 {
-	return !(ctx->level == 6 && ctx->optname == 31);
+	int name = ctx->optname;
+
+	switch (ctx->level) {
+	case SOL_TCP:
+		return name != TCP_ULP;
+	case SOL_IP:
+		return name != IP_OPTIONS;
+	case SOL_IPV6:
+		return name != IPV6_RTHDR && name != IPV6_2292RTHDR && name != IPV6_2292PKTOPTIONS;
+	case SOL_SOCKET:
+		if (name != SO_BINDTODEVICE && name != SO_BINDTOIFINDEX)
+			return 1;
+		return !socket_is_watched(ctx);
+	}
+	return 1;
 }
 
 LICENSE("GPL");

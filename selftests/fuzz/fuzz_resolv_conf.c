@@ -34,7 +34,7 @@ static void require_endpoints(const struct resolver_set *set)
 
 	REQUIRE(set->count <= RESOLVER_SET_MAX && set->cgroup_count <= RESOLVER_CGROUPS_MAX);
 	for (size_t i = 0; i < set->count; i++) {
-		const struct resolver *resolver = &set->resolver[i];
+		const struct resolver_endpoint *resolver = &set->resolver[i];
 
 		REQUIRE(resolver->port > 0);
 		REQUIRE(!resolver_address_fault(resolver->address));

@@ -40,6 +40,7 @@ static struct host host;
 
 /* A socket, as the pointers in a BPF context lead to it. */
 struct host_socket {
+	struct bpf_sock sock;
 	u64 cookie;
 	void *storage;
 	size_t storage_size;

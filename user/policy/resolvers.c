@@ -48,17 +48,10 @@ const char *resolver_address_fault(const uint8_t address[static ADDRESS_SIZE])
 	return NULL;
 }
 
-static bool is_mapped(const uint8_t address[static ADDRESS_SIZE])
-{
-	static const uint8_t mapped[ADDRESS_SIZE] = {[10] = 0xff, [11] = 0xff};
-
-	return address_in_prefix(address, mapped, ADDRESS_MAPPED_BITS);
-}
-
 const char *resolver_text(const uint8_t address[static ADDRESS_SIZE],
 			  char text[static RESOLVER_TEXT_SIZE])
 {
-	bool v4 = is_mapped(address);
+	bool v4 = address_mapped(address);
 
 	inet_ntop(v4 ? AF_INET : AF_INET6, address + (v4 ? ADDRESS_MAPPED_BITS / 8 : 0), text,
 		  RESOLVER_TEXT_SIZE);
@@ -67,7 +60,7 @@ const char *resolver_text(const uint8_t address[static ADDRESS_SIZE],
 
 /* ---- the set ---- */
 
-static bool is_known(const struct resolver_set *set, const struct resolver *resolver)
+static bool is_known(const struct resolver_set *set, const struct resolver_endpoint *resolver)
 {
 	for (size_t i = 0; i < set->count; i++)
 		if (set->resolver[i].port == resolver->port &&
@@ -76,7 +69,7 @@ static bool is_known(const struct resolver_set *set, const struct resolver *reso
 	return false;
 }
 
-static int append(struct resolver_set *set, const struct resolver *resolver)
+static int append(struct resolver_set *set, const struct resolver_endpoint *resolver)
 {
 	if (is_known(set, resolver))
 		return 0;
@@ -136,7 +129,7 @@ static const char *address_fault(const struct endpoint *endpoint, bool bracketed
 }
 
 /* NULL, or what is wrong. */
-static const char *endpoint_parse(const char *text, struct resolver *resolver)
+static const char *endpoint_parse(const char *text, struct resolver_endpoint *resolver)
 {
 	struct endpoint endpoint;
 	const char *why;
@@ -209,7 +202,7 @@ static int add_cgroup(struct resolver_set *set, const char *text, struct error *
 
 int resolver_set_add(struct resolver_set *set, const char *text, struct error *err)
 {
-	struct resolver resolver;
+	struct resolver_endpoint resolver;
 	const char *why;
 
 	if (strncmp(text, CGROUP_PREFIX, strlen(CGROUP_PREFIX)) == 0)
@@ -234,7 +227,7 @@ struct conf_context {
 static int conf_server(void *context, const char *server, size_t size)
 {
 	const struct conf_context *conf = context;
-	struct resolver resolver = {.port = RESOLVER_PORT_DEFAULT};
+	struct resolver_endpoint resolver = {.port = RESOLVER_PORT_DEFAULT};
 	char quote[RULE_QUOTE_SIZE];
 	const char *why = "it is no IPv4 or IPv6 address without zone";
 
@@ -314,7 +307,7 @@ static bool is_local(const uint8_t address[static ADDRESS_SIZE])
 {
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
 	struct sockaddr_in v4 = {.sin_family = AF_INET};
-	bool mapped = is_mapped(address);
+	bool mapped = address_mapped(address);
 	CLEANUP_FD int fd = socket(mapped ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	memcpy(&v4.sin_addr, address + ADDRESS_MAPPED_BITS / 8, sizeof(v4.sin_addr));
@@ -335,7 +328,7 @@ void resolver_set_warn(const struct resolver_set *set, const struct rule_set *ru
 			"--resolver ADDRESS or --pin HOST=ADDRESS",
 			name);
 	for (size_t i = 0; i < set->count; i++) {
-		const struct resolver *resolver = &set->resolver[i];
+		const struct resolver_endpoint *resolver = &set->resolver[i];
 
 		if (resolver->port >= start && is_local(resolver->address))
 			warning("resolver %s port %u: any user of this machine may listen there "

@@ -20,13 +20,13 @@
 #define RESOLVER_CGROUPS_MAX  4
 #define RESOLVER_PORT_DEFAULT 53
 
-struct resolver {
+struct resolver_endpoint {
 	uint8_t address[ADDRESS_SIZE];
 	uint16_t port; /* host order; never 0 */
 };
 
 struct resolver_set {
-	struct resolver resolver[RESOLVER_SET_MAX]; /* no two the same */
+	struct resolver_endpoint resolver[RESOLVER_SET_MAX]; /* no two the same */
 	size_t count;
 	const char *cgroup[RESOLVER_CGROUPS_MAX]; /* "/system.slice/...", in the caller's text */
 	size_t cgroup_count;

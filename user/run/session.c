@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "user/attach/sideband.h"
+#include "user/dns/lookup.h"
 #include "user/event/report.h"
 #include "user/lib/cleanup.h"
 #include "user/policy/pins.h"
@@ -22,7 +23,8 @@
 #include "user/workload/netns.h"
 #include "user/workload/protect.h"
 
-#define POLL_MS	     100	    /* events are read so often; the kernel wakes us when many wait */
+#define POLL_MS		100 /* events are read so often; the kernel wakes us when many wait */
+#define RESOLVE_TIMEOUT 5000000000ULL /* ns that the command waits for --resolve */
 
 struct session {
 	const struct run_options *options;
@@ -37,6 +39,7 @@ struct session {
 	bool has_cgroup;
 	struct engine engine;
 	bool has_engine;
+	struct dns_lookup *lookup; /* NULL: no --resolve */
 	struct attachment attachment;
 	struct report report;
 	struct sideband_primer primer;
@@ -152,6 +155,36 @@ static int hand_over_secrets(struct session *session, struct error *err)
 	return ret;
 }
 
+/* A pin never ends, so it is not to be replaced by what does. */
+static int take_address(void *data, const char *name, const uint8_t address[static ADDRESS_SIZE],
+			uint64_t expires)
+{
+	struct session *session = data;
+
+	if (pin_set_has(&session->pins, name, address))
+		return 0;
+	return engine_pin(&session->engine, name, address, expires);
+}
+
+/* Not before the secrets are gone: what comes from the network is parsed here. */
+static int resolve_names(struct session *session, struct error *err)
+{
+	const struct dns_lookup_options options = {
+		.rules = &session->rules,
+		.resolvers = &session->resolvers,
+		.min_ttl = session->options->min_ttl,
+		.found = take_address,
+		.context = session,
+	};
+	int ret;
+
+	if (!session->options->resolve)
+		return 0;
+	ret = dns_lookup_open(&options, &session->lookup, err);
+	dns_lookup_wait(session->lookup, RESOLVE_TIMEOUT);
+	return ret;
+}
+
 static int attach(struct session *session, struct error *err)
 {
 	const struct attachment_options options = {
@@ -205,6 +238,8 @@ static void watch_events(void *data)
 	engine_poll(&session->engine, take_event, &session->report);
 	engine_sweep_staged(&session->engine, STAGED_TIMEOUT, take_event, &session->report);
 	engine_tidy(&session->engine);
+	if (session->lookup)
+		dns_lookup_step(session->lookup, dns_clock());
 }
 
 /* One descriptor that is readable when any of ours is. -errno: the interval has to do. */
@@ -265,6 +300,8 @@ static int session_start(struct session *session, struct error *err)
 		ret = start_engine(session, err);
 	if (!ret)
 		ret = hand_over_secrets(session, err);
+	if (!ret)
+		ret = resolve_names(session, err);
 	return ret;
 }
 
@@ -298,6 +335,7 @@ static void session_close(struct session *session)
 	sideband_unprime(&session->primer);
 	secret_set_wipe(&session->secrets);
 	attachment_close(&session->attachment);
+	dns_lookup_close(session->lookup);
 	if (session->has_engine)
 		engine_close(&session->engine);
 	if (session->has_cgroup && cgroup_remove(&session->cgroup, &left) == -EBUSY)
