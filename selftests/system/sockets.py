@@ -376,6 +376,30 @@ def fast_open(family, address):
             trial.check_left("no-client-hello")
 
 
+@tap.test("the ClientHello in the SYN (TCP_FASTOPEN_CONNECT): curl --tcp-fastopen")
+def fast_open_connect():
+    with Trial("api.test") as trial:
+        trial.run(command=["sh", "-c", """exec curl -sS --http1.1 --tcp-fastopen --cacert "$CA" \
+            -H User-Agent: -H Accept: -H "Host: host" -H "X-Api-Key: $API_KEY" -4 \
+            https://api.test:%d/""" % trial.port])
+        trial.check_left("no-client-hello")
+
+
+@tap.test("MPTCP")
+def multipath():
+    with Trial("api.test") as trial:
+        try:
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).close()
+        except OSError as error:
+            tap.skip("no MPTCP: %s" % error)
+        trial.run(program("""
+            plain = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+            plain.connect((TRUTH, PORT))
+            with secure(plain, "api.test") as tls:
+                exchange(tls)"""))
+        trial.check_left("unseen")
+
+
 fast_open("AF_INET", TRUTH)
 fast_open("AF_INET6", TRUTH6)
 

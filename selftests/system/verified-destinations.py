@@ -193,6 +193,10 @@ arrives("several queries of one TCP connection", "exact.test several.test", """
             name = names[struct.unpack_from(">H", answer)[0]]
             for address in dnswire.addresses_in(answer):
                 send(address, name, PORT)""" % RESOLVER, count=6)
+arrives("a query to an IPv4 server through an IPv6 socket", "exact.test", """
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    answer = ask("::ffff:%s", "exact.test", sock=sock)
+    send(dnswire.addresses_in(answer)[0], "exact.test", PORT)""" % RESOLVER)
 arrives("a resolver with an IPv6 address", "exact.test", """
     answer = ask("%s", "exact.test")
     send(dnswire.addresses_in(answer)[0], "exact.test", PORT)""" % RESOLVER6,

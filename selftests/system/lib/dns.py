@@ -149,10 +149,16 @@ class Scripted:
         query = dnswire.Query(data)
         query.source = source
         self.queries.append(query)
-        thread = threading.Thread(target=self.answer, args=(query, reply), daemon=True)
+        thread = threading.Thread(target=self._answer, args=(query, reply), daemon=True)
         thread.start()
         if wait:
             thread.join()
+
+    def _answer(self, query, reply):
+        try:
+            self.answer(query, reply)
+        except OSError:
+            pass  # stopped, or the other side has gone
 
     def __enter__(self):
         return self

@@ -24,7 +24,7 @@ REASONS = {
     "unknown placeholder": "unknown-placeholder",
     "netns": "network-namespace",
 }
-_numbers = itertools.count()
+numbers = itertools.count()
 
 
 def new_secret(size=32):
@@ -68,7 +68,7 @@ class Running:
 
     def __init__(self, command, values, grants, pins=PINS, options=(), events=True,
                  popen=None, prefix=()):
-        self.events_path = tap.scratch("events-%d.json" % next(_numbers)) if events else None
+        self.events_path = tap.scratch("events-%d.json" % next(numbers)) if events else None
         arguments = list(prefix) + [KLOAK, "run"]
         for item in grants:
             arguments += ["-s", item]
