@@ -146,7 +146,7 @@ KERNEL_INLINE u64 dns_word(const struct dns_message *m, u64 at, u64 size)
 	barrier_var(at);
 	at &= DNS_MESSAGE_MASK;
 	barrier_var(at);
-	return load_le64(m->byte + at) & (~0ULL >> (64 - 8 * size & 63));
+	return load_le64(m->byte + at) & (~0ULL >> ((64 - 8 * size) & 63));
 }
 
 /* ---- names ---- */
