@@ -287,7 +287,7 @@ static const char *long_name(size_t size, size_t label)
 
 START_TEST(question_sizes)
 {
-	static const size_t label[] = {2, 7, 8, 9, 62, 63};
+	static const size_t label[] = {1, 2, 7, 8, 9, 62, 63};
 
 	for (size_t i = 0; i < COUNT(label); i++) {
 		for (size_t size = 1; size < 300; size++) {
@@ -876,6 +876,29 @@ START_TEST(long_by_pointer)
 }
 END_TEST
 
+/* As many labels as a name can have, each behind a pointer. */
+START_TEST(scattered_name)
+{
+	size_t at = QNAME + 2 * 126;
+
+	wire_begin(&wire, 7, WIRE_RESPONSE);
+	wire_question(&wire, long_name(253, 1), WIRE_A);
+	wire_count(&wire, 1);
+	wire_u8(&wire, 0);
+	wire_head(&wire, WIRE_TXT, WIRE_IN, 1, 4 * 126);
+	for (unsigned i = 0; i < 126; i++) {
+		size_t here = wire.size;
+
+		wire_label(&wire, "a", 1);
+		wire_pointer(&wire, at);
+		at = here;
+	}
+	has_at(at, 1);
+	ck_assert_int_eq(answer(&wire), 0);
+	ck_assert_uint_eq(used(), 1);
+}
+END_TEST
+
 /* ---- against a resolver's view of random answers ---- */
 
 #define NODES 24
@@ -992,7 +1015,7 @@ int main(void)
 		many_records,	  other_sections,   lying_counts,
 		lying_lengths,	  malformed_behind, pointers,
 		pointer_loops,	  pointer_chains,   long_by_pointer,
-		random_answers,	  damaged_answers,
+		scattered_name,	  random_answers,   damaged_answers,
 	};
 	Suite *suite = suite_create("dns_message");
 	TCase *tcase = tcase_create("dns_message");
