@@ -18,16 +18,16 @@
 #define NS_PER_S  1000000000ULL
 
 /* Set before loading. */
-const volatile u32 workload_id = 1;
-const volatile u64 workload_netns; /* cookie; 0: any */
-const volatile u64 dns_seed = 1;   /* of hashes; random */
-const volatile u32 dns_ttl_min = TTL_MIN; /* seconds */
+BPF_SETTING u32 workload_id = 1;
+BPF_SETTING u64 workload_netns; /* cookie; 0: any */
+BPF_SETTING u64 dns_seed = 1;   /* of hashes; random */
+BPF_SETTING u32 dns_ttl_min = TTL_MIN; /* seconds */
 /*
  * The programs are attached to the cgroup of a resolver daemon, which asks for
  * others: any server that it asks is trusted, and its sockets may be older than
  * the programs.
  */
-const volatile u32 dns_daemon;
+BPF_SETTING u32 dns_daemon;
 
 /* Room to work on a message; claimed, since these programs interrupt each other. */
 struct dns_work {
