@@ -156,13 +156,15 @@ HOST_HELPER struct bpf_sock *bpf_sk_fullsock(struct bpf_sock *sk)
 
 HOST_HELPER long bpf_sk_storage_delete(struct host_map *map, void *sk)
 {
-	struct host_socket *socket = sk;
+	struct host_storage *storage = host_storage_find(sk, map);
+	struct host_storage *end = ((struct host_socket *)sk)->storage + HOST_STORAGES;
 
-	(void)map;
-	if (!socket->storage)
+	if (!storage || !storage->map)
 		return -ENOENT;
-	free(socket->storage);
-	socket->storage = NULL;
+	free(storage->value);
+	for (; storage + 1 < end; storage++)
+		*storage = storage[1];
+	memset(storage, 0, sizeof(*storage));
 	return 0;
 }
 
