@@ -14,7 +14,7 @@
 #define SEGMENT_MESSAGES 8
 
 /* Ports that resolvers listen on; unused ones repeat the first. */
-const volatile u32 dns_ports[DNS_PORTS] = {53, 53, 53, 53};
+BPF_SETTING u32 dns_ports[DNS_PORTS] = {53, 53, 53, 53};
 
 #define AF_INET	    2
 #define AF_INET6    10

@@ -10,8 +10,8 @@
 #include "kernel/net/stream.h"
 
 /* Set before loading: the workload whose cgroup the programs are attached to. */
-const volatile u32 workload_id = 1;
-const volatile u64 workload_netns; /* cookie; 0: any */
+BPF_SETTING u32 workload_id = 1;
+BPF_SETTING u64 workload_netns; /* cookie; 0: any */
 
 /* All fields are read in any case: clang would merge reads in branches into one by pointer. */
 static inline void remote_address(struct bpf_sock_ops *ctx, u8 *address)

@@ -352,7 +352,7 @@ static inline void model_end(struct model *model)
 	free(model->wire);
 	free(model->arrived);
 	free(model->text);
-	free(model->socket.storage);
+	host_socket_close(&model->socket);
 	world_end();
 }
 
