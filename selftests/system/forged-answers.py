@@ -204,6 +204,24 @@ send(LIE, "api.test", PORT)""" % (address, address))
         trial.check_left(*TAKEN.split())
 
 
+stays("asked by a socket that is bound to a device", "address-not-verified query-not-matched", """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"outside")
+    answers_lie(ask(RESOLVER, "api.test", sock=sock), TRUTH)
+    send(TRUTH, "api.test", PORT)""")
+stays("asked with a source route", "address-not-verified query-not-matched", """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.settimeout(1)
+    route = bytes([131, 7, 4]) + socket.inet_aton(UNTRUSTED) + bytes(1)  # in an IP_RETOPTS message
+    sock.sendmsg([dnswire.query(77, "api.test")], [(socket.IPPROTO_IP, 7, route)], 0,
+                 (RESOLVER, 53))
+    try:
+        sock.recv(4096)
+    except TimeoutError:
+        pass
+    send(LIE, "api.test", PORT)
+    send(TRUTH, "api.test", PORT)""", count=2)
+
 # --- forged answers from the network ---------------------------------------
 
 def forged(title, reasons, forge, question="api.test", kind=dnswire.A, pause=0.0, ask=True,

@@ -307,6 +307,51 @@ server.kill()
         trial.check_left("network-namespace", requests=0)
 
 
+# --- packets led another way -----------------------------------------------
+
+@tap.test("bound to a device before it connects")
+def bound_to_device():
+    with Trial("api.test") as trial:
+        trial.run(program("""
+            plain = socket.socket()
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"outside")
+            plain.connect((TRUTH, PORT))
+            with secure(plain, "api.test") as tls:
+                exchange(tls)"""))
+        trial.check_left("bound-device")
+
+
+@tap.test("options that lead packets another way are refused: source routes, the device")
+def led_elsewhere():
+    with Trial("api.test") as trial:
+        trial.run(program("""
+            def refused(sock, level, option, value):
+                try:
+                    sock.setsockopt(level, option, value)
+                except PermissionError:
+                    return
+                raise SystemExit("option %d of level %d was taken" % (option, level))
+
+            plain = socket.socket()
+            loose = bytes([131, 7, 4]) + socket.inet_aton(LIE) + bytes(1)
+            refused(plain, socket.IPPROTO_IP, 4, loose)
+            plain.connect((TRUTH, PORT))
+            with secure(plain, "api.test") as tls:
+                refused(tls, socket.IPPROTO_IP, 4, loose)
+                refused(tls, socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+                exchange(tls)
+            six = socket.socket(socket.AF_INET6)
+            hop = socket.inet_pton(socket.AF_INET6, "fd53:0:0:1::66")
+            route = struct.pack(">BBBBBBH", 0, 4, 4, 1, 1, 0, 0) + hop + hop
+            refused(six, socket.IPPROTO_IPV6, 57, route)
+            refused(six, socket.IPPROTO_IPV6, 5, route)
+            six.connect((TRUTH6, PORT))
+            with secure(six, "api.test") as tls:
+                refused(tls, socket.IPPROTO_IPV6, 57, route)
+                exchange(tls)"""))
+        trial.check_swapped(2)
+
+
 # --- no TCP connection, or one that begins otherwise -----------------------
 
 def s_client_test(title, listen, connect, reason):
