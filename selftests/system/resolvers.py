@@ -262,7 +262,7 @@ def resolve_again():
                 sys.stdin.readline()
                 send(%r, "api.test", PORT_1)
                 send(%r, "api.test", PORT_2)""" % (TRUTH, OTHER, TRUTH))
-            tap.check_equal(trial.running.read_line(), b"sent\n", "the application's word")
+            tap.check_equal(trial.read_line(), "sent", "the application's word")
             server.change({"api.test": [OTHER]})
             time.sleep(8)  # asked for again after 5 seconds at the least
             trial.finish(b"\n")
@@ -404,7 +404,7 @@ def daemon_two_runs():
                 trial.running.process.stdin.write(b"\n")
                 trial.running.process.stdin.flush()
             for trial in first, second:
-                tap.check_equal(trial.running.read_line(), b"sent\n", "the application's word")
+                tap.check_equal(trial.read_line(), "sent", "the application's word")
             for trial in first, second:
                 trial.finish(b"\n")
                 requests = trial.seen(2)

@@ -92,7 +92,7 @@ def passed_between_runs(title, foreign, *reasons):
         with Trial("api.test") as giver, Trial("api.test:{PORT}") as taker:
             taker.rules = ["api.test:%d" % giver.port]
             giver.start(program(GIVER, PATH=path))
-            giver.running.read_line()
+            giver.read_line()
             taker.run(program(TAKER, PATH=path, FOREIGN=foreign))
             giver.finish()
             held = giver.placeholder if foreign else taker.placeholder
@@ -147,7 +147,7 @@ def accepted():
                     connection.sendall(request())
                     connection.recv(1)""" % HERE, LISTEN=port,
                             CERT=authority.certificate("rsa"), KEY=authority.key("rsa")))
-        trial.running.read_line()
+        trial.read_line()
         with namespace.socket_there() as peer:
             peer.bind((TRUTH, source))
             peer.connect((HERE, port))

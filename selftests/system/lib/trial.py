@@ -108,7 +108,15 @@ class Trial:
         held = ["sh", "-c", 'printenv API_KEY; exec "$@"', "sh", *before]
         self.running = kloak.Running(held + command, self.values, [self.grant()], self.pins,
                                      self.options, popen=popen, prefix=self.prefix)
-        self.placeholder = self.running.read_line().decode().strip()
+        self.placeholder = self.read_line()
+
+    def read_line(self):
+        """The application's next word, or a failure that says why there is none."""
+        line = self.running.read_line()
+        if not line:
+            self.finish()
+            raise tap.Failure("the application said nothing; %s" % self.describe())
+        return line.decode().strip()
 
     def finish(self, data=b"", timeout=60):
         self.result = self.running.finish(data, timeout)
