@@ -177,13 +177,16 @@ int socket_message(struct sk_msg_md *m)
 	return verdict;
 }
 
+#define SOCK_STREAM 1
 #define SOL_SOCKET 1
 #define SOL_IP	   0
 #define SOL_TCP	   6
 #define SOL_IPV6   41
 
 #define SO_BINDTODEVICE	     25
+#define SO_TIMESTAMPING_OLD  37
 #define SO_BINDTOIFINDEX     62
+#define SO_TIMESTAMPING_NEW  65
 #define IP_OPTIONS	     4
 #define TCP_ULP		     31
 #define IPV6_2292RTHDR	     5
@@ -198,6 +201,13 @@ static inline int socket_is_watched(struct bpf_sockopt *ctx)
 	return sk && bpf_sk_storage_get(&sockets, sk, NULL, 0);
 }
 
+static inline int socket_is_stream(struct bpf_sockopt *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	return !sk || sk->type == SOCK_STREAM;
+}
+
 /*
  * Options that are refused (EPERM), as what they do would undo the promises:
  *
@@ -209,6 +219,9 @@ static inline int socket_is_watched(struct bpf_sockopt *ctx)
  *	the device	of a connected socket: the same, on any network that
  *			this machine is attached to. Before connecting it may be
  *			chosen, and nothing is swapped then.
+ *	timestamps	of what a stream sends: they come with the packet as it
+ *			left, with the secret in a record whose keys the
+ *			application has.
  */
 SEC("cgroup/setsockopt")
 int socket_option(struct bpf_sockopt *ctx)
@@ -223,6 +236,8 @@ int socket_option(struct bpf_sockopt *ctx)
 	case SOL_IPV6:
 		return name != IPV6_RTHDR && name != IPV6_2292RTHDR && name != IPV6_2292PKTOPTIONS;
 	case SOL_SOCKET:
+		if (name == SO_TIMESTAMPING_OLD || name == SO_TIMESTAMPING_NEW)
+			return !socket_is_stream(ctx);
 		if (name != SO_BINDTODEVICE && name != SO_BINDTOIFINDEX)
 			return 1;
 		return !socket_is_watched(ctx);
