@@ -352,6 +352,60 @@ def led_elsewhere():
         trial.check_swapped(2)
 
 
+# --- what has left cannot be read back -------------------------------------
+
+READ_BACK = """
+def ask_for_stamps(sock):
+    for option in 37, 65:  # SO_TIMESTAMPING, old and new; TX_SOFTWARE, SOFTWARE, TX_SCHED, TX_ACK
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, option, 2 | 16 | 256 | 512)
+        except PermissionError:
+            pass
+
+incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+tls = context().wrap_bio(incoming, outgoing, server_hostname="api.test")
+plain = socket.socket()
+if EARLY:
+    ask_for_stamps(plain)
+plain.connect((TRUTH, PORT))
+while True:
+    try:
+        tls.do_handshake()
+        break
+    except ssl.SSLWantReadError:
+        plain.sendall(outgoing.read())
+        incoming.write(plain.recv(65536))
+if outgoing.pending:
+    plain.sendall(outgoing.read())
+ask_for_stamps(plain)
+tls.write(request())
+record = outgoing.read()
+plain.sendmsg([record], [(socket.SOL_SOCKET, 37, struct.pack("=I", 2 | 256 | 512))])
+time.sleep(0.3)
+plain.setblocking(False)
+try:
+    while True:
+        data = plain.recvmsg(65536, 1024, socket.MSG_ERRQUEUE)[0]
+        at = data.find(record[:5])
+        print("read back:", len(data), at >= 0 and data[at:at + len(record)] != record, flush=True)
+except BlockingIOError:
+    pass
+"""
+
+
+def read_back(title, early):
+    @tap.test("a record as it left is not handed back " + title)
+    def run():
+        """The application has the keys, so it could read the secret in it."""
+        with Trial("api.test") as trial:
+            trial.run(program(READ_BACK, EARLY=early)).check_swapped()
+            tap.check(b"True" not in trial.result.output, trial.describe())
+
+
+read_back("with a timestamp (SO_TIMESTAMPING)", False)
+read_back("with a timestamp that was asked for before it connected", True)
+
+
 # --- no TCP connection, or one that begins otherwise -----------------------
 
 def s_client_test(title, listen, connect, reason):
