@@ -33,8 +33,8 @@ static void require_question(const uint8_t *data, const struct dns_question *que
 
 	REQUIRE(memcmp(data, query, 2) == 0 && data[2] & 0x80);
 	for (size_t i = 12; i < size; i++)
-		REQUIRE(data[i] == query[i] || (data[i] >= 'A' && data[i] <= 'Z' &&
-						data[i] + 'a' - 'A' == query[i]));
+		REQUIRE(data[i] == query[i] ||
+			(data[i] >= 'A' && data[i] <= 'Z' && data[i] + 'a' - 'A' == query[i]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -159,8 +159,7 @@ static inline void answer_begin(struct dns_draft *d, const struct dns_request *r
 	put(d, request->byte + DNS_TEST_QUESTION, request->question_size);
 }
 
-static inline void answer_from(int fd, const struct dns_request *request,
-			       const struct dns_draft *d)
+static inline void answer_from(int fd, const struct dns_request *request, const struct dns_draft *d)
 {
 	sendto(fd, d->byte, d->size, MSG_NOSIGNAL, (const struct sockaddr *)&request->from,
 	       request->from_size);

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define ID	     0x1234
-#define A	     1
-#define AAAA	     28
+#define ID           0x1234
+#define A            1
+#define AAAA         28
 
 static struct dns_reader *reader;
 static struct dns_draft draft;
@@ -246,8 +246,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		question_bytes, question_longest, addresses,	aliases,	not_an_answer,
-		codes,		blocked_names,	  cut_anywhere, many_and_large,
+		question_bytes, question_longest, addresses,    aliases,        not_an_answer,
+		codes,          blocked_names,    cut_anywhere, many_and_large,
 	};
 	Suite *suite = suite_create("dns answer");
 	TCase *tcase = tcase_create("dns answer");

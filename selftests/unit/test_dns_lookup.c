@@ -15,8 +15,8 @@
 #include <stdlib.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define SECOND	     1000000000ULL
-#define FOREVER	     (20 * SECOND) /* longer than any test takes; a test that needs it fails */
+#define SECOND       1000000000ULL
+#define FOREVER      (20 * SECOND) /* longer than any test takes; a test that needs it fails */
 
 static struct error err;
 static struct rule_set rules;
@@ -108,8 +108,7 @@ static size_t times_found(const char *name, const char *address)
 	size_t times = 0;
 
 	for (size_t i = 0; i < found_count; i++)
-		times += strcmp(found[i].name, name) == 0 &&
-			 strcmp(found[i].address, address) == 0;
+		times += strcmp(found[i].name, name) == 0 && strcmp(found[i].address, address) == 0;
 	return times;
 }
 
@@ -364,8 +363,10 @@ START_TEST(times_to_live)
 	static const struct {
 		uint32_t ttl, min, seconds;
 	} times[] = {
-		{60, 0, 60},	{60, 30, 60},	{60, 300, 300},	   {0, 0, 0},
-		{0, 30, 30},	{86400, 0, 86400}, {86401, 0, 86400}, {0x7fffffff, 30, 86400},
+		{60, 0, 60},          {60, 30, 60},
+		{60, 300, 300},       {0, 0, 0},
+		{0, 30, 30},          {86400, 0, 86400},
+		{86401, 0, 86400},    {0x7fffffff, 30, 86400},
 		{0x80000000, 30, 30}, {10, 86400, 86400},
 	};
 	uint64_t now = dns_clock();
@@ -417,7 +418,11 @@ END_TEST
 START_TEST(next_server)
 {
 	static void (*const answers[])(struct dns_request *) = {
-		silent,			 failing, refusing, only_forged, truncated_then_closed,
+		silent,
+		failing,
+		refusing,
+		only_forged,
+		truncated_then_closed,
 		truncated_then_forged,
 	};
 

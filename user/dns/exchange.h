@@ -17,7 +17,7 @@
 
 #define DNS_UDP_TIMEOUT 1000000000ULL /* ns until the next attempt */
 #define DNS_TCP_TIMEOUT 2000000000ULL /* ns */
-#define DNS_STRANGERS	64	      /* wrong answers until the question is dropped */
+#define DNS_STRANGERS   64            /* wrong answers until the question is dropped */
 
 struct dns_exchange {
 	struct dns_question question;

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define CGROUP_PREFIX	  "cgroup:"
-#define CGROUP_PATH_MAX	  1024
-#define PORT_START_PATH	  "/proc/sys/net/ipv4/ip_unprivileged_port_start"
-#define PORT_START_USUAL  1024
+#define CGROUP_PREFIX    "cgroup:"
+#define CGROUP_PATH_MAX  1024
+#define PORT_START_PATH  "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+#define PORT_START_USUAL 1024
 
 /* ---- addresses ---- */
 
