@@ -253,6 +253,8 @@ enum reason {
 	REASON_WORKLOAD,	    /* writer and socket belong to different workloads */
 	REASON_RESOLVER,	    /* the answer came from a server that is not trusted */
 	REASON_QUERY,		    /* the answer matches no query of the workload */
+	REASON_PEER,		    /* the socket was connected anew, to somewhere else */
+	REASON_DEVICE,		    /* the socket is bound to a device */
 	REASON_COUNT,
 };
 

@@ -13,8 +13,8 @@
  *	  reaches them by calls or as a bpf_loop callback;
  *	- a map is a BPF_MAP(); maps of the same name are shared by all objects;
  *	- variables (.rodata, .data, .bss) belong to their object; user space may
- *	  patch them before loading. "const volatile" ones become constants of the
- *	  verifier then.
+ *	  patch them before loading. Those marked BPF_SETTING become constants of
+ *	  the verifier then.
  */
 #ifndef KLOAK_BPF_H
 #define KLOAK_BPF_H
@@ -31,6 +31,9 @@
 #ifndef __noinline
 #define __noinline __attribute__((noinline))
 #endif
+
+/* A variable that user space sets before loading; a constant for the verifier. */
+#define BPF_SETTING const volatile
 
 #define LICENSE(text) const char program_license[] SEC("license") = text
 

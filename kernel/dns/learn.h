@@ -18,16 +18,16 @@
 #define NS_PER_S  1000000000ULL
 
 /* Set before loading. */
-const volatile u32 workload_id = 1;
-const volatile u64 workload_netns; /* cookie; 0: any */
-const volatile u64 dns_seed = 1;   /* of hashes; random */
-const volatile u32 dns_ttl_min = TTL_MIN; /* seconds */
+BPF_SETTING u32 workload_id = 1;
+BPF_SETTING u64 workload_netns; /* cookie; 0: any */
+BPF_SETTING u64 dns_seed = 1;   /* of hashes; random */
+BPF_SETTING u32 dns_ttl_min = TTL_MIN; /* seconds */
 /*
  * The programs are attached to the cgroup of a resolver daemon, which asks for
  * others: any server that it asks is trusted, and its sockets may be older than
  * the programs.
  */
-const volatile u32 dns_daemon;
+BPF_SETTING u32 dns_daemon;
 
 /* Room to work on a message; claimed, since these programs interrupt each other. */
 struct dns_work {
@@ -157,22 +157,11 @@ KERNEL_GLOBAL int dns_learn(u64 slot, u64 reason)
 	return 0;
 }
 
-/* A question to the trusted resolver work->server. */
-static inline void dns_query(struct dns_work *work, struct dns_socket *socket)
-{
-	if (work->reading.flags & DNS_FLAG_RESPONSE || !dns_name_ruled(work))
-		return;
-	dns_pending_add(socket, dns_question_hash(&work->reading, &work->server));
-	counter_add(COUNTER_QUERIES);
-}
-
 /* An answer from work->server. */
 static inline void dns_answer(struct dns_work *work, struct dns_socket *socket, u64 slot)
 {
 	u64 reason = REASON_NONE;
 
-	if (!dns_name_ruled(work))
-		return;
 	if (!work->trusted)
 		reason = REASON_RESOLVER;
 	else if (!dns_pending_take(socket, dns_question_hash(&work->reading, &work->server)))
@@ -180,21 +169,29 @@ static inline void dns_answer(struct dns_work *work, struct dns_socket *socket, 
 	dns_learn(slot, reason);
 }
 
-/* A message that a socket has sent to, or got from, work->server. */
+/*
+ * A message that a socket has sent to, or got from, work->server. Most are about
+ * names that are in no rule, and end before their records are read.
+ */
 KERNEL_GLOBAL int dns_message(const struct dns_message *m, struct dns_socket *socket, u64 slot)
 {
 	struct dns_work *work = dns_work_get(slot);
+	u32 response;
 
 	if (!m || !socket || !work)
 		return -1;
 	work->reading.seed = dns_seed;
-	if (work->is_answer ? dns_read_answer(m, &work->reading) :
-			      dns_read_question(m, &work->reading))
+	if (dns_read_question(m, &work->reading))
 		return -1;
-	if (work->is_answer)
+	response = !!(work->reading.flags & DNS_FLAG_RESPONSE);
+	if (response != work->is_answer || !dns_name_ruled(work))
+		return -1;
+	if (!response) {
+		dns_pending_add(socket, dns_question_hash(&work->reading, &work->server));
+		counter_add(COUNTER_QUERIES);
+	} else if (!dns_read_answer(m, &work->reading)) {
 		dns_answer(work, socket, slot);
-	else
-		dns_query(work, socket);
+	}
 	return 0;
 }
 

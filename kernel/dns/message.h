@@ -31,7 +31,7 @@
 #define DNS_HEADER	 12
 #define DNS_WIRE_NAME	 255 /* bytes of a name, RFC 1035, 2.3.4 */
 #define DNS_LABEL	 63
-#define DNS_NAME_TURNS	 192 /* 127 labels of one byte, and pointers; or 32 words */
+#define DNS_NAME_TURNS	 384 /* 127 labels of one byte: length, byte and a pointer each */
 #define DNS_RECORDS	 96  /* of an answer section that are read */
 #define DNS_ADDRESSES	 64
 #define DNS_ALIASES	 16
@@ -146,7 +146,7 @@ KERNEL_INLINE u64 dns_word(const struct dns_message *m, u64 at, u64 size)
 	barrier_var(at);
 	at &= DNS_MESSAGE_MASK;
 	barrier_var(at);
-	return load_le64(m->byte + at) & (~0ULL >> (64 - 8 * size & 63));
+	return load_le64(m->byte + at) & (~0ULL >> ((64 - 8 * size) & 63));
 }
 
 /* ---- names ---- */

@@ -2,7 +2,8 @@
 /*
  * Which end points does a packet go between? UDP and TCP directly behind the IP
  * header (RFC 791, 8200, 768, 9293); anything else is none of ours: what the
- * answer side does not look at, nobody can be deceived by.
+ * answer side does not look at, nobody can be deceived by. That goes for IPv4
+ * options too, since a source route leads elsewhere than the header says.
  *
  * The context of a cgroup_skb program begins at the IP header. Fragments do not
  * come here: egress runs before a packet is cut, ingress when it is whole again.
@@ -46,17 +47,17 @@ static inline int packet_ports(struct __sk_buff *skb, struct ports *ports)
 
 	if (data + IPV4_HEADER > end)
 		return -1;
-	if (data[0] >> 4 == 4) {
+	if (data[0] == (4 << 4 | IPV4_HEADER / 4)) {
 		ports->protocol = data[9];
-		offset = (data[0] & 15) * 4;
-	} else {
+		offset = IPV4_HEADER;
+	} else if (data[0] >> 4 == 6) {
 		ports->protocol = data[6];
+	} else {
+		return -1;
 	}
 	if (ports->protocol != PROTOCOL_UDP && ports->protocol != PROTOCOL_TCP)
 		return -1;
 	barrier_var(offset);
-	if (offset > 60)
-		return -1;
 	transport = data + offset;
 	barrier_var(transport);
 	if (transport + 4 > end)

@@ -6,7 +6,8 @@
  * workload's own network namespace: in one that the application made itself it
  * can be any server. It holds the questions that this socket has asked; an
  * answer must come back to the same socket. Sockets that were accepted have
- * none, and so no say.
+ * none, and so no say. Neither have those that the application bound to a
+ * device: on another link the resolver's address can be another host's.
  *
  * "dns_streams" is made when a TCP connection to a resolver begins. Both sides'
  * bytes are put together from the segments as they pass. TCP has not sorted

@@ -14,7 +14,7 @@
 #define SEGMENT_MESSAGES 8
 
 /* Ports that resolvers listen on; unused ones repeat the first. */
-const volatile u32 dns_ports[DNS_PORTS] = {53, 53, 53, 53};
+BPF_SETTING u32 dns_ports[DNS_PORTS] = {53, 53, 53, 53};
 
 #define AF_INET	    2
 #define AF_INET6    10
@@ -44,8 +44,11 @@ int dns_socket_created(struct bpf_sock *ctx)
 	return 1;
 }
 
+/* NULL for a socket that has no say: see dns/socket.h. */
 static inline struct dns_socket *dns_socket_get(struct bpf_sock *sk)
 {
+	if (sk->bound_dev_if && !dns_daemon)
+		return NULL;
 	return bpf_sk_storage_get(&dns_sockets, sk, NULL,
 				  dns_daemon ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 }

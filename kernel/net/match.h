@@ -157,6 +157,7 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 			continue;
 		placeholder->served = 1;
 		st->pending--;
+		s->peer_changed = policy_peer_changed(m, s);
 		match_serve(s, secret, st);
 		return 1;
 	}

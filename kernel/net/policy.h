@@ -140,6 +140,29 @@ KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m)
 	return 0;
 }
 
+/*
+ * Is the other end still the one that the verdict is about? Disconnected, a
+ * socket may be pointed elsewhere and send before it is established again:
+ * data in the SYN (TCP_FASTOPEN_CONNECT).
+ */
+static inline int policy_peer_changed(struct sk_msg_md *m, const struct tls_socket *s)
+{
+	u32 v4 = m->remote_ip4, family = m->family;
+	u32 v6[4] = {m->remote_ip6[0], m->remote_ip6[1], m->remote_ip6[2], m->remote_ip6[3]};
+	u64 address[2];
+
+	barrier_var(v4);
+	if (family == 2 /* AF_INET */) {
+		v6[0] = 0;
+		v6[1] = 0;
+		v6[2] = __builtin_bswap32(0xffff);
+		v6[3] = v4;
+	}
+	__builtin_memcpy(address, v6, sizeof(address));
+	return __builtin_bswap32(m->remote_port) != s->port ||
+	       address[0] != load_le64(s->address) || address[1] != load_le64(s->address + 8);
+}
+
 /* REASON_NONE if the secret with this index may be sent on this socket. */
 static inline u32 policy_verdict(const struct tls_socket *s, u32 index)
 {
@@ -147,6 +170,10 @@ static inline u32 policy_verdict(const struct tls_socket *s, u32 index)
 
 	if (s->foreign_netns)
 		return REASON_NETNS;
+	if (s->bound_device)
+		return REASON_DEVICE;
+	if (s->peer_changed)
+		return REASON_PEER;
 	if (s->by_address & secret)
 		return REASON_NONE;
 	switch (s->hello) {

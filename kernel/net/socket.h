@@ -82,6 +82,8 @@ struct tls_socket {
 	/* Set by the ClientHello. */
 	u32 hello; /* enum hello_state */
 	u32 foreign_netns;
+	u32 bound_device; /* packets leave by the device that the application chose */
+	u32 peer_changed; /* the socket points elsewhere than when it connected */
 	u32 unverified; /* enum reason: why the address is not known to be the name's */
 	struct name_rules sni;
 

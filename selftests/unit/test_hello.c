@@ -127,7 +127,7 @@ static struct tls_socket socket_state;
 static uint32_t tell(const struct draft *d)
 {
 	uint8_t *copy = malloc(d->size);
-	struct host_socket socket = {.storage = &socket_state};
+	struct host_socket socket = {.storage = {{&sockets, &socket_state}}};
 	struct sk_msg_md m = {.data = copy, .data_end = copy + d->size, .sk = (void *)&socket};
 
 	ck_assert_ptr_nonnull(copy);

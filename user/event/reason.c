@@ -50,6 +50,11 @@ static const struct reason_text texts[] = {
 	[REASON_QUERY] = { "query-not-matched",
 			   "the address came in an answer that the program had not asked for, or too "
 			   "late; resolve it again" },
+	[REASON_DEVICE] = { "bound-device",
+			    "the program chose the network device itself (SO_BINDTODEVICE), where the "
+			    "address can be another host's; let routes decide" },
+	[REASON_PEER] = { "peer-changed",
+			  "the socket was disconnected and pointed at another address; open a new one" },
 };
 _Static_assert(ARRAY_SIZE(texts) == REASON_COUNT, "a text for every reason");
 

@@ -128,7 +128,7 @@ static int attach_cgroup(struct engine *engine, int cgroup, struct error *err)
 		uint32_t type;
 	} programs[] = {
 		{ "socket_connected", BPF_CGROUP_SOCK_OPS },
-		{ "socket_no_ktls", BPF_CGROUP_SETSOCKOPT },
+		{ "socket_option", BPF_CGROUP_SETSOCKOPT },
 	};
 	size_t i;
 	int ret;
