@@ -29,9 +29,9 @@ struct dns_exchange {
 	bool forged; /* too many answers over UDP were to something else */
 	uint16_t id;
 	int fd;
-	uint64_t deadline; /* CLOCK_MONOTONIC, ns */
+	uint64_t deadline;      /* CLOCK_MONOTONIC, ns */
 	unsigned int strangers; /* answers to something else */
-	uint8_t *stream; /* TCP: length and message as they come; NULL: UDP */
+	uint8_t *stream;        /* TCP: length and message as they come; NULL: UDP */
 	size_t sent, got;
 };
 

@@ -171,8 +171,8 @@ static void attempt_next(struct dns_lookup *lookup, struct slot *slot, uint64_t 
 		if (lookup->forged)
 			way |= DNS_EXCHANGE_TCP;
 		item->server = &resolvers->resolver[item->attempt++ % resolvers->count];
-		item->code = dns_exchange_start(&slot->exchange, &item->question, item->server,
-						way, now);
+		item->code = dns_exchange_start(&slot->exchange, &item->question, item->server, way,
+						now);
 		if (item->code == 0)
 			return;
 	}
