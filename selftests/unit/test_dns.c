@@ -271,6 +271,31 @@ START_TEST(late)
 }
 END_TEST
 
+/* A question may be sent again as it is: each time is good for one answer. */
+START_TEST(asked_again)
+{
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		begin(kind);
+		ask(77, NAME, WIRE_A);
+		host.time += 10 * WORLD_SECOND;
+		ask(77, NAME, WIRE_A);
+		host.time += 10 * WORLD_SECOND;
+		reply(77, NAME, WIRE_A, 1); /* late for the first, not for the second */
+		ck_assert(is_verified(NAME, 1));
+		reply(77, NAME, WIRE_A, 2);
+		ck_assert_uint_eq(doubt_of(NAME, 2), REASON_QUERY);
+		begin(kind);
+		ask(77, NAME, WIRE_A);
+		ask(77, NAME, WIRE_A);
+		for (unsigned i = 1; i <= 3; i++)
+			reply(77, NAME, WIRE_A, i);
+		ck_assert(is_verified(NAME, 1));
+		ck_assert(is_verified(NAME, 2));
+		ck_assert(!is_verified(NAME, 3));
+	}
+}
+END_TEST
+
 START_TEST(answered_twice)
 {
 	for (unsigned kind = 0; kind < KINDS; kind++) {
@@ -1408,7 +1433,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		match,		  chain,	 wrong_id_name_type, wrong_server,
-		wrong_socket,	  late,		 answered_twice,
+		wrong_socket,	  late,		 asked_again,	     answered_twice,
 		unsolicited,	  untrusted,	 untrusted_port,     ports,
 		names_without_rule, wildcards,	 names_one_after_another, workload,
 		marks,		  foreign_namespace, unmarked,	     no_stream_storage,
