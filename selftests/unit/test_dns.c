@@ -1251,6 +1251,38 @@ START_TEST(syn_again)
 }
 END_TEST
 
+/* The same socket connects once more: what the first connection left does not join in. */
+START_TEST(connected_again)
+{
+	const struct party elsewhere = party(false, 99, 53);
+	size_t half;
+
+	begin(KIND_TCP);
+	make_stream(true, 1);
+	half = stream_size / 2;
+	link_connect(&l, &elsewhere);
+	l.server = elsewhere;
+	l.sent = l.received = 5000;
+	link_handshake(&l);
+	part(false, 0, half); /* a forged half */
+	l.received += (uint32_t)half;
+	link_connect(&l, trusted(0));
+	l.server = *trusted(0);
+	l.sent = 99;
+	link_syn(&l, true, NULL, 0);
+	make_stream(false, 1);
+	part(true, 0, stream_size);
+	make_stream(true, 1);
+	/* The server's SYN is not seen, and by chance its numbers go on. */
+	link_segment(&l, false, l.received, TCP_ACK_FLAG, stream + half, stream_size - half);
+	ck_assert_uint_eq(verified.count, 0);
+	l.received = 7000;
+	link_syn(&l, false, NULL, 0);
+	part(false, 0, stream_size);
+	ck_assert(is_verified(NAME, 0));
+}
+END_TEST
+
 START_TEST(fast_open)
 {
 	for (size_t first = 0; first < 40; first++) {
@@ -1444,7 +1476,7 @@ int main(void)
 		later_end_counts, rows_full,	 doubts_full,	     works_busy,
 		many_questions,	  segments,	 byte_by_byte,	     pipelined,
 		retransmissions,  overlap_with_other_bytes, out_of_order, no_beginning,
-		syn_again,	  fast_open,	     wrapping_numbers,
+		syn_again,	  connected_again, fast_open,	     wrapping_numbers,
 		long_messages,	  long_message_end, empty_messages,  resets,
 		stream_busy,	  tcp_offsets,
 	};
