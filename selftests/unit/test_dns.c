@@ -754,6 +754,7 @@ END_TEST
 
 /* ---- packets ---- */
 
+/* A source route is among them: packets with options are not read, on neither side. */
 START_TEST(ip_options)
 {
 	for (unsigned kind = 0; kind < KINDS; kind += 2) {
@@ -765,9 +766,9 @@ START_TEST(ip_options)
 				open_to(kind, trusted(kind));
 				link_handshake(&l);
 			}
-			ck_assert_msg(works(), "kind %u, %u words", kind, words);
+			ck_assert_msg(works() == !words, "kind %u, %u words", kind, words);
 			impersonate(kind, l.tcp, NULL);
-			ck_assert_uint_eq(world_counter(COUNTER_IMPERSONATED), 1);
+			ck_assert_uint_eq(world_counter(COUNTER_IMPERSONATED), !words);
 		}
 	}
 }
