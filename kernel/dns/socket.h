@@ -89,7 +89,7 @@ static inline void dns_pending_add(struct dns_socket *socket, u64 question)
 	socket->pending[slot].question = question;
 }
 
-/* Was this asked, not long ago, and not answered yet? */
+/* Was this asked, not long ago, and not answered yet? Stubs ask again with the same id. */
 static inline int dns_pending_take(struct dns_socket *socket, u64 question)
 {
 	u64 now = bpf_ktime_get_ns();
@@ -98,10 +98,10 @@ static inline int dns_pending_take(struct dns_socket *socket, u64 question)
 	for (i = 0; i < DNS_PENDING; i++) {
 		struct dns_pending *pending = &socket->pending[i];
 
-		if (pending->question != question)
+		if (pending->question != question || now - pending->time > DNS_TIMEOUT)
 			continue;
 		pending->question = 0;
-		return now - pending->time <= DNS_TIMEOUT;
+		return 1;
 	}
 	return 0;
 }

@@ -113,6 +113,8 @@ static inline void dns_segment(struct __sk_buff *skb, struct bpf_sock *sk,
 		counter_add(COUNTER_ANSWERS_LOST);
 		return;
 	}
+	if (flags)
+		stream->answer.state = DNS_STREAM_NONE; /* what an earlier connection left */
 	dns_stream_begin(side, &segment);
 	dns_messages(skb, side, socket, slot);
 	stream->busy = 0;

@@ -252,8 +252,9 @@ END_TEST
 START_TEST(resolv_conf_bad_servers)
 {
 	static const char *const bad[] = {
-		"fe80::1%eth0", "fe80::1", "0.0.0.0", "::", "224.0.0.251", "dns.example",
-		"192.0.2",	"[::1]",   "192.0.2.1:53", "255.255.255.255", "\x1b[31m",
+		"fe80::1%eth0", "fe80::1",         "0.0.0.0",  "::",
+		"224.0.0.251",  "dns.example",     "192.0.2",  "[::1]",
+		"192.0.2.1:53", "255.255.255.255", "\x1b[31m",
 	};
 	char text[128];
 
@@ -322,6 +323,60 @@ START_TEST(resolv_conf_is_the_default)
 	conf("nameserver 192.0.2.1\n");
 	ck_assert_uint_eq(set.count, 1);
 	ck_assert_uint_eq(set.cgroup_count, 1);
+}
+END_TEST
+
+/* A change of the file, whatever clock it was made by. */
+static void conf_change(const char *text, unsigned second)
+{
+	const struct timespec times[2] = {{.tv_sec = second}, {.tv_sec = second}};
+
+	conf_write(path, text, strlen(text));
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+START_TEST(resolv_conf_is_followed)
+{
+	struct resolver_set before;
+
+	conf("nameserver 192.0.2.1\nnameserver 192.0.2.2\n");
+	add("cgroup:/resolver");
+	ck_assert(!resolver_set_follow(&set, path, &before));
+	conf_change("nameserver 192.0.2.2\nnameserver bad\nnameserver 2001:db8::1\n", 1);
+	ck_assert(resolver_set_follow(&set, path, &before));
+	ck_assert_uint_eq(before.count, 2);
+	ck_assert_uint_eq(set.count, 2);
+	ck_assert_uint_eq(set.cgroup_count, 1);
+	expect(0, "192.0.2.2", 53);
+	expect(1, "2001:db8::1", 53);
+	ck_assert(!resolver_set_follow(&set, path, &before));
+	conf_change("nameserver 2001:db8::1\nnameserver 192.0.2.2\n", 2); /* the same ones */
+	ck_assert(!resolver_set_follow(&set, path, &before));
+}
+END_TEST
+
+/* A file that is just being written, or that anybody may write, says nothing. */
+START_TEST(resolv_conf_is_not_followed)
+{
+	struct resolver_set before;
+
+	conf("nameserver 192.0.2.1\n");
+	conf_change("", 1);
+	ck_assert(!resolver_set_follow(&set, path, &before));
+	conf_change("nameserver 192.0.2.9\n", 2);
+	ck_assert_int_eq(chmod(path, 0666), 0);
+	ck_assert(!resolver_set_follow(&set, path, &before));
+	expect(0, "192.0.2.1", 53);
+	ck_assert_int_eq(chmod(path, 0644), 0);
+	ck_assert(resolver_set_follow(&set, path, &before));
+	expect(0, "192.0.2.9", 53);
+	unlink(path);
+	ck_assert(!resolver_set_follow(&set, path, &before));
+	set = (struct resolver_set){0};
+	add("192.0.2.53"); /* not from the file */
+	conf_change("nameserver 192.0.2.1\n", 3);
+	ck_assert(!resolver_set_follow(&set, path, &before));
+	expect(0, "192.0.2.53", 53);
 }
 END_TEST
 
@@ -545,6 +600,8 @@ int main(void)
 		resolv_conf_lines,
 		resolv_conf_many,
 		resolv_conf_is_the_default,
+		resolv_conf_is_followed,
+		resolv_conf_is_not_followed,
 		resolv_conf_missing_or_no_file,
 		resolv_conf_of_others,
 		resolv_conf_of_resolved,

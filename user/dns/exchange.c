@@ -50,46 +50,50 @@ static int open_socket(const struct resolver_endpoint *server, int type)
 	return TAKE_FD(fd);
 }
 
-int dns_exchange_start(struct dns_exchange *exchange, const struct dns_question *question,
-		       const struct resolver_endpoint *server, bool edns, uint64_t now)
+static int start_udp(struct dns_exchange *exchange, uint64_t now)
 {
 	uint8_t query[DNS_QUERY_MAX];
-	size_t size;
+	size_t size = dns_query_build(query, &exchange->question, exchange->id, exchange->edns);
+
+	exchange->deadline = now + DNS_UDP_TIMEOUT;
+	exchange->fd = open_socket(exchange->server, SOCK_DGRAM);
+	if (exchange->fd < 0)
+		return exchange->fd;
+	return send(exchange->fd, query, size, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -errno;
+}
+
+static int start_tcp(struct dns_exchange *exchange, uint64_t now)
+{
+	if (exchange->fd >= 0)
+		close(exchange->fd);
+	exchange->deadline = now + DNS_TCP_TIMEOUT;
+	exchange->fd = open_socket(exchange->server, SOCK_STREAM);
+	if (exchange->fd < 0)
+		return exchange->fd;
+	exchange->stream = malloc(LENGTH_SIZE + DNS_ANSWER_SIZE);
+	return exchange->stream ? 0 : -ENOMEM;
+}
+
+int dns_exchange_start(struct dns_exchange *exchange, const struct dns_question *question,
+		       const struct resolver_endpoint *server, unsigned int way, uint64_t now)
+{
 	int ret;
 
 	*exchange = (struct dns_exchange){
 		.question = *question,
 		.server = server,
-		.edns = edns,
+		.edns = way & DNS_EXCHANGE_EDNS,
 		.fd = -1,
-		.deadline = now + DNS_UDP_TIMEOUT,
 	};
 	if (getrandom(&exchange->id, sizeof(exchange->id), 0) != sizeof(exchange->id))
 		return -EIO;
-	ret = open_socket(server, SOCK_DGRAM);
+	ret = way & DNS_EXCHANGE_TCP ? start_tcp(exchange, now) : start_udp(exchange, now);
 	if (ret < 0)
-		return ret;
-	exchange->fd = ret;
-	size = dns_query_build(query, question, exchange->id, edns);
-	if (send(exchange->fd, query, size, MSG_NOSIGNAL) == (ssize_t)size)
-		return 0;
-	ret = -errno;
-	dns_exchange_end(exchange);
+		dns_exchange_end(exchange);
 	return ret;
 }
 
 /* ---- TCP ---- */
-
-static int start_tcp(struct dns_exchange *exchange, uint64_t now)
-{
-	close(exchange->fd);
-	exchange->fd = open_socket(exchange->server, SOCK_STREAM);
-	if (exchange->fd < 0)
-		return exchange->fd;
-	exchange->stream = malloc(LENGTH_SIZE + DNS_ANSWER_SIZE);
-	exchange->deadline = now + DNS_TCP_TIMEOUT;
-	return exchange->stream ? 0 : -ENOMEM;
-}
 
 /* The question is made again for each turn, the same each time. */
 static size_t stream_query(const struct dns_exchange *exchange,
@@ -171,7 +175,10 @@ static int step_tcp(struct dns_exchange *exchange, struct dns_reader *reader,
 
 /* ---- UDP ---- */
 
-/* What is no answer to the question is not taken for the end of it: it may be forged. */
+/*
+ * What is no answer to the question is not taken for the end of it: it may be
+ * forged. -EBADMSG if there are too many.
+ */
 static int step_udp(struct dns_exchange *exchange, struct dns_reader *reader,
 		    struct dns_answer *answer)
 {
@@ -196,7 +203,9 @@ int dns_exchange_step(struct dns_exchange *exchange, struct dns_reader *reader, 
 	int ret = exchange->stream ? step_tcp(exchange, reader, answer)
 				   : step_udp(exchange, reader, answer);
 
-	if (ret > 0 && answer->truncated && !exchange->stream)
+	if (ret == -EBADMSG && !exchange->stream)
+		exchange->forged = true;
+	if (!exchange->stream && (exchange->forged || (ret > 0 && answer->truncated)))
 		ret = start_tcp(exchange, now);
 	if (ret == 0 && now >= exchange->deadline)
 		ret = -ETIMEDOUT;

@@ -7,7 +7,10 @@
  *
  * which ends it; dns_exchange_end() ends it before. Every question has a socket
  * of its own, connected to the server, with a port that the kernel chooses at
- * random, and a random number: an answer from elsewhere has to guess both.
+ * random, and a random number: an answer from elsewhere has to guess both. The
+ * port can be read in /proc/net/udp, so what does not guess right the first few
+ * times is not let guess on: the question is asked over TCP then, where packets
+ * from elsewhere have no place.
  */
 #ifndef KLOAK_DNS_EXCHANGE_H
 #define KLOAK_DNS_EXCHANGE_H
@@ -17,23 +20,29 @@
 
 #define DNS_UDP_TIMEOUT 1000000000ULL /* ns until the next attempt */
 #define DNS_TCP_TIMEOUT 2000000000ULL /* ns */
-#define DNS_STRANGERS	64	      /* wrong answers until the question is dropped */
+#define DNS_STRANGERS   3             /* answers to something else until TCP is taken */
 
 struct dns_exchange {
 	struct dns_question question;
 	const struct resolver_endpoint *server;
 	bool edns;
+	bool forged; /* too many answers over UDP were to something else */
 	uint16_t id;
 	int fd;
-	uint64_t deadline; /* CLOCK_MONOTONIC, ns */
-	unsigned int strangers;
-	uint8_t *stream; /* TCP: length and message as they come; NULL: UDP */
+	uint64_t deadline;      /* CLOCK_MONOTONIC, ns */
+	unsigned int strangers; /* answers to something else */
+	uint8_t *stream;        /* TCP: length and message as they come; NULL: UDP */
 	size_t sent, got;
+};
+
+enum dns_exchange_way {
+	DNS_EXCHANGE_EDNS = 1, /* with an OPT record */
+	DNS_EXCHANGE_TCP = 2,  /* from the beginning */
 };
 
 /* @server has to stay. Returns 0 or a negative errno; nothing is open then. */
 int dns_exchange_start(struct dns_exchange *exchange, const struct dns_question *question,
-		       const struct resolver_endpoint *server, bool edns, uint64_t now);
+		       const struct resolver_endpoint *server, unsigned int way, uint64_t now);
 
 /*
  * Returns 0 if there is nothing yet, 1 with @answer, or a negative errno:

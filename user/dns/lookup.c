@@ -18,22 +18,22 @@
 #include "user/dns/exchange.h"
 #include "user/lib/cleanup.h"
 
-#define SLOTS	    16 /* questions at a time, and so many descriptors */
-#define ROUNDS	    3
+#define SLOTS       16 /* questions at a time, and so many descriptors */
+#define ROUNDS      3
 #define EDNS_ROUNDS 2
-#define NS	    1000000000ULL
+#define NS          1000000000ULL
 
 #define RCODE_NO_NAME 3
 #define RCODE_REFUSED 5
 
 struct item {
 	struct dns_question question;
-	uint64_t due;	    /* when it is to be asked for; not looked at while it has a slot */
+	uint64_t due; /* when it is to be asked for; not looked at while it has a slot */
 	unsigned int attempt;
-	bool busy;	    /* it has a slot */
-	bool tried;	    /* it had its turn at least once */
+	bool busy;  /* it has a slot */
+	bool tried; /* it had its turn at least once */
 	/* How the last turn ended. */
-	int code;	    /* 0: with an answer; a negative errno */
+	int code;           /* 0: with an answer; a negative errno */
 	unsigned int rcode; /* of the answer */
 	size_t addresses;
 	const struct resolver_endpoint *server;
@@ -52,6 +52,7 @@ struct dns_lookup {
 	size_t busy;   /* slots in use */
 	uint64_t wake; /* no item is due before */
 	bool full;     /* an address could not be handed on; warned of once */
+	bool forged;   /* somebody forged answers: TCP only from then on */
 	size_t count;
 	struct item item[]; /* of one name side by side: IPv4, IPv6 */
 };
@@ -98,8 +99,8 @@ static void collect_names(struct dns_lookup *lookup, const struct rule_set *rule
 /* Room for as many names as there are rules at the most. */
 static struct dns_lookup *lookup_alloc(const struct dns_lookup_options *options)
 {
-	size_t names = options->rules->count < DNS_LOOKUP_NAMES ? options->rules->count
-								: DNS_LOOKUP_NAMES;
+	size_t names =
+		options->rules->count < DNS_LOOKUP_NAMES ? options->rules->count : DNS_LOOKUP_NAMES;
 	struct dns_lookup *lookup = calloc(1, sizeof(*lookup) + 2 * names * sizeof(struct item));
 
 	if (lookup) {
@@ -163,11 +164,15 @@ static void attempt_next(struct dns_lookup *lookup, struct slot *slot, uint64_t 
 	struct item *item = slot->item;
 
 	while (item->attempt < ROUNDS * resolvers->count) {
-		bool edns = item->attempt < EDNS_ROUNDS * resolvers->count;
+		unsigned int way = 0;
 
+		if (item->attempt < EDNS_ROUNDS * resolvers->count)
+			way |= DNS_EXCHANGE_EDNS;
+		if (lookup->forged)
+			way |= DNS_EXCHANGE_TCP;
 		item->server = &resolvers->resolver[item->attempt++ % resolvers->count];
-		item->code = dns_exchange_start(&slot->exchange, &item->question, item->server,
-						edns, now);
+		item->code = dns_exchange_start(&slot->exchange, &item->question, item->server, way,
+						now);
 		if (item->code == 0)
 			return;
 	}
@@ -210,11 +215,24 @@ static bool is_final(const struct dns_answer *answer)
 	return answer->rcode == 0 || answer->rcode == RCODE_NO_NAME;
 }
 
+/* Each question lets a forger guess a few times; so there are no more over UDP. */
+static void note_forgery(struct dns_lookup *lookup, const struct item *item)
+{
+	char server[RESOLVER_TEXT_SIZE];
+
+	lookup->forged = true;
+	warning("somebody sends forged answers in the name of %s; --resolve asks over TCP from "
+		"now on",
+		resolver_text(item->server->address, server));
+}
+
 static void slot_step(struct dns_lookup *lookup, struct slot *slot, uint64_t now)
 {
 	struct item *item = slot->item;
 	int ret = dns_exchange_step(&slot->exchange, lookup->reader, now, &lookup->answer);
 
+	if (slot->exchange.forged && !lookup->forged)
+		note_forgery(lookup, item);
 	if (ret == 0)
 		return;
 	item->code = ret < 0 ? ret : 0;

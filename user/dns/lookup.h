@@ -23,7 +23,7 @@ typedef int (*dns_found)(void *context, const char *name,
 			 const uint8_t address[static ADDRESS_SIZE], uint64_t expires);
 
 struct dns_lookup_options {
-	const struct rule_set *rules;	      /* both have to stay */
+	const struct rule_set *rules; /* both have to stay */
 	const struct resolver_set *resolvers;
 	uint32_t min_ttl; /* seconds */
 	dns_found found;

@@ -11,11 +11,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
-#define CGROUP_PREFIX	  "cgroup:"
-#define CGROUP_PATH_MAX	  1024
-#define PORT_START_PATH	  "/proc/sys/net/ipv4/ip_unprivileged_port_start"
-#define PORT_START_USUAL  1024
+#define CGROUP_PREFIX    "cgroup:"
+#define CGROUP_PATH_MAX  1024
+#define PORT_START_PATH  "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+#define PORT_START_USUAL 1024
 
 /* ---- addresses ---- */
 
@@ -60,7 +61,7 @@ const char *resolver_text(const uint8_t address[static ADDRESS_SIZE],
 
 /* ---- the set ---- */
 
-static bool is_known(const struct resolver_set *set, const struct resolver_endpoint *resolver)
+bool resolver_set_has(const struct resolver_set *set, const struct resolver_endpoint *resolver)
 {
 	for (size_t i = 0; i < set->count; i++)
 		if (set->resolver[i].port == resolver->port &&
@@ -71,7 +72,7 @@ static bool is_known(const struct resolver_set *set, const struct resolver_endpo
 
 static int append(struct resolver_set *set, const struct resolver_endpoint *resolver)
 {
-	if (is_known(set, resolver))
+	if (resolver_set_has(set, resolver))
 		return 0;
 	if (set->count == RESOLVER_SET_MAX)
 		return -E2BIG;
@@ -221,7 +222,7 @@ int resolver_set_add(struct resolver_set *set, const char *text, struct error *e
 
 struct conf_context {
 	struct resolver_set *set;
-	const char *path;
+	const char *path; /* NULL: nobody is to be warned */
 };
 
 static int conf_server(void *context, const char *server, size_t size)
@@ -230,17 +231,33 @@ static int conf_server(void *context, const char *server, size_t size)
 	struct resolver_endpoint resolver = {.port = RESOLVER_PORT_DEFAULT};
 	char quote[RULE_QUOTE_SIZE];
 	const char *why = "it is no IPv4 or IPv6 address without zone";
+	int ret = -EINVAL;
 
 	if (address_parse(server, size, resolver.address) > 0)
 		why = resolver_address_fault(resolver.address);
+	if (!why)
+		ret = append(conf->set, &resolver);
+	if (ret == 0 || !conf->path)
+		return 0;
 	if (why)
 		warning("%s: name server \"%s\" is not trusted: %s; see --resolver", conf->path,
 			rule_quote(server, size, quote), why);
-	else if (append(conf->set, &resolver) < 0)
+	else
 		warning("%s: only the first %d name servers are trusted; name the right ones "
 			"by --resolver",
 			conf->path, RESOLVER_SET_MAX);
 	return 0;
+}
+
+/* Notes which state of the file the endpoints are from. */
+static void note_file(struct resolver_set *set, const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status))
+		return;
+	set->file_time = status.st_mtim;
+	set->file_number = status.st_ino;
 }
 
 int resolver_set_add_resolv_conf(struct resolver_set *set, const char *path, struct error *err)
@@ -251,6 +268,7 @@ int resolver_set_add_resolv_conf(struct resolver_set *set, const char *path, str
 
 	if (set->count > 0)
 		return 0;
+	note_file(set, path);
 	ret = trusted_file_read(path, &file);
 	if (ret == -ENOENT)
 		return 0;
@@ -264,6 +282,46 @@ int resolver_set_add_resolv_conf(struct resolver_set *set, const char *path, str
 		resolv_conf_parse(file.data, file.size, conf_server, &context);
 	trusted_file_release(&file);
 	return 0;
+}
+
+static bool file_changed(const struct resolver_set *set, const char *path)
+{
+	struct stat status;
+
+	return set->file_number && !stat(path, &status) &&
+	       (set->file_number != status.st_ino ||
+		set->file_time.tv_sec != status.st_mtim.tv_sec ||
+		set->file_time.tv_nsec != status.st_mtim.tv_nsec);
+}
+
+static bool endpoints_equal(const struct resolver_set *a, const struct resolver_set *b)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (!resolver_set_has(b, &a->resolver[i]))
+			return false;
+	return a->count == b->count;
+}
+
+bool resolver_set_follow(struct resolver_set *set, const char *path, struct resolver_set *before)
+{
+	struct resolver_set fresh = *set;
+	struct conf_context context = {.set = &fresh};
+	struct trusted_file file;
+
+	if (!file_changed(set, path))
+		return false;
+	note_file(&fresh, path);
+	fresh.count = 0;
+	if (trusted_file_read(path, &file) < 0)
+		return false;
+	if (file.data)
+		resolv_conf_parse(file.data, file.size, conf_server, &context);
+	trusted_file_release(&file);
+	if (fresh.count == 0)
+		return false;
+	*before = *set;
+	*set = fresh;
+	return !endpoints_equal(before, set);
 }
 
 /* ---- warnings ---- */

@@ -13,6 +13,8 @@
 #ifndef KLOAK_POLICY_RESOLVERS_H
 #define KLOAK_POLICY_RESOLVERS_H
 
+#include <time.h>
+
 #include "user/policy/pins.h"
 #include "user/policy/resolv_conf.h"
 
@@ -30,6 +32,8 @@ struct resolver_set {
 	size_t count;
 	const char *cgroup[RESOLVER_CGROUPS_MAX]; /* "/system.slice/...", in the caller's text */
 	size_t cgroup_count;
+	struct timespec file_time; /* of the resolv.conf that the endpoints are from; 0: none */
+	uint64_t file_number;
 };
 
 /*
@@ -51,6 +55,16 @@ int resolver_set_add(struct resolver_set *set, const char *text, struct error *e
  * Returns 0, or a negative errno with a sentence: why it cannot be read.
  */
 int resolver_set_add_resolv_conf(struct resolver_set *set, const char *path, struct error *err);
+
+/*
+ * If the endpoints are those of the file @path, and it has changed (the machine
+ * has moved to another network), reads it again; without a warning, and a file
+ * that names nobody is left for the next time. Returns true if the endpoints
+ * are others now; *before then has what they were.
+ */
+bool resolver_set_follow(struct resolver_set *set, const char *path, struct resolver_set *before);
+
+bool resolver_set_has(const struct resolver_set *set, const struct resolver_endpoint *resolver);
 
 /*
  * Warns of name rules that nothing but @pins can verify, and of resolvers in

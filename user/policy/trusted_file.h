@@ -13,9 +13,9 @@
 #define TRUSTED_FILE_MAX (1 << 20) /* bytes; the rest of a larger file is not read */
 
 struct trusted_file {
-	char *data;	 /* whole lines, not terminated; NULL if there is .why */
+	char *data; /* whole lines, not terminated; NULL if there is .why */
 	size_t size;
-	bool cut;	 /* the file is larger */
+	bool cut;        /* the file is larger */
 	const char *why; /* it does not count; the reason and a remedy */
 };
 

@@ -143,15 +143,18 @@ static int attach_daemon(struct dns_watch *watch, const char *mount, const char 
 	return attach_programs(watch, watch->objects[1], fd, true, err);
 }
 
+/* One that is there already keeps its state. */
 static int emit_resolver(void *context, __u32 workload, const uint8_t address[static ADDRESS_SIZE],
 			 uint16_t port)
 {
 	const struct bpf_map_set *maps = context;
 	struct resolver_key key = { .workload = workload, .port = port };
 	struct resolver_state state = { 0 };
+	int ret;
 
 	memcpy(key.address, address, sizeof(key.address));
-	return bpf_map_update(bpf_map_set_find(maps, "resolvers"), &key, &state, BPF_ANY);
+	ret = bpf_map_update(bpf_map_set_find(maps, "resolvers"), &key, &state, BPF_NOEXIST);
+	return ret == -EEXIST ? 0 : ret;
 }
 
 int dns_watch_attach(struct dns_watch *watch, const struct bpf_map_set *maps, uint32_t workload,
@@ -169,6 +172,22 @@ int dns_watch_attach(struct dns_watch *watch, const struct bpf_map_set *maps, ui
 }
 
 /* ---- while it runs ---- */
+
+void dns_watch_follow(const struct dns_watch *watch, const struct bpf_map_set *maps,
+		      uint32_t workload, const struct resolver_set *before)
+{
+	int ret = resolver_set_emit(watch->resolvers, workload, emit_resolver, (void *)maps);
+
+	if (ret)
+		warning("cannot give the kernel the new name servers: %s", strerror(-ret));
+	for (size_t i = 0; i < before->count; i++) {
+		struct resolver_key key = { .workload = workload, .port = before->resolver[i].port };
+
+		memcpy(key.address, before->resolver[i].address, sizeof(key.address));
+		if (!resolver_set_has(watch->resolvers, &before->resolver[i]))
+			bpf_map_delete(bpf_map_set_find(maps, "resolvers"), &key);
+	}
+}
 
 /* Keys that follow one that is deleted cannot be found any more: they are collected first. */
 void dns_watch_sweep(struct dns_watch *watch, const struct bpf_map_set *maps, uint64_t now)

@@ -47,6 +47,10 @@ int dns_watch_open(struct dns_watch *watch, const struct dns_options *options, s
 int dns_watch_attach(struct dns_watch *watch, const struct bpf_map_set *maps, uint32_t workload,
 		     int cgroup, const char *mount, struct error *err);
 
+/* The resolvers are others now than @before. */
+void dns_watch_follow(const struct dns_watch *watch, const struct bpf_map_set *maps,
+		      uint32_t workload, const struct resolver_set *before);
+
 /* Removes rows of the map "verified" that are over for long. Looks once a minute only. */
 void dns_watch_sweep(struct dns_watch *watch, const struct bpf_map_set *maps, uint64_t now);
 

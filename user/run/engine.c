@@ -370,6 +370,11 @@ void engine_sweep_staged(struct engine *engine, uint64_t age,
 	}
 }
 
+void engine_follow_resolvers(struct engine *engine, const struct resolver_set *before)
+{
+	dns_watch_follow(&engine->dns, &engine->maps, engine->workload, before);
+}
+
 void engine_tidy(struct engine *engine)
 {
 	dns_watch_sweep(&engine->dns, &engine->maps, monotonic_now());

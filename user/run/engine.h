@@ -81,6 +81,9 @@ int engine_events_fd(const struct engine *engine);
 void engine_poll(struct engine *engine, void (*callback)(void *data, const struct event *event),
 		 void *data);
 
+/* The resolvers of the options are others now than @before. */
+void engine_follow_resolvers(struct engine *engine, const struct resolver_set *before);
+
 /* What is due now and then, beside the events: forgets addresses whose time is long over. */
 void engine_tidy(struct engine *engine);
 

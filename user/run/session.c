@@ -23,6 +23,7 @@
 #include "user/workload/netns.h"
 #include "user/workload/protect.h"
 
+#define FOLLOW_INTERVAL 2000000000ULL /* ns: resolv.conf is looked at so often */
 #define POLL_MS		100 /* events are read so often; the kernel wakes us when many wait */
 #define RESOLVE_TIMEOUT 5000000000ULL /* ns that the command waits for --resolve */
 
@@ -33,6 +34,7 @@ struct session {
 	struct rule_set rules;
 	struct pin_set pins;
 	struct resolver_set resolvers;
+	uint64_t next_follow; /* dns_clock() */
 	char **environment; /* the command's */
 	struct cgroup_place place;
 	struct cgroup cgroup;
@@ -230,6 +232,22 @@ static void take_event(void *data, const struct event *event)
 	report_add(data, event);
 }
 
+/*
+ * The machine may move to another network while the command runs. Not if the
+ * command could have written the file: then it counts as it was at the start.
+ */
+static void follow_resolvers(struct session *session, uint64_t now)
+{
+	struct resolver_set before;
+
+	if (now < session->next_follow || session->child.uid == 0 ||
+	    session->child.uid == geteuid())
+		return;
+	session->next_follow = now + FOLLOW_INTERVAL;
+	if (resolver_set_follow(&session->resolvers, RESOLV_CONF_PATH, &before))
+		engine_follow_resolvers(&session->engine, &before);
+}
+
 static void watch_events(void *data)
 {
 	struct session *session = data;
@@ -238,6 +256,7 @@ static void watch_events(void *data)
 	engine_poll(&session->engine, take_event, &session->report);
 	engine_sweep_staged(&session->engine, STAGED_TIMEOUT, take_event, &session->report);
 	engine_tidy(&session->engine);
+	follow_resolvers(session, dns_clock());
 	if (session->lookup)
 		dns_lookup_step(session->lookup, dns_clock());
 }
