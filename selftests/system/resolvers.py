@@ -208,6 +208,49 @@ def many_names():
         tap.check(b"answers of name servers" in trial.result.errors, "no warning at the end")
 
 
+# --- resolv.conf changes ---------------------------------------------------
+
+@tap.test("the machine moves to another network: resolv.conf is followed")
+def moved():
+    """The command is somebody who cannot write that file."""
+    new, path = dns.new_address(), dns.resolv_conf(RESOLVER)
+    os.chmod(path, 0o644)
+    with dns.Dnsmasq([new], [("api.test", OTHER, 60)]):
+        with Trial("api.test:{PORT}", "api.test:{PORT_1}", "api.test:{PORT_2}", servers=3,
+                   options=["--user", "65534:65534"],
+                   prefix=namespace.mounted((path, "/etc/resolv.conf"))) as trial:
+            trial.start("""
+                send(look_up("api.test")[0], "api.test", PORT)
+                print("sent", flush=True)
+                sys.stdin.readline()
+                answer = ask(%r, "api.test")
+                send(dnswire.addresses_in(answer)[0], "api.test", PORT_1)
+                answer = ask(%r, "api.test", dnswire.AAAA)
+                send(dnswire.addresses_in(answer)[0], "api.test", PORT_2)""" % (new, RESOLVER))
+            tap.check_equal(trial.read_line(), "sent", "the application's word")
+            with open(path, "w") as file:
+                file.write("nameserver %s\n" % new)
+            time.sleep(4)
+            trial.finish(b"\n")
+            trial.check_swapped()
+            trial.check_swapped(server=1, address=OTHER)
+            trial.check_left("resolver-not-trusted", server=2)
+
+
+@tap.test("the command, being root, writes resolv.conf: it is not followed")
+def moved_by_command():
+    new, path = dns.new_address(), dns.resolv_conf(RESOLVER)
+    with dns.Dnsmasq([new], [("api.test", LIE, 60)]):
+        with Trial("api.test", prefix=namespace.mounted((path, "/etc/resolv.conf"))) as trial:
+            trial.run("""
+                with open("/etc/resolv.conf", "w") as file:
+                    file.write("nameserver %s\\n")
+                time.sleep(4)
+                assert look_up("api.test") == [%r]
+                send(%r, "api.test", PORT)""" % (new, LIE, LIE))
+            trial.check_left("resolver-not-trusted")
+
+
 # --- kloak's own lookups ---------------------------------------------------
 
 @tap.test("--resolve: the application asks nobody")

@@ -301,6 +301,11 @@ arrives("twenty threads look up and connect at a time", "exact.test several.test
         thread.join()""", count=20)
 
 
+arrives("a command of another user", "exact.test", """
+    assert os.geteuid() == 65534
+    send(look_up("exact.test")[0], "exact.test", PORT)""", options=["--user", "65534:65534"])
+
+
 @tap.test("two runs at a time, each with its own rule")
 def two_runs():
     program = """
@@ -319,6 +324,22 @@ def two_runs():
         first.check_left("host", "port", server=1)
         second.check_left("host", "port", server=0)
         second.check_swapped(server=1)
+
+
+# --- statements of the machine ---------------------------------------------
+
+@tap.test("the hosts file that kloak sees: nobody is asked")
+def hosts_file():
+    path = tap.scratch("hosts")
+    with open(path, "w") as file:
+        file.write("10.53.1.9 stated.test\nfd53:0:0:1::9 stated.test\n")
+    prefix = namespace.mounted((path, "/etc/hosts"), (dns.resolv_conf("127.0.0.9"),
+                                                      "/etc/resolv.conf"))
+    with Trial("stated.test", prefix=prefix) as trial:
+        trial.run("""
+            for family in socket.AF_INET, socket.AF_INET6:
+                send(look_up("stated.test", family)[0], "stated.test", PORT)""")
+        trial.check_swapped(2)
 
 
 # --- rules of addresses, which ask no resolver -----------------------------
