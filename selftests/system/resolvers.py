@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
 """Names verified through the resolvers that programs really have: each libc's and language's own,
-retries, a caching daemon (nscd), and kloak's own lookups (--resolve).
+retries, daemons (nscd, systemd-resolved), and kloak's own lookups (--resolve).
 
 Where Kloak does not hook the TLS of a program yet, its lookup alone is tested: it
 hands the address to a Python client of the same run.
@@ -49,6 +49,9 @@ LOOK_UPS = {
     "node, getaddrinfo": Made(lambda: [clients.NODE, clients.script("look_up.js"), "getaddrinfo"]),
 }
 NSCD = Made(build.unpacked, "nscd")
+RESOLVED = {name: Made(build.unpacked, name)
+            for name in ("systemd-resolved", "libsystemd-shared", "libnss-resolve")}
+LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 
 trials.prepare(RESOLVER)
 dns.Dnsmasq([RESOLVER, RESOLVER6], RECORDS, ALIASES)
@@ -353,7 +356,9 @@ enable-cache netgroup no
 
 
 class Cgroup:
-    """name: below the mount."""
+    """name: below the mount; process: of a daemon in it."""
+
+    process = None
 
     def __init__(self):
         self.name = "/kloak-test-%d-%d" % (os.getpid(), next(kloak.numbers))
@@ -368,6 +373,9 @@ class Cgroup:
         self.stop()
 
     def stop(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
         for _ in range(100):
             try:
                 return os.rmdir(self.path)
@@ -378,7 +386,9 @@ class Cgroup:
 
 
 class Nscd(Cgroup):
-    """In a cgroup of its own. prefix: words that show its socket to a command."""
+    """prefix, values: words and environment that make a command ask it."""
+
+    values = {}
 
     def __init__(self):
         super().__init__()
@@ -398,38 +408,71 @@ class Nscd(Cgroup):
         while not os.path.exists(directory + "/run/socket") and time.monotonic() < end:
             time.sleep(0.02)
 
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        super().stop()
+RESOLVED_CONF = """[Resolve]
+DNS=%s
+LLMNR=no
+MulticastDNS=no
+DNSSEC=no
+DNSStubListener=no
+""" % RESOLVER
 
+
+class Resolved(Cgroup):
+    """systemd-resolved, without D-Bus: nss-resolve asks it over its Varlink socket."""
+
+    def __init__(self):
+        program = RESOLVED["systemd-resolved"].get() + "/lib/systemd/systemd-resolved"
+        shared = RESOLVED["libsystemd-shared"].get() + LIBRARIES + "/systemd"
+        self.values = {"LD_LIBRARY_PATH": RESOLVED["libnss-resolve"].get() + LIBRARIES}
+        super().__init__()
+        directory = tap.scratch("resolved-%d" % next(kloak.numbers))
+        os.makedirs(directory + "/run/resolved.conf.d")
+        with open("/etc/passwd") as file:
+            passwd = file.read() + "systemd-resolve:x:995:995::/:/usr/sbin/nologin\n"
+        for name, text in (("run/resolved.conf.d/test.conf", RESOLVED_CONF), ("passwd", passwd),
+                           ("nsswitch.conf", "hosts: resolve [!UNAVAIL=return] dns\n")):
+            with open(directory + "/" + name, "w") as file:
+                file.write(text)
+        os.makedirs("/run/systemd", exist_ok=True)
+        self.prefix = namespace.mounted(
+            (directory + "/run", "/run/systemd"), (directory + "/passwd", "/etc/passwd"),
+            (directory + "/nsswitch.conf", "/etc/nsswitch.conf"))
+        self.process = subprocess.Popen(
+            [*self.prefix, "sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.path,
+             program], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "LD_LIBRARY_PATH": shared})
+        end = time.monotonic() + 5
+        while not os.path.exists(directory + "/run/resolve/io.systemd.Resolve") and \
+                time.monotonic() < end:
+            time.sleep(0.02)
 
 ASK_DAEMON = """
-import subprocess
 assert look_up("api.test") == [%r]
 send(%r, "api.test", PORT)
 """ % (TRUTH, TRUTH)
 
 
-def daemon_test(title, resolver, check):
+def daemon_test(title, make, resolver, check):
     """resolver: of --resolver, with DAEMON and OTHER for cgroups."""
     @tap.test(title)
     def run():
-        with Cgroup() as other, Nscd() as daemon:
+        with Cgroup() as other, make() as daemon:
             resolvers = [word.replace("DAEMON", daemon.name).replace("OTHER", other.name)
                          for word in resolver]
             with Trial("api.test", prefix=daemon.prefix, resolvers=resolvers) as trial:
+                trial.values.update(daemon.values)
                 check(trial.run(ASK_DAEMON))
 
 
-daemon_test("nscd asks, and is trusted by its cgroup", ["cgroup:DAEMON"],
-            lambda trial: trial.check_swapped())
-daemon_test("nscd asks, and is trusted beside a name server", [RESOLVER, "cgroup:DAEMON"],
-            lambda trial: trial.check_swapped())
-daemon_test("nscd asks, and is not named", [],
-            lambda trial: trial.check_left("address-not-verified"))
-daemon_test("nscd asks, and another cgroup is named", ["cgroup:OTHER"],
-            lambda trial: trial.check_left("address-not-verified"))
+for the_name, the_daemon in (("nscd", Nscd), ("systemd-resolved (nss-resolve)", Resolved)):
+    daemon_test(the_name + " asks, and is trusted by its cgroup", the_daemon, ["cgroup:DAEMON"],
+                lambda trial: trial.check_swapped())
+    daemon_test(the_name + " asks, and is trusted beside a name server", the_daemon,
+                [RESOLVER, "cgroup:DAEMON"], lambda trial: trial.check_swapped())
+    daemon_test(the_name + " asks, and is not named", the_daemon, [],
+                lambda trial: trial.check_left("address-not-verified"))
+    daemon_test(the_name + " asks, and another cgroup is named", the_daemon, ["cgroup:OTHER"],
+                lambda trial: trial.check_left("address-not-verified"))
 
 
 @tap.test("nscd asks for two runs at a time")
