@@ -15,8 +15,7 @@
 
 /* ---- the set ---- */
 
-bool pin_set_has(const struct pin_set *set, const char *name,
-		 const uint8_t address[static ADDRESS_SIZE])
+static bool pin_known(const struct pin_set *set, const char *name, const uint8_t *address)
 {
 	for (size_t i = 0; i < set->count; i++)
 		if (memcmp(set->pin[i].address, address, ADDRESS_SIZE) == 0 &&
@@ -30,7 +29,7 @@ static int pin_append(struct pin_set *set, const char *name, const uint8_t *addr
 	struct pin *pin;
 	char *copy;
 
-	if (pin_set_has(set, name, address))
+	if (pin_known(set, name, address))
 		return 0;
 	if (set->count == PIN_SET_MAX)
 		return -E2BIG;

@@ -42,10 +42,6 @@ int pin_set_add(struct pin_set *set, const struct rule_set *rules, const char *t
 int pin_set_add_hosts(struct pin_set *set, const struct rule_set *rules, const char *path,
 		      struct error *err);
 
-/* Is the normalised @name pinned to @address? */
-bool pin_set_has(const struct pin_set *set, const char *name,
-		 const uint8_t address[static ADDRESS_SIZE]);
-
 /* Takes one row of the map "verified". Returns 0 or a negative errno. */
 typedef int (*verified_emit)(void *context, const struct verified_key *key,
 			     const struct verified *row);

@@ -230,15 +230,18 @@ int engine_grant_destinations(struct engine *engine, const struct rule_set *rule
 	return granted(ret, "destination rules", err);
 }
 
+/* As the DNS object does it: of two that say so, the later end counts. */
 int engine_pin(struct engine *engine, const char *name, const uint8_t address[static ADDRESS_SIZE],
 	       uint64_t expires)
 {
 	struct verified_key key = { .workload = engine->workload };
-	struct verified row = { .expires = expires };
+	struct verified row, fresh = { .expires = expires };
 
 	memcpy(key.address, address, sizeof(key.address));
 	strncpy((char *)key.name, name, sizeof(key.name) - 1);
-	return emit_verified(engine, &key, &row);
+	if (!bpf_map_lookup(engine_map(engine, "verified"), &key, &row) && row.expires >= expires)
+		return 0;
+	return emit_verified(engine, &key, &fresh);
 }
 
 int engine_attach_file(struct engine *engine, int fd, const char *path, struct error *err)

@@ -157,14 +157,11 @@ static int hand_over_secrets(struct session *session, struct error *err)
 	return ret;
 }
 
-/* A pin never ends, so it is not to be replaced by what does. */
 static int take_address(void *data, const char *name, const uint8_t address[static ADDRESS_SIZE],
 			uint64_t expires)
 {
 	struct session *session = data;
 
-	if (pin_set_has(&session->pins, name, address))
-		return 0;
 	return engine_pin(&session->engine, name, address, expires);
 }
 
