@@ -7,8 +7,8 @@
  * Conventions that the loader (user/bpf/object.h) relies on:
  *	- a program is a global function in SEC("type") or SEC("type/anything"):
  *	  sockops, sk_msg, cgroup_skb/ingress, cgroup_skb/egress,
- *	  cgroup/setsockopt, cgroup/sock_create, uprobe, uprobe.s (may sleep), uretprobe,
- *	  uretprobe.s, tracepoint;
+ *	  cgroup/setsockopt, cgroup/sock_create, cgroup/connect4, cgroup/connect6, uprobe,
+ *	  uprobe.s (may sleep), uretprobe, uretprobe.s, tracepoint;
  *	- functions without SEC go to .text and are appended to each program that
  *	  reaches them by calls or as a bpf_loop callback;
  *	- a map is a BPF_MAP(); maps of the same name are shared by all objects;

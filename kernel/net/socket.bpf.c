@@ -4,8 +4,8 @@
  * from the kernel. It knows nothing about TLS libraries; they speak to it
  * through the maps "keys" and "staged" (kernel/abi.h).
  *
- * Attached to the workload's cgroup (sockops, setsockopt) and to the sockhash
- * (sk_msg).
+ * Attached to the workload's cgroup (sockops, connect, setsockopt) and to the
+ * sockhash (sk_msg).
  */
 #include "kernel/net/stream.h"
 
@@ -175,6 +175,31 @@ int socket_message(struct sk_msg_md *m)
 	}
 	s->position += s->size;
 	return verdict;
+}
+
+/*
+ * May the socket be connected? Not (EPERM) if it was before: disconnected
+ * (connect(2), AF_UNSPEC) and connected elsewhere it would take along a record
+ * that has its secret already and waits, with the socket unlocked, between this
+ * object and TCP: see message_patch(), which redirects a socket to itself.
+ */
+static inline int socket_may_connect(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	return !sk || !bpf_sk_storage_get(&sockets, sk, NULL, 0);
+}
+
+SEC("cgroup/connect4")
+int socket_connect4(struct bpf_sock_addr *ctx)
+{
+	return socket_may_connect(ctx);
+}
+
+SEC("cgroup/connect6")
+int socket_connect6(struct bpf_sock_addr *ctx)
+{
+	return socket_may_connect(ctx);
 }
 
 #define SOCK_STREAM 1

@@ -129,6 +129,8 @@ static int attach_cgroup(struct engine *engine, int cgroup, struct error *err)
 	} programs[] = {
 		{ "socket_connected", BPF_CGROUP_SOCK_OPS },
 		{ "socket_option", BPF_CGROUP_SETSOCKOPT },
+		{ "socket_connect4", BPF_CGROUP_INET4_CONNECT },
+		{ "socket_connect6", BPF_CGROUP_INET6_CONNECT },
 	};
 	size_t i;
 	int ret;
