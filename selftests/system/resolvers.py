@@ -25,31 +25,15 @@ ALIASES = [("alias.test", "middle.elsewhere.test", 60),
            ("middle.elsewhere.test", "end.elsewhere.test", 60)]
 
 
-class Made:
-    """What could be made before there was no network any more, or why not."""
-
-    def __init__(self, make, *arguments):
-        self.error = self.path = None
-        try:
-            self.path = make(*arguments)
-        except (tap.Skip, OSError, subprocess.CalledProcessError) as error:
-            self.error = error
-
-    def get(self):
-        if self.error:
-            tap.skip(str(self.error))
-        return self.path
-
-
 LOOK_UPS = {
-    "glibc": Made(lambda: [build.glibc_look_up()]),
-    "musl": Made(lambda: [build.musl_look_up()]),
-    "Go": Made(lambda: [build.go_look_up()]),
-    "node, c-ares": Made(lambda: [clients.NODE, clients.script("look_up.js"), "c-ares"]),
-    "node, getaddrinfo": Made(lambda: [clients.NODE, clients.script("look_up.js"), "getaddrinfo"]),
+    "glibc": build.Made(lambda: [build.glibc_look_up()]),
+    "musl": build.Made(lambda: [build.musl_look_up()]),
+    "Go": build.Made(lambda: [build.go_look_up()]),
+    "node, c-ares": build.Made(lambda: [clients.NODE, clients.script("look_up.js"), "c-ares"]),
+    "node, getaddrinfo": build.Made(lambda: [clients.NODE, clients.script("look_up.js"), "getaddrinfo"]),
 }
-NSCD = Made(build.unpacked, "nscd")
-RESOLVED = {name: Made(build.unpacked, name)
+NSCD = build.Made(build.unpacked, "nscd")
+RESOLVED = {name: build.Made(build.unpacked, name)
             for name in ("systemd-resolved", "libsystemd-shared", "libnss-resolve")}
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 

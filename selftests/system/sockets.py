@@ -11,13 +11,15 @@ import subprocess
 import threading
 import time
 
-from lib import dns, namespace, servers, tap, trial as trials
+from lib import build, dns, namespace, servers, tap, trial as trials
 from lib.trial import Trial
 
 TRUTH, TRUTH6, LIE = "10.53.1.1", "fd53:0:0:1::1", "10.53.1.66"
 RESOLVER = "10.53.2.53"
 HERE = namespace.HERE[0]
 WRITES = 10000
+RACES = 500
+RACE = build.Made(build.race_library)
 
 trials.prepare(RESOLVER)
 dns.Dnsmasq([RESOLVER], [("api.test", TRUTH, 60), ("api.test", TRUTH6, 60)])
@@ -158,125 +160,6 @@ def accepted():
         tap.check_equal([e.get("reason") for e in trial.result.events], ["unseen"], "events")
 
 
-@tap.test("connected, then connected again to another address (AF_UNSPEC)")
-def connected_again():
-    with Trial("api.test:{PORT}", "api.test:{PORT_1}", servers=2) as trial:
-        trial.run(program("""
-            plain = connect_plain(TRUTH, PORT)
-            tls = secure(plain.dup(), "api.test")
-            exchange(tls)
-            unspecified = ctypes.create_string_buffer(16)
-            assert libc.connect(plain.fileno(), unspecified, 16) == 0, ctypes.get_errno()
-            plain.connect((LIE, PORT_1))
-            with secure(plain, "api.test") as tls:
-                exchange(tls)"""))
-        trial.check_swapped()
-        trial.check_left("address-not-verified", "unseen", server=1)
-
-
-class Bare:
-    """Whoever connects to LIE there, without TLS: what he sends is kept as it is."""
-
-    def __init__(self, port=None):
-        self.port, self.got = port or servers.free_port(), bytearray()
-        self.listener = namespace.socket_there()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((LIE, self.port))
-        self.listener.listen()
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        with self.listener, self.listener.accept()[0] as connection:
-            connection.settimeout(10)
-            while data := connection.recv(65536):
-                self.got += data
-
-
-def key_of_first(title, again):
-    """The application encrypts for the right host, with that one's keys, which it knows, and has
-    the record leave on the same socket to another."""
-    @tap.test("a record of the first connection, " + title)
-    def run():
-        bare = Bare()
-        with Trial("api.test", "api.test:%d" % bare.port) as trial:
-            trial.run(program("""
-                incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-                tls = context().wrap_bio(incoming, outgoing, server_hostname="api.test")
-                plain = connect_plain(TRUTH, PORT)
-                while True:
-                    try:
-                        tls.do_handshake()
-                        break
-                    except ssl.SSLWantReadError:
-                        plain.sendall(outgoing.read())
-                        incoming.write(plain.recv(65536))
-                tls.write(request())
-                plain.sendall(outgoing.read())
-                answer = b""
-                while not answer.endswith(b"ok"):
-                    try:
-                        answer += tls.read(4096)
-                    except ssl.SSLWantReadError:
-                        incoming.write(plain.recv(65536))
-
-                assert libc.connect(plain.fileno(), ctypes.create_string_buffer(16), 16) == 0
-                plain.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                tls.write(request(target="/again"))
-                record = outgoing.read()
-                """, LIAR=bare.port) + trials.dedent(again) + """
-time.sleep(0.2)
-plain.close()
-print(record.hex())""")
-            tap.check_equal(trial.seen(1), [trials.request(trial.values["API_KEY"])], "the first")
-            tap.check_equal([e["verdict"] for e in trial.result.events], ["swapped", "refused"],
-                            "verdicts; %s" % trial.describe())
-            tap.check(trial.result.events[1]["reason"] in ("no-key", "peer-changed"),
-                      trial.describe())
-            record = bytes.fromhex(trial.result.output.decode().split()[-1])
-            end = time.monotonic() + 5
-            while len(bare.got) < len(record) and time.monotonic() < end:
-                time.sleep(0.01)
-            tap.check(bytes(bare.got) == record, "%d bytes arrived, %d were sent, they are %s" % (
-                len(bare.got), len(record), "changed"))
-
-
-key_of_first("once it is connected again", """
-    plain.connect((LIE, LIAR))
-    plain.sendall(record)""")
-key_of_first("while it connects again", """
-    plain.setblocking(False)
-    plain.connect_ex((LIE, LIAR))
-    plain.setblocking(True)
-    plain.sendall(record)""")
-key_of_first("in the SYN of the second (TCP_FASTOPEN_CONNECT)", """
-    plain.setsockopt(socket.IPPROTO_TCP, 30, 1)
-    plain.connect((LIE, LIAR))
-    plain.sendall(record)""")
-key_of_first("in the SYN of the second (MSG_FASTOPEN)", """
-    try:
-        plain.sendto(record, socket.MSG_FASTOPEN, (LIE, LIAR))
-    except OSError as error:  # what a socket in a sockmap says
-        print(error)
-        plain.connect((LIE, LIAR))
-        plain.sendall(record)""")
-
-
-@tap.test("connected elsewhere first, then again to the right address (AF_UNSPEC)")
-def connected_again_right():
-    """Served or not: nothing may reach the first."""
-    with Trial("api.test:{PORT}", "api.test:{PORT_1}", servers=2) as trial:
-        trial.run(program("""
-            plain = connect_plain(LIE, PORT_1)
-            exchange(secure(plain.dup(), "api.test"))
-            unspecified = ctypes.create_string_buffer(16)
-            assert libc.connect(plain.fileno(), unspecified, 16) == 0, ctypes.get_errno()
-            plain.connect((TRUTH, PORT))
-            with secure(plain, "api.test") as tls:
-                exchange(tls)"""))
-        trial.check_left("address-not-verified", server=1)
-        tap.check_equal(len(trial.seen(1)), 1, "requests at the right server")
-
-
 @tap.test("the verified address, in another network namespace")
 def other_namespace():
     if subprocess.run(["unshare", "-Urn", "true"], stderr=subprocess.DEVNULL).returncode:
@@ -305,6 +188,164 @@ server.kill()
             tap.check_equal(file.read(), trials.request(trial.placeholder),
                             "what the server got; %s" % trial.describe())
         trial.check_left("network-namespace", requests=0)
+
+
+# --- connected again (AF_UNSPEC) -------------------------------------------
+
+AGAIN = """
+def disconnect(sock):
+    assert libc.connect(sock.fileno(), ctypes.create_string_buffer(16), 16) == 0
+    sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+def again(function, *arguments):
+    # Kloak may refuse it. Then there is nothing more to try.
+    try:
+        return function(*arguments)
+    except OSError as error:
+        print("refused:", error)
+        sys.exit(0)
+
+def handshake():
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context().wrap_bio(incoming, outgoing, server_hostname="api.test")
+    plain = connect_plain(TRUTH, PORT)
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            plain.sendall(outgoing.read())
+            incoming.write(plain.recv(65536))
+    return plain, tls, incoming, outgoing
+"""
+
+
+@tap.test("connected, then connected again to another address")
+def connected_again():
+    with Trial("api.test:{PORT}", "api.test:{PORT_1}", servers=2) as trial:
+        trial.run(program(AGAIN + """
+plain = connect_plain(TRUTH, PORT)
+exchange(secure(plain.dup(), "api.test"))
+disconnect(plain)
+again(plain.connect, (LIE, PORT_1))
+with secure(plain, "api.test") as tls:
+    exchange(tls)"""))
+        trial.check_swapped()
+        if b"refused" not in trial.result.output:
+            trial.check_left("address-not-verified", server=1)
+        tap.check(trial.values["API_KEY"].encode() not in trial.servers[1].recorder.raw,
+                  "the secret left")
+
+
+class Bare:
+    """Whoever connects to LIE there, without TLS: what each connection brings is kept."""
+
+    def __init__(self):
+        self.port, self.got = servers.free_port(), []
+        self.listener = namespace.socket_there()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind((LIE, self.port))
+        self.listener.listen(512)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            connection = self.listener.accept()[0]
+            connection.settimeout(10)
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        got = bytearray()
+        self.got.append(got)
+        with connection:
+            try:
+                while data := connection.recv(65536):
+                    got += data
+            except OSError:
+                pass
+
+
+def key_of_first(title, *lines):
+    """The application encrypts for the right host, with that one's keys, which it knows, and has
+    the record leave on the same socket to another."""
+    @tap.test("a record of the first connection, " + title)
+    def run():
+        bare = Bare()
+        with Trial("api.test", "api.test:%d" % bare.port) as trial:
+            trial.run(program(AGAIN + """
+plain, tls, incoming, outgoing = handshake()
+tls.write(request())
+plain.sendall(outgoing.read())
+answer = b""
+while not answer.endswith(b"ok"):
+    try:
+        answer += tls.read(4096)
+    except ssl.SSLWantReadError:
+        incoming.write(plain.recv(65536))
+disconnect(plain)
+tls.write(request(target="/again"))
+record = outgoing.read()
+print(record.hex(), flush=True)
+""" + "\n".join(lines) + """
+time.sleep(0.2)
+plain.close()""", LIAR=bare.port))
+            tap.check_equal(trial.seen(1), [trials.request(trial.values["API_KEY"])], "the first")
+            tap.check_equal([e["verdict"] for e in trial.result.events], ["swapped", "refused"],
+                            "verdicts; %s" % trial.describe())
+            tap.check(trial.result.events[1]["reason"] in ("no-key", "peer-changed", "unseen"),
+                      trial.describe())
+            words = trial.result.output.decode().split()
+            got = wait_for(bare, 0 if "refused:" in words else len(words[0]) // 2)
+            tap.check(got in (b"", bytes.fromhex(words[0])), "a changed record arrived")
+
+
+def wait_for(bare, size):
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        got = b"".join(map(bytes, bare.got))
+        if len(got) >= size:
+            return got
+        time.sleep(0.01)
+    raise tap.Failure("%d bytes arrived, not %d" % (len(got), size))
+
+
+key_of_first("once it is connected again", "again(plain.connect, (LIE, LIAR))",
+             "again(plain.sendall, record)")
+key_of_first("while it connects again", "plain.setblocking(False)",
+             "plain.connect_ex((LIE, LIAR))", "plain.setblocking(True)",
+             "again(plain.sendall, record)")
+key_of_first("in the SYN of the second (TCP_FASTOPEN_CONNECT)",
+             "plain.setsockopt(socket.IPPROTO_TCP, 30, 1)",
+             "again(plain.connect, (LIE, LIAR))", "again(plain.sendall, record)")
+key_of_first("in the SYN of the second (MSG_FASTOPEN)",
+             "again(plain.sendto, record, socket.MSG_FASTOPEN, (LIE, LIAR))")
+
+
+@tap.test("a record on its way while the socket is connected again, %d times" % RACES)
+def connected_meanwhile():
+    """Between the verdict and TCP the socket is unlocked for a moment."""
+    library, bare = RACE.get(), Bare()
+    with Trial("api.test", "api.test:%d" % bare.port) as trial:
+        trial.run(program(AGAIN + """
+race = ctypes.CDLL(LIBRARY).race
+race.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_int,
+                 ctypes.c_long]
+for _ in range(RACES):
+    plain, tls, incoming, outgoing = handshake()
+    if outgoing.pending:
+        plain.sendall(outgoing.read())
+    tls.write(request())
+    record = outgoing.read()
+    print(record.hex(), flush=True)
+    plain.settimeout(None)
+    race(plain.fileno(), record, len(record), LIE.encode(), LIAR, random.randrange(60000))
+    plain.close()
+""", LIAR=bare.port, LIBRARY=library, RACES=RACES), timeout=100)
+        records = {bytes.fromhex(word) for word in trial.result.output.decode().split()}
+        time.sleep(0.2)
+        changed = [got for got in map(bytes, bare.got)
+                   if got and not any(record.startswith(got) for record in records)]
+        tap.check(not changed, "%d changed records arrived elsewhere" % len(changed))
 
 
 # --- packets led another way -----------------------------------------------
