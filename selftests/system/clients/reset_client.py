@@ -12,7 +12,7 @@ for _ in range(int(sys.argv[2])):
     try:
         with context.wrap_socket(socket.create_connection((plan.address, plan.port)),
                                  server_hostname=plan.name) as tls:
-            for _ in range(100):
+            for _ in range(2000):  # more than all buffers hold
                 for request in plan.wire():
                     tls.sendall(request)
     except OSError:
