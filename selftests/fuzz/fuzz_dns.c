@@ -53,7 +53,7 @@ enum order {
 struct log {
 	size_t size;
 	uint32_t next;
-	bool going; /* TCP: began, and has no gap */
+	bool going; /* TCP: it began */
 	uint8_t byte[LOG_SIZE];
 };
 
@@ -120,12 +120,9 @@ static void log_segment(struct log *log, uint32_t sequence, unsigned flags, cons
 		log->going = true;
 		log->next = ++sequence;
 	}
-	if (!log->going || !size || (int32_t)(log->next - sequence - size) >= 0)
+	if (!log->going || !size || (int32_t)(log->next - sequence - size) >= 0 ||
+	    (int32_t)(log->next - sequence) < 0)
 		return;
-	if ((int32_t)(log->next - sequence) < 0) {
-		log->going = false;
-		return;
-	}
 	log_add(log, bytes + (log->next - sequence), size - (log->next - sequence));
 	log->next = sequence + size;
 }

@@ -209,15 +209,21 @@ START_TEST(wrong_id_name_type)
 }
 END_TEST
 
-/* The answer comes from another server, trusted as well, or from another port of the same. */
+/*
+ * The answer comes from another server, trusted as well, or from another port of
+ * the same. Any byte of the address may be the difference.
+ */
 START_TEST(wrong_server)
 {
 	for (unsigned kind = 0; kind < KIND_TCP; kind++) {
-		for (unsigned other = 0; other < 2; other++) {
+		for (unsigned byte = kind & 1 ? 0 : 12; byte <= 16; byte++) {
 			begin(kind);
 			dns_ports[1] = 5353;
 			ask(77, NAME, WIRE_A);
-			l.server = party(kind & 1, other ? 54 : 53, other ? 53 : 5353);
+			if (byte < 16)
+				l.server.address[byte] ^= 0x80;
+			else
+				l.server.port = 5353;
 			world_trust(WORLD_WORKLOAD, &l.server);
 			reply(77, NAME, WIRE_A, 1);
 			require_doubt(REASON_QUERY);
