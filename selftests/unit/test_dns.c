@@ -1467,6 +1467,26 @@ START_TEST(tcp_offsets)
 }
 END_TEST
 
+/* The end of a message cannot be read: what is in its place must not be taken for it. */
+START_TEST(load_failures_of_parts)
+{
+	for (unsigned call = 1; call < 20; call++) {
+		uint8_t bytes[200] = {0};
+
+		begin(KIND_TCP);
+		ask(77, NAME, WIRE_A);
+		make_reply(77, NAME, WIRE_A, 0x010203);
+		bytes[1] = (uint8_t)wire.size;
+		memcpy(bytes + 2, wire.byte, wire.size);
+		link_bytes(&l, false, bytes, wire.size);
+		host.load_failure = call;
+		link_bytes(&l, false, bytes + wire.size, 2);
+		ck_assert_uint_eq(verified.count, host.load_failure != 0);
+		ck_assert_uint_eq(verified.count, is_verified(NAME, 0x010203));
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -1484,7 +1504,7 @@ int main(void)
 		retransmissions,  overlap_with_other_bytes, out_of_order, no_beginning,
 		syn_again,	  connected_again, fast_open,	     wrapping_numbers,
 		long_messages,	  long_message_end, empty_messages,  resets,
-		stream_busy,	  tcp_offsets,
+		stream_busy,	  tcp_offsets,	 load_failures_of_parts,
 	};
 	Suite *suite = suite_create("dns");
 	TCase *tcase = tcase_create("dns");
