@@ -140,6 +140,23 @@ static bool works(void)
 	return is_verified(NAME, 4242);
 }
 
+/* 0 is a slot without a question, so no question may have it as its hash. */
+START_TEST(hash_is_never_zero)
+{
+	const u64 factor = 0xff51afd7ed558ccdULL; /* of dns_mix() */
+	struct endpoint server = {.port = 53};
+	static struct dns_reading r = {.name_hash = 42, .id = 1, .type = WIRE_A};
+	u64 inverse = factor, before;
+
+	for (unsigned i = 0; i < 6; i++)
+		inverse *= 2 - factor * inverse;
+	before = dns_mix(dns_mix(42, 1ULL << 32 | WIRE_A << 16 | 1), 0);
+	store_le64(server.address + 8, before ^ 53 * inverse);
+	ck_assert_uint_eq(dns_mix(dns_mix(before, load_le64(server.address + 8)), 53), 0);
+	ck_assert_uint_ne(dns_question_hash(&r, &server), 0);
+}
+END_TEST
+
 /* ---- what counts ---- */
 
 START_TEST(match)
@@ -469,7 +486,10 @@ START_TEST(workload)
 		ask(77, NAME, WIRE_A);
 		reply(77, NAME, WIRE_A, 1);
 		require_doubt(0);
-		world_rule(9, NAME);
+		world_rule(9, NAME); /* now it has a rule, and then a resolver */
+		ask(77, NAME, WIRE_A);
+		reply(77, NAME, WIRE_A, 1);
+		require_doubt(REASON_RESOLVER);
 		world_trust(9, trusted(kind));
 		open_to(kind, trusted(kind));
 		if (l.tcp)
@@ -1490,6 +1510,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
+		hash_is_never_zero,
 		match,		  chain,	 wrong_id_name_type, wrong_server,
 		wrong_socket,	  late,		 asked_again,	     answered_twice,
 		unsolicited,	  untrusted,	 untrusted_port,     ports,
