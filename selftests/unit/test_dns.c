@@ -1444,26 +1444,57 @@ START_TEST(resets)
 }
 END_TEST
 
-/* Another packet of the same connection is being read. */
+/* Another packet of the same connection, in the same direction, is being read. */
 START_TEST(stream_busy)
 {
 	for (unsigned side = 0; side < 2; side++) {
 		struct dns_stream *state;
+		u32 *busy;
 
 		begin(KIND_TCP);
 		state = bpf_sk_storage_get(&dns_streams, &l.socket, NULL, 0);
+		busy = side ? &state->answer.busy : &state->query.busy;
 		if (side)
 			ask(0, NAME, WIRE_A);
-		state->busy = 1;
+		*busy = 1;
 		make_stream(side, 1);
 		part(!side, 0, stream_size);
-		ck_assert_uint_eq(state->busy, 1);
+		ck_assert_uint_eq(*busy, 1);
 		ck_assert_uint_eq(world_counter(COUNTER_ANSWERS_LOST), 1);
-		state->busy = 0;
+		*busy = 0;
 		part(!side, 0, stream_size);
 		ck_assert_uint_eq(verified.count + doubts.count, 0);
 		ck_assert_uint_eq(world_counter(COUNTER_QUERIES), side);
 		ck_assert(!works());
+	}
+}
+END_TEST
+
+/* Packets of the other direction, and such without data, do not disturb it. */
+START_TEST(stream_busy_beside)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		struct dns_stream *state;
+		u32 *busy;
+
+		begin(KIND_TCP);
+		state = bpf_sk_storage_get(&dns_streams, &l.socket, NULL, 0);
+		busy = side ? &state->answer.busy : &state->query.busy;
+		if (!side) {
+			ask(0, NAME, WIRE_A);
+			*busy = 1;
+			reply(0, NAME, WIRE_A, 0);
+			ck_assert(is_verified(NAME, 0));
+		} else {
+			*busy = 1;
+			ask(0, NAME, WIRE_A);
+			ck_assert_uint_eq(world_counter(COUNTER_QUERIES), 1);
+		}
+		link_segment(&l, !side, side ? l.received : l.sent, TCP_ACK_FLAG, NULL, 0);
+		link_segment(&l, !side, side ? l.received : l.sent, TCP_FIN_FLAG, NULL, 0);
+		*busy = 0;
+		ck_assert_uint_eq(world_counter(COUNTER_ANSWERS_LOST), 0);
+		ck_assert(works());
 	}
 }
 END_TEST
@@ -1525,7 +1556,7 @@ int main(void)
 		retransmissions,  overlap_with_other_bytes, out_of_order, no_beginning,
 		syn_again,	  connected_again, fast_open,	     wrapping_numbers,
 		long_messages,	  long_message_end, empty_messages,  resets,
-		stream_busy,	  tcp_offsets,	 load_failures_of_parts,
+		stream_busy,	  stream_busy_beside, tcp_offsets,	 load_failures_of_parts,
 	};
 	Suite *suite = suite_create("dns");
 	TCase *tcase = tcase_create("dns");
