@@ -175,12 +175,13 @@ static void send_segment(struct side *s)
 	     prepared.size < take() * 8 ? prepared.size : 0);
 }
 
-/* A packet of input bytes; of its own TCP no log is kept, so it has none. */
+/* A packet of input bytes. TCP and UDP are kept to their sockets, as the kernel does it. */
 static void send_packet(struct side *s)
 {
 	static struct packet p;
 	bool out = take() & 1;
 	size_t size = take_size(), protocol;
+	struct log *log = out ? &s->out : &s->in;
 
 	p.size = 0;
 	packet_put(&p, input, size);
@@ -188,12 +189,11 @@ static void send_packet(struct side *s)
 	protocol = size && p.byte[0] >> 4 == 4 ? 9 : 6;
 	if (size > protocol && p.byte[protocol] == PROTOCOL_TCP)
 		p.byte[protocol] = PROTOCOL_UDP;
-	if (s->marked && out) {
-		log_break(&s->out);
-		log_add(&s->out, p.byte, size);
-	} else if (s->marked) {
-		log_break(&s->in);
-		log_add(&s->in, p.byte, size);
+	if (size > protocol && s->link.tcp)
+		p.byte[protocol] = 0;
+	if (s->marked && !s->link.tcp) {
+		log_break(log);
+		log_add(log, p.byte, size);
 	}
 	link_show(&s->link, out, &p);
 }
