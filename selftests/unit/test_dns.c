@@ -461,6 +461,31 @@ START_TEST(wildcards)
 }
 END_TEST
 
+/* Deep names and long ones; the deepest are not looked up, and nothing else comes of it. */
+START_TEST(wildcards_far)
+{
+	static const char wild[] = "wild.example";
+
+	for (size_t label = 1; label < 64; label += label < 4 ? 1 : 20) {
+		for (size_t size = label + 1; size + sizeof(wild) - 1 <= 253; size += label + 1) {
+			char name[NAME_SIZE];
+			size_t labels = size / (label + 1) + 2;
+
+			for (size_t i = 0; i < size; i++)
+				name[i] = i % (label + 1) == label ? '.' : 'x';
+			memcpy(name + size, wild, sizeof(wild));
+			begin(KIND_UDP);
+			ask(1, name, WIRE_A);
+			reply(1, name, WIRE_A, 1);
+			if (labels <= WILDCARD_LABELS)
+				ck_assert_msg(is_verified(name, 1), "%s", name);
+			ck_assert_uint_eq(verified.count, is_verified(name, 1));
+			ck_assert_uint_eq(doubts.count, 0);
+		}
+	}
+}
+END_TEST
+
 /* A shorter name behind a longer one, in the same memory. */
 START_TEST(names_one_after_another)
 {
@@ -1545,7 +1570,7 @@ int main(void)
 		match,		  chain,	 wrong_id_name_type, wrong_server,
 		wrong_socket,	  late,		 asked_again,	     answered_twice,
 		unsolicited,	  untrusted,	 untrusted_port,     ports,
-		names_without_rule, wildcards,	 names_one_after_another, workload,
+		names_without_rule, wildcards, wildcards_far,	 names_one_after_another, workload,
 		marks,		  foreign_namespace, unmarked,	     no_stream_storage,
 		no_full_socket,	  nat,		 connected_elsewhere, mapped,
 		impersonation,	  no_impersonation, wrong_way,	     daemon_mode,
