@@ -1566,22 +1566,17 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		hash_is_never_zero,
-		match,		  chain,	 wrong_id_name_type, wrong_server,
-		wrong_socket,	  late,		 asked_again,	     answered_twice,
-		unsolicited,	  untrusted,	 untrusted_port,     ports,
-		names_without_rule, wildcards, wildcards_far,	 names_one_after_another, workload,
-		marks,		  foreign_namespace, unmarked,	     no_stream_storage,
-		no_full_socket,	  nat,		 connected_elsewhere, mapped,
-		impersonation,	  no_impersonation, wrong_way,	     daemon_mode,
-		ip_options,	  ip_extensions, not_linear,	     cut_packets,
-		lying_headers,	  large_datagrams, load_failures,    lifetimes,
-		later_end_counts, rows_full,	 doubts_full,	     works_busy,
-		many_questions,	  segments,	 byte_by_byte,	     pipelined,
-		retransmissions,  overlap_with_other_bytes, out_of_order, no_beginning,
-		syn_again,	  connected_again, fast_open,	     wrapping_numbers,
-		long_messages,	  long_message_end, empty_messages,  resets,
-		stream_busy,	  stream_busy_beside, tcp_offsets,	 load_failures_of_parts,
+		hash_is_never_zero, match, chain, wrong_id_name_type, wrong_server, wrong_socket,
+		late, asked_again, answered_twice, unsolicited, untrusted, untrusted_port, ports,
+		names_without_rule, wildcards, wildcards_far, names_one_after_another, workload,
+		marks, foreign_namespace, unmarked, no_stream_storage, no_full_socket, nat,
+		connected_elsewhere, mapped, impersonation, no_impersonation, wrong_way,
+		daemon_mode, ip_options, ip_extensions, not_linear, cut_packets, lying_headers,
+		large_datagrams, load_failures, lifetimes, later_end_counts, rows_full, doubts_full,
+		works_busy, many_questions, segments, byte_by_byte, pipelined, retransmissions,
+		overlap_with_other_bytes, out_of_order, no_beginning, syn_again, connected_again,
+		fast_open, wrapping_numbers, long_messages, long_message_end, empty_messages,
+		resets, stream_busy, stream_busy_beside, tcp_offsets, load_failures_of_parts,
 	};
 	Suite *suite = suite_create("dns");
 	TCase *tcase = tcase_create("dns");

@@ -1070,18 +1070,14 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		access,		  pointer_back_and_forth, other_label_types,
-		fold,		  hashes,	    hashes_of_boundaries,
-		hash_is_seeded,	  question_names,   question_bytes,
-		question_sizes,	  question_forms,   question_compressed,
-		question_truncated, real_answers,   real_answers_truncated,
-		address_first_truncated, not_an_answer, types_and_classes,
-		unrelated_owners, addresses_on_the_way, chains,
-		alias_loops,	  least_ttl,	    many_addresses,
-		many_records,	  other_sections,   lying_counts,
-		lying_lengths,	  malformed_behind, pointers,
-		pointer_loops,	  pointer_chains,   long_by_pointer,
-		scattered_name,	  random_answers,   damaged_answers,
+		access, fold, hashes, hashes_of_boundaries, hash_is_seeded, question_names,
+		question_bytes, question_sizes, question_forms, question_compressed,
+		question_truncated, real_answers, real_answers_truncated, address_first_truncated,
+		not_an_answer, types_and_classes, unrelated_owners, addresses_on_the_way, chains,
+		alias_loops, least_ttl, many_addresses, many_records, other_sections, lying_counts,
+		lying_lengths, malformed_behind, other_label_types, pointers, pointer_loops,
+		pointer_back_and_forth, pointer_chains, long_by_pointer, scattered_name,
+		random_answers, damaged_answers,
 	};
 	Suite *suite = suite_create("dns_message");
 	TCase *tcase = tcase_create("dns_message");
