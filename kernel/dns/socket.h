@@ -16,7 +16,7 @@
  *
  * The kernel frees both with the socket. No lock is held in these programs, and
  * two packets of a socket can be in them at once: questions are single words,
- * and a stream is claimed.
+ * and a side of a stream is claimed.
  */
 #ifndef KLOAK_DNS_SOCKET_H
 #define KLOAK_DNS_SOCKET_H
@@ -47,7 +47,8 @@ enum dns_stream_state {
 
 /* One direction. Messages have their length in front (RFC 1035, 4.2.2). */
 struct dns_stream_side {
-	u32 state;
+	u32 busy;  /* claimed */
+	u32 state; /* enum dns_stream_state */
 	u32 next; /* sequence number */
 	u32 have; /* bytes of the message and of its prefix */
 	u32 at;	  /* scratch: of the segment, what is to be read */
@@ -57,8 +58,6 @@ struct dns_stream_side {
 };
 
 struct dns_stream {
-	u32 busy;
-	u32 reserved;
 	struct dns_stream_side query;
 	struct dns_stream_side answer;
 };
