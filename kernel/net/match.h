@@ -156,6 +156,7 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 				 guess == 0 || (guess == 1 && plain_size == write->size)))
 			continue;
 		placeholder->served = 1;
+		write->served++;
 		st->pending--;
 		match_serve(s, secret, st);
 		return 1;
