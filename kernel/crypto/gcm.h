@@ -21,7 +21,7 @@ struct gcm_key {
 /* Needs key->aes; fills the tables of H = E(key, 0). */
 KERNEL_GLOBAL int gcm_powers_fill(struct gcm_key *key)
 {
-	struct block h;
+	struct block h = {0, 0}; /* Linux 6.1 lets no memory be written first by the callee */
 	u32 k;
 
 	if (!key)

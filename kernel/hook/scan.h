@@ -343,23 +343,24 @@ KERNEL_GLOBAL int scan_all_colons(struct scan_buffer *buffer, u64 size)
  */
 KERNEL_GLOBAL int scan_part(struct scan_buffer *buffer, u64 at, u64 blocks)
 {
-	u64 found = 0, i = 0;
+	u64 found = 0;
 	const u8 *p;
+	u32 i;
 
 	if (!buffer)
 		return -1;
 	at &= SCAN_MASK >> 1;
 	barrier_var(at);
 	p = buffer->byte + at;
-	barrier_var(blocks);
-	blocks &= SCAN_BLOCKS;
-	do {
+	for (i = 0; i < SCAN_BLOCKS; i++) {
 		barrier_var(found);
 		buffer->candidate[found & SCAN_BLOCKS] = at;
 		found += (W(0) | W(1) | W(2) | W(3) | W(4) | W(5) | W(6) | W(7)) >> 63;
+		if (i + 1 >= blocks)
+			break;
 		at += SCAN_BLOCK;
 		p += SCAN_BLOCK;
-	} while (++i < blocks);
+	}
 	buffer->candidates = found;
 	return found;
 }

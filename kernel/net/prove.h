@@ -94,7 +94,7 @@ KERNEL_GLOBAL int keystream_make(struct tls_socket *s, u64 trial, u64 sequence, 
 	first = s->relative / GCM_BLOCK;
 	blocks = ((s->relative & (GCM_BLOCK - 1)) + size + GCM_BLOCK - 1) / GCM_BLOCK;
 	for (i = 0; i < SCRATCH_BLOCKS; i++) {
-		struct block block;
+		struct block block = {0, 0};
 
 		if (i >= blocks)
 			break;
