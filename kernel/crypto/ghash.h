@@ -65,8 +65,11 @@ KERNEL_GLOBAL int gf_multiply(const struct gf_table *x, struct block *z)
 
 KERNEL_INLINE void gf_halve(struct block *v)
 {
-	u64 carry = 0xe100000000000000ULL & (0 - (v->lo & 1));
+	u64 carry = v->lo & 1;
 
+	/* Times, and no mask or branch: of these the verifier would follow both ways. */
+	barrier_var(carry);
+	carry *= 0xe100000000000000ULL;
 	v->lo = v->hi << 63 | v->lo >> 1;
 	v->hi = v->hi >> 1 ^ carry;
 }
