@@ -28,6 +28,11 @@ struct block {
 	u64 lo;
 };
 
+/* A block as it is on the wire. */
+struct aes_block {
+	u8 byte[16];
+};
+
 /* The S-box (FIPS 197, figure 7), each byte wrapped in X(). */
 #define AES_SBOX(X) \
 	X(0x63), X(0x7c), X(0x77), X(0x7b), X(0xf2), X(0x6b), X(0x6f), X(0xc5), \
@@ -201,7 +206,7 @@ KERNEL_INLINE struct aes_state aes_round(const u8 *tables, struct aes_state s, c
 }
 
 /* One block (FIPS 197, section 5.1): *out = E(key, hi || lo). */
-KERNEL_GLOBAL int aes_encrypt(const struct aes_key *key, u64 hi, u64 lo, struct block *out)
+KERNEL_GLOBAL int aes_encrypt(const struct aes_key *key, u64 hi, u64 lo, struct aes_block *out)
 {
 	const u8 *tables = aes_tables_get();
 	const u32 *word;
@@ -223,10 +228,12 @@ KERNEL_GLOBAL int aes_encrypt(const struct aes_key *key, u64 hi, u64 lo, struct 
 	}
 	if (i == 14)
 		word += 4;
-	out->hi = (u64)(aes_substitute(tables, s.a, s.b, s.c, s.d) ^ word[0]) << 32 |
-		  (aes_substitute(tables, s.b, s.c, s.d, s.a) ^ word[1]);
-	out->lo = (u64)(aes_substitute(tables, s.c, s.d, s.a, s.b) ^ word[2]) << 32 |
-		  (aes_substitute(tables, s.d, s.a, s.b, s.c) ^ word[3]);
+	hi = (u64)(aes_substitute(tables, s.a, s.b, s.c, s.d) ^ word[0]) << 32 |
+	     (aes_substitute(tables, s.b, s.c, s.d, s.a) ^ word[1]);
+	lo = (u64)(aes_substitute(tables, s.c, s.d, s.a, s.b) ^ word[2]) << 32 |
+	     (aes_substitute(tables, s.d, s.a, s.b, s.c) ^ word[3]);
+	store_le64(out->byte, __builtin_bswap64(hi));
+	store_le64(out->byte + 8, __builtin_bswap64(lo));
 	return 0;
 }
 

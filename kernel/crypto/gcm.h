@@ -21,12 +21,15 @@ struct gcm_key {
 /* Needs key->aes; fills the tables of H = E(key, 0). */
 KERNEL_GLOBAL int gcm_powers_fill(struct gcm_key *key)
 {
-	struct block h = {0, 0}; /* Linux 6.1 lets no memory be written first by the callee */
+	struct aes_block wire = {{0}}; /* Linux 6.1 lets no memory be written first by the callee */
+	struct block h;
 	u32 k;
 
 	if (!key)
 		return -1;
-	aes_encrypt(&key->aes, 0, 0, &h);
+	aes_encrypt(&key->aes, 0, 0, &wire);
+	h.hi = load_be64(wire.byte);
+	h.lo = load_be64(wire.byte + 8);
 	for (k = 0; k < GHASH_POWERS; k++) {
 		if (k)
 			gf_multiply(&key->power[k - 1], &h);

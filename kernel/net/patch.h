@@ -73,6 +73,34 @@ KERNEL_GLOBAL int delta_lay_out(struct tls_socket *s, const struct secret *secre
 	return 0;
 }
 
+struct tag_delta {
+	struct tls_socket *s;
+	u64 blocks;
+};
+
+/* Adds the blocks of a piece by Horner's rule. */
+static long tag_delta_step(u32 piece, struct tag_delta *delta)
+{
+	struct tls_socket *s = delta->s;
+	u64 from = (u64)piece * PIECE;
+	u64 i;
+
+	barrier_var(from);
+	if (from > SECRET_MAX)
+		return 1;
+	for (i = 0; i < PIECE_BLOCKS; i++) {
+		u64 block = (u64)piece * PIECE_BLOCKS + i;
+
+		if (block >= delta->blocks)
+			return 1;
+		if (block)
+			gf_multiply(&s->key.power[0], &s->z);
+		s->z.hi ^= load_be64(s->delta + from + GCM_BLOCK * i);
+		s->z.lo ^= load_be64(s->delta + from + GCM_BLOCK * i + 8);
+	}
+	return 0;
+}
+
 /*
  * s->z = what the change of @size bytes at s->relative does to the tag of a
  * record with @cipher_size bytes of ciphertext. See kernel/crypto/ghash.h.
@@ -80,25 +108,19 @@ KERNEL_GLOBAL int delta_lay_out(struct tls_socket *s, const struct secret *secre
 KERNEL_GLOBAL int tag_delta_make(struct tls_socket *s, const struct secret *secret, u64 size,
 				 u64 cipher_size)
 {
-	u32 first, blocks, total, i;
+	struct tag_delta delta = {.s = s};
+	u64 first, total;
 
 	if (!s || !secret || size < SECRET_MIN || size > SECRET_MAX)
 		return -1;
 	delta_lay_out(s, secret, size, s->relative & (GCM_BLOCK - 1));
+	delta.blocks = blocks_spanned(s, size);
 	first = s->relative / GCM_BLOCK;
-	blocks = ((s->relative & (GCM_BLOCK - 1)) + size + GCM_BLOCK - 1) / GCM_BLOCK;
 	total = (cipher_size + GCM_BLOCK - 1) / GCM_BLOCK;
 	s->z.hi = 0;
 	s->z.lo = 0;
-	for (i = 0; i < SCRATCH_BLOCKS; i++) {
-		if (i >= blocks)
-			break;
-		if (i)
-			gf_multiply(&s->key.power[0], &s->z);
-		s->z.hi ^= load_be64(s->delta + GCM_BLOCK * i);
-		s->z.lo ^= load_be64(s->delta + GCM_BLOCK * i + 8);
-	}
-	return gcm_power_multiply(&s->key, &s->z, total - first - blocks + 2);
+	bpf_loop(SCRATCH_BLOCKS / PIECE_BLOCKS + 1, tag_delta_step, &delta, 0);
+	return gcm_power_multiply(&s->key, &s->z, total - first - delta.blocks + 2);
 }
 
 /* The tag of a record is changed once for all placeholders in it: deltas add up. */

@@ -13,7 +13,7 @@
 #include "kernel/net/match.h"
 #include "kernel/net/tail.h"
 
-#define MESSAGE_RECORDS 8192 /* records framed in one message: 1 MB of 128-byte records */
+#define MESSAGE_TURNS (1 << 20) /* records framed in one message, and steps of matching them */
 
 /*
  * Bytes of the next record's head that are wanted: its header, then so much of
@@ -143,7 +143,7 @@ KERNEL_GLOBAL int record_key_update(struct sk_msg_md *m, struct tls_socket *s)
 	if (cipher_text_copy(m, s, at - s->position, 8))
 		return -1;
 	keystream_make(s, 0, s->record.sequence - s->sequence_base, 8);
-	plain = load_be64(s->cipher_text) ^ load_be64(s->keystream);
+	plain = load_be64(s->cipher_text) ^ load_be64(s->keystream[0].byte);
 	if (plain >> 32 != 0x18000001 || (u8)(plain >> 16) != CONTENT_HANDSHAKE)
 		return 0;
 	s->bound = 0;
@@ -199,11 +199,22 @@ struct walk {
 	struct staged *st;
 };
 
-/* One record, or what the message holds of it. */
+/*
+ * One record, or what the message holds of it; or one step of matching it. A loop
+ * in a loop would be one call deeper than the kernel allows, and far more to
+ * verify.
+ */
 static long stream_step(__attribute__((unused)) u32 i, struct walk *walk)
 {
 	struct tls_socket *s = walk->s;
 
+	if (s->matching) {
+		if (walk->st)
+			match_next(walk->m, s, walk->st);
+		if (!s->matching)
+			record_skip(s);
+		return 0;
+	}
 	if (s->cursor >= s->size)
 		return 1;
 	if (!s->left) {
@@ -215,8 +226,9 @@ static long stream_step(__attribute__((unused)) u32 i, struct walk *walk)
 		}
 	}
 	if (walk->st && s->record.type == CONTENT_APPLICATION_DATA)
-		match_record(walk->m, s, walk->st);
-	record_skip(s);
+		match_begin(s, walk->st);
+	if (!s->matching)
+		record_skip(s);
 	return 0;
 }
 
