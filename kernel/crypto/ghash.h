@@ -74,13 +74,6 @@ KERNEL_INLINE void gf_halve(struct block *v)
 	v->hi = v->hi >> 1 ^ carry;
 }
 
-KERNEL_INLINE struct block gf_add(struct block a, struct block b)
-{
-	a.hi ^= b.hi;
-	a.lo ^= b.lo;
-	return a;
-}
-
 /* Fills the table of X = *x. */
 KERNEL_GLOBAL int gf_table_fill(struct gf_table *table, const struct block *x)
 {
@@ -103,8 +96,10 @@ KERNEL_GLOBAL int gf_table_fill(struct gf_table *table, const struct block *x)
 	for (i = 3; i < 16; i++) {
 		u32 top = i & 8 ? 8 : i & 4 ? 4 : 2;
 
-		if (i != top)
-			table->entry[i] = gf_add(table->entry[top], table->entry[i ^ top]);
+		if (i == top)
+			continue;
+		table->entry[i].hi = table->entry[top].hi ^ table->entry[i ^ top].hi;
+		table->entry[i].lo = table->entry[top].lo ^ table->entry[i ^ top].lo;
 	}
 	return 0;
 }

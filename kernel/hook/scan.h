@@ -185,7 +185,7 @@ static inline struct secret *scan_lookup(struct scan_buffer *buffer)
 		__builtin_memset(buffer->key.head, 0, PLACEHOLDER_HEAD);
 		bpf_loop(PLACEHOLDER_HEAD, scan_short_step, &buffer, 0);
 	} else {
-		__builtin_memcpy(buffer->key.head, buffer->head, PLACEHOLDER_HEAD);
+		copy_fours(buffer->key.head, buffer->head, PLACEHOLDER_HEAD);
 	}
 	return bpf_map_lookup_elem(&secrets, &buffer->key);
 }

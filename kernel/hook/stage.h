@@ -36,7 +36,7 @@ KERNEL_GLOBAL int stage_report(u64 workload, const struct placeholder_head *head
 		return -1;
 	event->size = size;
 	if (head)
-		__builtin_memcpy(event->head, head, sizeof(event->head));
+		copy_fours(event->head, head, sizeof(event->head));
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	event_end(event);
 	return 0;
@@ -235,7 +235,7 @@ static inline int stage_add(struct plaintext *text, const struct secret *secret,
 	placeholder->offset = offset;
 	placeholder->size = secret->size;
 	placeholder->served = 0;
-	__builtin_memcpy(placeholder->head, head, PLACEHOLDER_HEAD);
+	copy_fours(placeholder->head, head, PLACEHOLDER_HEAD);
 	write->count = index + 1;
 	st->pending++;
 	return 0;

@@ -17,7 +17,7 @@ static inline struct secret *secret_find(u32 workload, const u8 *head)
 {
 	struct secret_key key = {.workload = workload};
 
-	__builtin_memcpy(key.head, head, sizeof(key.head));
+	copy_fours(key.head, head, sizeof(key.head));
 	return bpf_map_lookup_elem(&secrets, &key);
 }
 
@@ -170,7 +170,7 @@ static inline u32 patch_add(struct tls_socket *s, const struct secret *secret, u
 	s->patch[index].start = plain + s->relative;
 	s->patch[index].size = size;
 	s->patch[index].is_tag = 0;
-	__builtin_memcpy(s->patch[index].head, secret->placeholder, PLACEHOLDER_HEAD);
+	copy_fours(s->patch[index].head, secret->placeholder, PLACEHOLDER_HEAD);
 	s->patch_count = index + 1;
 	patch_add_tag(s, tag);
 	return REASON_NONE;
