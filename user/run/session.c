@@ -100,6 +100,7 @@ static int start_engine(struct session *session, struct error *err)
 		.placeholder_lengths = secret_set_lengths(&session->secrets),
 	};
 	int level = cgroup_level(&session->place, err);
+	size_t i;
 	int ret;
 
 	if (level < 0)
@@ -115,6 +116,9 @@ static int start_engine(struct session *session, struct error *err)
 	ret = engine_open(&session->engine, &options, err);
 	sideband_primed(&session->primer);
 	session->has_engine = !ret;
+	for (i = 0; !ret && i < ARRAY_SIZE(session->primer.probe); i++)
+		if (session->primer.probe[i] >= 0)
+			hook_links_add(&session->engine.probes, session->primer.probe[i]);
 	return ret;
 }
 
