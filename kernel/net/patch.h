@@ -28,10 +28,9 @@ struct delta_copy {
 	u64 last;
 };
 
-static long delta_copy_step(u32 piece, struct delta_copy *copy)
+KERNEL_INLINE long delta_copy_piece(struct delta_copy *copy, u64 from)
 {
 	u64 shift = copy->shift & (GCM_BLOCK - 1);
-	u64 from = (u64)piece * PIECE;
 	u64 i;
 
 	barrier_var(from);
@@ -44,6 +43,11 @@ static long delta_copy_step(u32 piece, struct delta_copy *copy)
 			   load_le64(copy->secret->delta + from + i));
 	}
 	return 0;
+}
+
+static long delta_copy_step(u32 i, struct delta_copy *copy)
+{
+	return delta_copy_piece(copy, (u64)(i + 1) * PIECE);
 }
 
 /* s->delta = the change of the secret, beginning at byte @shift (0 to 15), and zeros around it. */
@@ -69,7 +73,8 @@ KERNEL_GLOBAL int delta_lay_out(struct tls_socket *s, const struct secret *secre
 	if (last > SECRET_MAX - 8)
 		return -1;
 	store_le64(s->delta + shift + last, load_le64(secret->delta + last));
-	bpf_loop(PIECES(size), delta_copy_step, &copy, 0);
+	if (!delta_copy_piece(&copy, 0))
+		bpf_loop(PIECES(size) - 1, delta_copy_step, &copy, 0);
 	return 0;
 }
 
@@ -257,10 +262,9 @@ static long patch_byte_step(u32 i, struct patch_bytes *bytes)
 }
 
 /* Words from the start of the linear data on. */
-static long patch_words_step(u32 piece, struct patch_bytes *words)
+KERNEL_INLINE long patch_words_piece(struct patch_bytes *words, u64 from)
 {
 	u8 *data = (u8 *)words->m->data;
-	u64 from = (u64)piece * PIECE;
 	u64 delta = words->skip + from;
 	u64 i;
 
@@ -279,16 +283,21 @@ static long patch_words_step(u32 piece, struct patch_bytes *words)
 	return 0;
 }
 
+static long patch_words_step(u32 i, struct patch_bytes *words)
+{
+	return patch_words_piece(words, (u64)(i + 1) * PIECE);
+}
+
 /*
  * Adds s->delta from byte @skip on to @size bytes of the message at @at: the
  * bytes that fill no word first (they are in cut placeholders and tags only).
  */
-KERNEL_GLOBAL int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size, u64 skip)
+static inline int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size, u64 skip)
 {
 	struct patch_bytes bytes = {.m = m, .s = s, .skip = skip};
 	u64 rest = size & 7;
 
-	if (!m || !s || size > SECRET_MAX)
+	if (size > SECRET_MAX)
 		return -1;
 	if (rest) {
 		if (bpf_msg_pull_data(m, at, at + rest, 0))
@@ -300,7 +309,8 @@ KERNEL_GLOBAL int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at,
 	if (bpf_msg_pull_data(m, at + rest, at + size, 0))
 		return -1;
 	bytes.skip = skip + rest;
-	bpf_loop(PIECES(size), patch_words_step, &bytes, 0);
+	if (!patch_words_piece(&bytes, 0))
+		bpf_loop(PIECES(size) - 1, patch_words_step, &bytes, 0);
 	return 0;
 }
 

@@ -127,7 +127,7 @@ static inline void record_protected(struct tls_socket *s)
  */
 KERNEL_GLOBAL int record_key_update(struct sk_msg_md *m, struct tls_socket *s)
 {
-	u64 at, plain;
+	u64 at, plain, sequence;
 
 	if (!m || !s)
 		return -1;
@@ -139,10 +139,11 @@ KERNEL_GLOBAL int record_key_update(struct sk_msg_md *m, struct tls_socket *s)
 	at = s->record.start + RECORD_HEADER;
 	if (at < s->position || at + 8 > s->position + s->size)
 		return -1;
-	s->relative = 0;
 	if (cipher_text_copy(m, s, at - s->position, 8))
 		return -1;
-	keystream_make(s, 0, s->record.sequence - s->sequence_base, 8);
+	sequence = s->record.sequence - s->sequence_base;
+	aes_encrypt(&s->key.aes, s->iv.hi ^ sequence >> 32, (s->iv.lo ^ sequence << 32) | 2,
+		    &s->keystream[0]);
 	plain = load_be64(s->cipher_text) ^ load_be64(s->keystream[0].byte);
 	if (plain >> 32 != 0x18000001 || (u8)(plain >> 16) != CONTENT_HANDSHAKE)
 		return 0;
