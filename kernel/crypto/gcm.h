@@ -39,16 +39,13 @@ KERNEL_GLOBAL int gcm_powers_fill(struct gcm_key *key)
 }
 
 /* *z *= H^exponent, exponent < 2^GHASH_POWERS. */
-KERNEL_GLOBAL int gcm_power_multiply(const struct gcm_key *key, struct block *z, u64 exponent)
+KERNEL_INLINE void gcm_power_multiply(const struct gcm_key *key, struct block *z, u64 exponent)
 {
 	u32 k;
 
-	if (!key || !z)
-		return -1;
 	for (k = 0; k < GHASH_POWERS; k++)
 		if (exponent >> k & 1)
 			gf_multiply(&key->power[k], z);
-	return 0;
 }
 
 #endif

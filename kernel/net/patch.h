@@ -84,17 +84,17 @@ struct tag_delta {
 };
 
 /* Adds the blocks of a piece by Horner's rule. */
-static long tag_delta_step(u32 piece, struct tag_delta *delta)
+KERNEL_INLINE long tag_delta_piece(struct tag_delta *delta, u64 piece)
 {
 	struct tls_socket *s = delta->s;
-	u64 from = (u64)piece * PIECE;
+	u64 from = piece * PIECE;
 	u64 i;
 
 	barrier_var(from);
 	if (from > SECRET_MAX)
 		return 1;
 	for (i = 0; i < PIECE_BLOCKS; i++) {
-		u64 block = (u64)piece * PIECE_BLOCKS + i;
+		u64 block = piece * PIECE_BLOCKS + i;
 
 		if (block >= delta->blocks)
 			return 1;
@@ -104,6 +104,11 @@ static long tag_delta_step(u32 piece, struct tag_delta *delta)
 		s->z.lo ^= load_be64(s->delta + from + GCM_BLOCK * i + 8);
 	}
 	return 0;
+}
+
+static long tag_delta_step(u32 i, struct tag_delta *delta)
+{
+	return tag_delta_piece(delta, (u64)i + 1);
 }
 
 /*
@@ -124,8 +129,10 @@ KERNEL_GLOBAL int tag_delta_make(struct tls_socket *s, const struct secret *secr
 	total = (cipher_size + GCM_BLOCK - 1) / GCM_BLOCK;
 	s->z.hi = 0;
 	s->z.lo = 0;
-	bpf_loop(SCRATCH_BLOCKS / PIECE_BLOCKS + 1, tag_delta_step, &delta, 0);
-	return gcm_power_multiply(&s->key, &s->z, total - first - delta.blocks + 2);
+	if (!tag_delta_piece(&delta, 0))
+		bpf_loop(SCRATCH_BLOCKS / PIECE_BLOCKS, tag_delta_step, &delta, 0);
+	gcm_power_multiply(&s->key, &s->z, total - first - delta.blocks + 2);
+	return 0;
 }
 
 /* The tag of a record is changed once for all placeholders in it: deltas add up. */

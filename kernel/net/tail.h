@@ -38,13 +38,11 @@ KERNEL_GLOBAL int message_record(struct sk_msg_md *m, struct tls_socket *s, u64 
 }
 
 /* Remembers the message that is about to be patched. */
-KERNEL_GLOBAL int tail_save(struct sk_msg_md *m, struct tls_socket *s)
+static inline int tail_save(struct sk_msg_md *m, struct tls_socket *s)
 {
 	u64 size, i;
 	const u8 *data, *end;
 
-	if (!m || !s)
-		return -1;
 	size = s->size < TAIL_SIZE ? s->size : TAIL_SIZE;
 	s->tail_armed = 0;
 	if (bpf_msg_pull_data(m, s->size - size, s->size, 0))
@@ -93,20 +91,30 @@ static long tail_byte_step(u32 i, struct tail_bytes *bytes)
 	return 1;
 }
 
+/* Do the TAIL_SIZE bytes before message offset @to equal the saved tail? */
+static inline int tail_whole_ends_at(struct sk_msg_md *m, const struct tls_socket *s, u64 to)
+{
+	const u8 *data;
+
+	if (bpf_msg_pull_data(m, to - TAIL_SIZE, to, 0))
+		return 0;
+	data = m->data;
+	return data + TAIL_SIZE <= (const u8 *)m->data_end &&
+	       load_le64(data) == load_le64(s->tail) &&
+	       load_le64(data + 8) == load_le64(s->tail + 8);
+}
+
 /* Do the last @size bytes before message offset @to equal the end of the saved tail? */
 KERNEL_GLOBAL int tail_ends_at(struct sk_msg_md *m, struct tls_socket *s, u64 to, u64 size)
 {
 	struct tail_bytes bytes = {.m = m, .s = s};
-	const u8 *data;
 
 	if (!m || !s || size == 0 || size > TAIL_SIZE || size > s->tail_size || size > to)
 		return 0;
+	if (size == TAIL_SIZE)
+		return tail_whole_ends_at(m, s, to);
 	if (bpf_msg_pull_data(m, to - size, to, 0))
 		return 0;
-	data = m->data;
-	if (size == TAIL_SIZE && data + TAIL_SIZE <= (const u8 *)m->data_end)
-		return load_le64(data) == load_le64(s->tail) &&
-		       load_le64(data + 8) == load_le64(s->tail + 8);
 	bytes.from = s->tail_size - size;
 	bpf_loop(size, tail_byte_step, &bytes, 0);
 	return !bytes.differ;
@@ -266,11 +274,11 @@ KERNEL_GLOBAL int tail_length(struct sk_msg_md *m, struct tls_socket *s, u64 rec
 	last = s->tail_end - s->tail_start;
 	if (s->tail_size == TAIL_SIZE && s->size >= TAIL_SIZE) {
 		found = s->size < last ? s->size : last;
-		if (tail_ends_at(m, s, found, TAIL_SIZE))
+		if (tail_whole_ends_at(m, s, found))
 			return found;
 	}
 	if (record)
-		return tail_records(m, s, record);
+		return record < s->size && record <= last ? tail_records(m, s, record) : 0;
 	if (s->tail_size == TAIL_SIZE && s->size >= TAIL_SIZE) {
 		found = tail_search(m, s);
 		if (found)
