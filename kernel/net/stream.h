@@ -212,12 +212,11 @@ static long stream_step(__attribute__((unused)) u32 i, struct walk *walk)
 	if (s->matching) {
 		if (walk->st)
 			match_next(walk->m, s, walk->st);
-		if (!s->matching)
-			record_skip(s);
-		return 0;
+		if (s->matching)
+			return 0;
+		record_skip(s);
+		return s->cursor >= s->size;
 	}
-	if (s->cursor >= s->size)
-		return 1;
 	if (!s->left) {
 		if (head_read(walk->m, s))
 			return 1;
@@ -228,27 +227,30 @@ static long stream_step(__attribute__((unused)) u32 i, struct walk *walk)
 	}
 	if (walk->st && s->record.type == CONTENT_APPLICATION_DATA)
 		match_begin(s, walk->st);
-	if (!s->matching)
-		record_skip(s);
-	return 0;
+	if (s->matching)
+		return 0;
+	record_skip(s);
+	return s->cursor >= s->size;
+}
+
+/* Is the stream between two records? */
+static inline int stream_between(const struct tls_socket *s)
+{
+	return !s->left && !s->head_size;
 }
 
 /*
- * Where a message begins. Normally the stream just goes on; else it is the rest
- * of a partial send, or something has passed unseen and a record begins here.
- * Returns 0 if the message cannot be framed.
+ * The stream does not just go on with a record: the message goes on with one, it is
+ * the rest of a partial send, or something has passed unseen and a record begins
+ * here. Returns 0 if the message cannot be framed.
  */
-KERNEL_GLOBAL int stream_enter(struct sk_msg_md *m, struct tls_socket *s)
+KERNEL_GLOBAL int stream_doubt(struct sk_msg_md *m, struct tls_socket *s)
 {
 	u32 between, plausible, again;
 
 	if (!m || !s)
 		return 0;
-	between = !s->left && !s->head_size;
-	if (between && !s->tail_armed && s->stream == STREAM_RECORDS) {
-		s->patch_count = 0;
-		return 1;
-	}
+	between = stream_between(s);
 	plausible = message_record(m, s, 0);
 	if (s->stream == STREAM_START) {
 		s->stream = plausible ? STREAM_RECORDS : STREAM_NOT_TLS;
@@ -278,6 +280,15 @@ KERNEL_GLOBAL int stream_enter(struct sk_msg_md *m, struct tls_socket *s)
 		s->patch_count = 0;
 		counter_add(COUNTER_RESYNCS);
 	}
+	return 1;
+}
+
+/* Where a message begins. Returns 0 if it cannot be framed. */
+static inline int stream_enter(struct sk_msg_md *m, struct tls_socket *s)
+{
+	if (!stream_between(s) || s->tail_armed || s->stream != STREAM_RECORDS)
+		return stream_doubt(m, s);
+	s->patch_count = 0;
 	return 1;
 }
 
