@@ -88,21 +88,40 @@ static inline void dns_pending_add(struct dns_socket *socket, u64 question)
 	socket->pending[slot].question = question;
 }
 
+struct dns_pending_search {
+	struct dns_socket *socket;
+	u64 question;
+	u64 since;
+};
+
+static long dns_pending_step(u32 i, struct dns_pending_search *search)
+{
+	u64 slot = i;
+	struct dns_pending *pending;
+
+	barrier_var(slot);
+	if (slot >= DNS_PENDING)
+		return 1;
+	pending = &search->socket->pending[slot];
+	if (pending->question != search->question || pending->time < search->since)
+		return 0;
+	pending->question = 0;
+	search->question = 0; /* found */
+	return 1;
+}
+
 /* Was this asked, not long ago, and not answered yet? Stubs ask again with the same id. */
 static inline int dns_pending_take(struct dns_socket *socket, u64 question)
 {
 	u64 now = bpf_ktime_get_ns();
-	u32 i;
+	struct dns_pending_search search = {
+		.socket = socket,
+		.question = question,
+		.since = now > DNS_TIMEOUT ? now - DNS_TIMEOUT : 0,
+	};
 
-	for (i = 0; i < DNS_PENDING; i++) {
-		struct dns_pending *pending = &socket->pending[i];
-
-		if (pending->question != question || now - pending->time > DNS_TIMEOUT)
-			continue;
-		pending->question = 0;
-		return 1;
-	}
-	return 0;
+	bpf_loop(DNS_PENDING, dns_pending_step, &search, 0);
+	return !search.question;
 }
 
 #endif
