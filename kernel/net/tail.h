@@ -139,6 +139,7 @@ KERNEL_GLOBAL int tail_window(struct sk_msg_md *m, struct tls_socket *s, u64 fro
 	end = m->data_end;
 	first = load_le64(s->tail);
 	second = load_le64(s->tail + 8);
+#pragma clang loop unroll(full)
 	for (k = 0; k <= TAIL_WINDOW - TAIL_SIZE; k++) {
 		if (data + k + TAIL_SIZE > end)
 			break;
