@@ -238,6 +238,9 @@ static inline void match_next(struct sk_msg_md *m, struct tls_socket *s, struct 
 		s->match_index = index + 1;
 		s->match_turn = turn;
 	}
+	/* Linux 6.12 forgets the bound when it compares index + 1. */
+	barrier_var(index);
+	index &= STAGED_PLACEHOLDERS - 1;
 	if (!write->placeholder[index].served)
 		match_candidate(m, s, st, slot * STAGED_PLACEHOLDERS + index);
 }
