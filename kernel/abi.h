@@ -206,6 +206,8 @@ struct staged_write {
 	__u32 attempts; /* searches for a key in vain */
 	__u32 repeat;	/* enum staged_repeat */
 	__u32 missed;	/* a record went by that fits, and proved nothing */
+	__u32 served;	/* how many of its placeholders were */
+	__u32 reserved;
 	struct staged_placeholder placeholder[STAGED_PLACEHOLDERS];
 };
 

@@ -9,9 +9,9 @@
 #ifndef KLOAK_CRYPTO_AES_H
 #define KLOAK_CRYPTO_AES_H
 
-#include "kernel/types.h"
+#include "kernel/loop.h"
 
-#define AES_MAX_ROUND_KEYS 60
+#define AES_ROUND_KEYS 64 /* 60 at most; the schedule goes on in steps of 8 */
 
 struct aes_bytes {
 	u8 byte[32];
@@ -19,13 +19,18 @@ struct aes_bytes {
 
 struct aes_key {
 	u32 rounds; /* 10 or 14 */
-	u32 word[AES_MAX_ROUND_KEYS];
+	u32 word[AES_ROUND_KEYS];
 };
 
 /* A block as two big-endian halves. */
 struct block {
 	u64 hi;
 	u64 lo;
+};
+
+/* A block as it is on the wire. */
+struct aes_block {
+	u8 byte[16];
 };
 
 /* The S-box (FIPS 197, figure 7), each byte wrapped in X(). */
@@ -72,91 +77,163 @@ struct block {
 #define AES_TE3(s) AES_COLUMN(s, s, AES_TIMES2(s) ^ (s), AES_TIMES2(s))
 #define AES_IDENTITY(s) (s)
 
-static const u32 aes_te0[256] = {AES_SBOX(AES_TE0)};
-static const u32 aes_te1[256] = {AES_SBOX(AES_TE1)};
-static const u32 aes_te2[256] = {AES_SBOX(AES_TE2)};
-static const u32 aes_te3[256] = {AES_SBOX(AES_TE3)};
-static const u8 aes_sbox[256] = {AES_SBOX(AES_IDENTITY)};
+/* One after the other, so that one register holds where all of them are. */
+static const struct {
+	u32 te[4][256];
+	u8 sbox[256];
+	u8 round_constant[16];
+} aes_tables = {
+	.te = {{AES_SBOX(AES_TE0)}, {AES_SBOX(AES_TE1)}, {AES_SBOX(AES_TE2)}, {AES_SBOX(AES_TE3)}},
+	.sbox = {AES_SBOX(AES_IDENTITY)},
+	.round_constant = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1b, 0x36},
+};
 
-KERNEL_INLINE u32 aes_substitute(u32 a, u32 b, u32 c, u32 d)
+/* Address of the tables, without clang folding it into each access. */
+KERNEL_INLINE const u8 *aes_tables_get(void)
 {
-	return (u32)aes_sbox[a >> 24] << 24 | (u32)aes_sbox[(b >> 16) & 255] << 16 |
-	       (u32)aes_sbox[(c >> 8) & 255] << 8 | aes_sbox[d & 255];
+	const u8 *tables = (const u8 *)&aes_tables;
+
+	barrier_var(tables);
+	return tables;
 }
 
-KERNEL_INLINE u32 aes_mix(u32 a, u32 b, u32 c, u32 d)
+KERNEL_INLINE u32 aes_substitute(const u8 *tables, u32 a, u32 b, u32 c, u32 d)
 {
-	return aes_te0[a >> 24] ^ aes_te1[(b >> 16) & 255] ^ aes_te2[(c >> 8) & 255] ^
-	       aes_te3[d & 255];
+	const u8 *sbox = tables + sizeof(aes_tables.te);
+
+	return (u32)sbox[a >> 24] << 24 | (u32)sbox[(b >> 16) & 255] << 16 |
+	       (u32)sbox[(c >> 8) & 255] << 8 | sbox[d & 255];
 }
 
-/* @words is a constant at each call: the verifier needs constant indices. */
-KERNEL_INLINE void aes_schedule(struct aes_key *key, const u8 *bytes, u32 words)
+/*
+ * The entry of a table for the byte of @word that @shift moves to the bits 2 to 9.
+ * The barriers make clang add the table's own offset in the load, and do one entry
+ * after the other: else it keeps indices, addresses and entries on the stack.
+ */
+KERNEL_INLINE u32 aes_entry(const u8 *tables, u32 table, u32 word, u32 shift)
 {
-	u32 round_constant = 1;
+	barrier_var(word);
+	tables += (shift ? word >> shift : word << 2) & 0x3fc;
+	barrier_var(tables);
+	word = *(const u32 *)(tables + table * sizeof(aes_tables.te[0]));
+	barrier_var(word);
+	return word;
+}
+
+KERNEL_INLINE u32 aes_mix(const u8 *tables, u32 a, u32 b, u32 c, u32 d)
+{
+	u32 mixed = aes_entry(tables, 0, a, 22);
+
+	mixed ^= aes_entry(tables, 1, b, 14);
+	mixed ^= aes_entry(tables, 2, c, 6);
+	return mixed ^ aes_entry(tables, 3, d, 0);
+}
+
+struct aes_schedule {
+	struct aes_key *key;
+	u64 words; /* of the key: 4 or 8 */
+};
+
+/* Four words from those that stand one key's length before, and the word before them. */
+KERNEL_INLINE u32 aes_schedule_words(u32 *to, const u32 *from, u32 t)
+{
 	u32 i;
 
-	key->rounds = words + 6;
-	for (i = 0; i < words; i++)
-		key->word[i] = load_be32(bytes + 4 * i);
-	for (i = words; i < 4 * (words + 7); i++) {
-		u32 t = key->word[i - 1];
-
-		if (i % words == 0) {
-			t = t << 8 | t >> 24;
-			t = aes_substitute(t, t, t, t) ^ round_constant << 24;
-			round_constant = round_constant << 1 ^ (round_constant >> 7) * 0x11b;
-		} else if (words == 8 && i % words == 4) {
-			t = aes_substitute(t, t, t, t);
-		}
-		key->word[i] = key->word[i - words] ^ t;
+	for (i = 0; i < 4; i++) {
+		t ^= from[i];
+		to[i] = t;
 	}
+	return t;
+}
+
+/* As many words as the key has. */
+static long aes_schedule_step(u32 i, struct aes_schedule *schedule)
+{
+	const u8 *tables = aes_tables_get();
+	u64 words = schedule->words;
+	u64 at = i * words;
+	u64 index = i;
+	u32 *word;
+	u32 t;
+
+	barrier_var(at);
+	barrier_var(index);
+	if (at > AES_ROUND_KEYS - 16)
+		return 1;
+	word = schedule->key->word + at;
+	t = words == 4 ? word[3] : word[7];
+	t = t << 8 | t >> 24;
+	t = aes_substitute(tables, t, t, t, t) ^
+	    (u32)aes_tables.round_constant[index & 15] << 24;
+	if (words == 4) {
+		aes_schedule_words(word + 4, word, t);
+		return 0;
+	}
+	t = aes_schedule_words(word + 8, word, t);
+	aes_schedule_words(word + 12, word + 4, aes_substitute(tables, t, t, t, t));
+	return 0;
 }
 
 /* Key expansion (FIPS 197, section 5.2); @size is 16 or 32 bytes, anything else is -1. */
 KERNEL_GLOBAL int aes_expand(struct aes_key *key, const struct aes_bytes *bytes, u64 size)
 {
-	if (!key || !bytes)
+	struct aes_schedule schedule = {.key = key, .words = size / 4};
+	u32 i;
+
+	if (!key || !bytes || (size != 16 && size != 32))
 		return -1;
-	if (size == 16)
-		aes_schedule(key, bytes->byte, 4);
-	else if (size == 32)
-		aes_schedule(key, bytes->byte, 8);
-	else
-		return -1;
+	for (i = 0; i < 8; i++)
+		key->word[i] = load_be32(bytes->byte + 4 * i);
+	key->rounds = size == 32 ? 14 : 10;
+	bpf_loop(size == 32 ? 7 : 10, aes_schedule_step, &schedule, 0);
 	return 0;
 }
 
-/* One block (FIPS 197, section 5.1): *out = E(key, hi || lo). */
-KERNEL_GLOBAL int aes_encrypt(const struct aes_key *key, u64 hi, u64 lo, struct block *out)
+/* Four columns of the state. */
+struct aes_state {
+	u32 a, b, c, d;
+};
+
+KERNEL_INLINE struct aes_state aes_round(const u8 *tables, struct aes_state s, const u32 *word)
 {
-	u32 a, b, c, d, e, f, g, h, i;
+	struct aes_state next;
+
+	next.a = aes_mix(tables, s.a, s.b, s.c, s.d) ^ word[0];
+	next.b = aes_mix(tables, s.b, s.c, s.d, s.a) ^ word[1];
+	next.c = aes_mix(tables, s.c, s.d, s.a, s.b) ^ word[2];
+	next.d = aes_mix(tables, s.d, s.a, s.b, s.c) ^ word[3];
+	return next;
+}
+
+/* One block (FIPS 197, section 5.1): *out = E(key, hi || lo). */
+KERNEL_GLOBAL int aes_encrypt(const struct aes_key *key, u64 hi, u64 lo, struct aes_block *out)
+{
+	const u8 *tables = aes_tables_get();
+	const u32 *word;
+	struct aes_state s;
+	u32 i;
 
 	if (!key || !out)
 		return -1;
-	a = (u32)(hi >> 32) ^ key->word[0];
-	b = (u32)hi ^ key->word[1];
-	c = (u32)(lo >> 32) ^ key->word[2];
-	d = (u32)lo ^ key->word[3];
+	word = key->word;
+	s.a = (u32)(hi >> 32) ^ word[0];
+	s.b = (u32)hi ^ word[1];
+	s.c = (u32)(lo >> 32) ^ word[2];
+	s.d = (u32)lo ^ word[3];
 	for (i = 1; i < 14; i++) {
+		word += 4;
 		if (i == 10 && key->rounds != 14)
 			break;
-		e = aes_mix(a, b, c, d) ^ key->word[4 * i];
-		f = aes_mix(b, c, d, a) ^ key->word[4 * i + 1];
-		g = aes_mix(c, d, a, b) ^ key->word[4 * i + 2];
-		h = aes_mix(d, a, b, c) ^ key->word[4 * i + 3];
-		a = e;
-		b = f;
-		c = g;
-		d = h;
+		s = aes_round(tables, s, word);
 	}
-	i *= 4;
-	e = aes_substitute(a, b, c, d) ^ key->word[i];
-	f = aes_substitute(b, c, d, a) ^ key->word[i + 1];
-	g = aes_substitute(c, d, a, b) ^ key->word[i + 2];
-	h = aes_substitute(d, a, b, c) ^ key->word[i + 3];
-	out->hi = (u64)e << 32 | f;
-	out->lo = (u64)g << 32 | h;
+	if (i == 14)
+		word += 4;
+	hi = (u64)(aes_substitute(tables, s.a, s.b, s.c, s.d) ^ word[0]) << 32 |
+	     (aes_substitute(tables, s.b, s.c, s.d, s.a) ^ word[1]);
+	lo = (u64)(aes_substitute(tables, s.c, s.d, s.a, s.b) ^ word[2]) << 32 |
+	     (aes_substitute(tables, s.d, s.a, s.b, s.c) ^ word[3]);
+	store_le64(out->byte, __builtin_bswap64(hi));
+	store_le64(out->byte + 8, __builtin_bswap64(lo));
 	return 0;
 }
 

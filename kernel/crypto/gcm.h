@@ -21,12 +21,15 @@ struct gcm_key {
 /* Needs key->aes; fills the tables of H = E(key, 0). */
 KERNEL_GLOBAL int gcm_powers_fill(struct gcm_key *key)
 {
-	struct block h = {}; /* Linux 6.1 wants it initialised */
+	struct aes_block wire = {{0}}; /* Linux 6.1 lets no memory be written first by the callee */
+	struct block h;
 	u32 k;
 
 	if (!key)
 		return -1;
-	aes_encrypt(&key->aes, 0, 0, &h);
+	aes_encrypt(&key->aes, 0, 0, &wire);
+	h.hi = load_be64(wire.byte);
+	h.lo = load_be64(wire.byte + 8);
 	for (k = 0; k < GHASH_POWERS; k++) {
 		if (k)
 			gf_multiply(&key->power[k - 1], &h);
@@ -36,16 +39,13 @@ KERNEL_GLOBAL int gcm_powers_fill(struct gcm_key *key)
 }
 
 /* *z *= H^exponent, exponent < 2^GHASH_POWERS. */
-KERNEL_GLOBAL int gcm_power_multiply(const struct gcm_key *key, struct block *z, u64 exponent)
+KERNEL_INLINE void gcm_power_multiply(const struct gcm_key *key, struct block *z, u64 exponent)
 {
 	u32 k;
 
-	if (!key || !z)
-		return -1;
 	for (k = 0; k < GHASH_POWERS; k++)
 		if (exponent >> k & 1)
 			gf_multiply(&key->power[k], z);
-	return 0;
 }
 
 #endif

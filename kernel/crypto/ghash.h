@@ -25,57 +25,54 @@ struct gf_table {
 	struct block entry[16];
 };
 
-/* The reduction of the 4 bits that a shift by 4 pushes out, to the top of .hi. */
-static const u64 gf_reduce[16] = {
-	0x0000ULL << 48, 0x1c20ULL << 48, 0x3840ULL << 48, 0x2460ULL << 48,
-	0x7080ULL << 48, 0x6ca0ULL << 48, 0x48c0ULL << 48, 0x54e0ULL << 48,
-	0xe100ULL << 48, 0xfd20ULL << 48, 0xd940ULL << 48, 0xc560ULL << 48,
-	0x9180ULL << 48, 0x8da0ULL << 48, 0xa9c0ULL << 48, 0xb5e0ULL << 48,
-};
+/*
+ * Half of a product: *z = *z * x^64 + from(x) * X. What is shifted out of the lower
+ * end is x^128 and more; it is collected, and reduced at the end and not window by
+ * window: x^128 = 1 + x + x^2 + x^7.
+ */
+KERNEL_INLINE void gf_multiply_half(const struct gf_table *x, u64 from, struct block *z)
+{
+	u64 hi = z->hi, lo = z->lo, out = 0;
+	u32 i;
+
+	/* Unrolled it would spill more than the stack of a BPF program holds. */
+#pragma clang loop unroll(disable)
+	for (i = 0; i < 16; i++) {
+		u64 window = from & 15;
+
+		from >>= 4;
+		out = out >> 4 | lo << 60;
+		lo = lo >> 4 | hi << 60;
+		hi >>= 4;
+		hi ^= x->entry[window].hi;
+		lo ^= x->entry[window].lo;
+	}
+	z->hi = hi ^ out ^ out >> 1 ^ out >> 2 ^ out >> 7;
+	z->lo = lo ^ out << 63 ^ out << 62 ^ out << 57;
+}
 
 /* *z *= X. */
 KERNEL_GLOBAL int gf_multiply(const struct gf_table *x, struct block *z)
 {
-	u64 from, rest, hi = 0, lo = 0;
-	u32 i;
+	struct block product = {0, 0};
 
 	if (!x || !z)
 		return -1;
-	from = z->lo;
-	rest = z->hi;
-	/* Unrolled it would spill more than the stack of a BPF program holds. */
-#pragma clang loop unroll(disable)
-	for (i = 0; i < 32; i++) {
-		u64 out = gf_reduce[lo & 15];
-		u64 window;
-
-		if (i == 16)
-			from = rest;
-		window = from & 15;
-		from >>= 4;
-		lo = lo >> 4 | hi << 60;
-		hi = hi >> 4 ^ out;
-		hi ^= x->entry[window].hi;
-		lo ^= x->entry[window].lo;
-	}
-	z->hi = hi;
-	z->lo = lo;
+	gf_multiply_half(x, z->lo, &product);
+	gf_multiply_half(x, z->hi, &product);
+	*z = product;
 	return 0;
 }
 
 KERNEL_INLINE void gf_halve(struct block *v)
 {
-	u64 carry = 0xe100000000000000ULL & (0 - (v->lo & 1));
+	u64 carry = v->lo & 1;
 
+	/* Times, and no mask or branch: of these the verifier would follow both ways. */
+	barrier_var(carry);
+	carry *= 0xe100000000000000ULL;
 	v->lo = v->hi << 63 | v->lo >> 1;
 	v->hi = v->hi >> 1 ^ carry;
-}
-
-KERNEL_INLINE struct block gf_add(struct block a, struct block b)
-{
-	a.hi ^= b.hi;
-	a.lo ^= b.lo;
-	return a;
 }
 
 /* Fills the table of X = *x. */
@@ -100,8 +97,10 @@ KERNEL_GLOBAL int gf_table_fill(struct gf_table *table, const struct block *x)
 	for (i = 3; i < 16; i++) {
 		u32 top = i & 8 ? 8 : i & 4 ? 4 : 2;
 
-		if (i != top)
-			table->entry[i] = gf_add(table->entry[top], table->entry[i ^ top]);
+		if (i == top)
+			continue;
+		table->entry[i].hi = table->entry[top].hi ^ table->entry[i ^ top].hi;
+		table->entry[i].lo = table->entry[top].lo ^ table->entry[i ^ top].lo;
 	}
 	return 0;
 }

@@ -16,7 +16,7 @@
  *
  * The kernel frees both with the socket. No lock is held in these programs, and
  * two packets of a socket can be in them at once: questions are single words,
- * and a stream is claimed.
+ * and a side of a stream is claimed.
  */
 #ifndef KLOAK_DNS_SOCKET_H
 #define KLOAK_DNS_SOCKET_H
@@ -47,7 +47,8 @@ enum dns_stream_state {
 
 /* One direction. Messages have their length in front (RFC 1035, 4.2.2). */
 struct dns_stream_side {
-	u32 state;
+	u32 busy;  /* claimed */
+	u32 state; /* enum dns_stream_state */
 	u32 next; /* sequence number */
 	u32 have; /* bytes of the message and of its prefix */
 	u32 at;	  /* scratch: of the segment, what is to be read */
@@ -57,8 +58,6 @@ struct dns_stream_side {
 };
 
 struct dns_stream {
-	u32 busy;
-	u32 reserved;
 	struct dns_stream_side query;
 	struct dns_stream_side answer;
 };
@@ -89,21 +88,40 @@ static inline void dns_pending_add(struct dns_socket *socket, u64 question)
 	socket->pending[slot].question = question;
 }
 
+struct dns_pending_search {
+	struct dns_socket *socket;
+	u64 question;
+	u64 since;
+};
+
+static long dns_pending_step(u32 i, struct dns_pending_search *search)
+{
+	u64 slot = i;
+	struct dns_pending *pending;
+
+	barrier_var(slot);
+	if (slot >= DNS_PENDING)
+		return 1;
+	pending = &search->socket->pending[slot];
+	if (pending->question != search->question || pending->time < search->since)
+		return 0;
+	pending->question = 0;
+	search->question = 0; /* found */
+	return 1;
+}
+
 /* Was this asked, not long ago, and not answered yet? Stubs ask again with the same id. */
 static inline int dns_pending_take(struct dns_socket *socket, u64 question)
 {
 	u64 now = bpf_ktime_get_ns();
-	u32 i;
+	struct dns_pending_search search = {
+		.socket = socket,
+		.question = question,
+		.since = now > DNS_TIMEOUT ? now - DNS_TIMEOUT : 0,
+	};
 
-	for (i = 0; i < DNS_PENDING; i++) {
-		struct dns_pending *pending = &socket->pending[i];
-
-		if (pending->question != question || now - pending->time > DNS_TIMEOUT)
-			continue;
-		pending->question = 0;
-		return 1;
-	}
-	return 0;
+	bpf_loop(DNS_PENDING, dns_pending_step, &search, 0);
+	return !search.question;
 }
 
 #endif

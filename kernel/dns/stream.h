@@ -118,7 +118,8 @@ KERNEL_GLOBAL int dns_stream_message(struct __sk_buff *skb, struct dns_stream_si
 		return 0;
 	bpf_loop(DNS_READ_TURNS, dns_read_step, &read, 0);
 	length = (u32)side->prefix[0] << 8 | side->prefix[1];
-	if (side->have < DNS_PREFIX || side->have < length + DNS_PREFIX)
+	if (side->state != DNS_STREAM_WHOLE || side->have < DNS_PREFIX ||
+	    side->have < length + DNS_PREFIX)
 		return 0;
 	side->have = 0;
 	side->message.size = length < DNS_MESSAGE_MAX ? length : DNS_MESSAGE_MAX;

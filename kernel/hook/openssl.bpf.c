@@ -30,6 +30,7 @@ enum derivation {
 	DERIVE_KEY,
 	DERIVE_IV,
 	DERIVE_BLOCK,
+	DERIVE_END, /* there is no such parameter */
 };
 
 /* What a thread is deriving, and the key that waits for its IV. */
@@ -50,26 +51,29 @@ struct ossl_param {
 	u64 return_size;
 };
 
-/* What one parameter says about the derivation; most are told by their size alone. */
-static inline u32 param_meaning(const struct ossl_param *param)
+/* What the parameter at @address says about the derivation; most are told by their size alone. */
+KERNEL_GLOBAL int param_meaning(u64 address)
 {
-	u64 name = 0;
 	u64 value[2] = {0, 0};
+	struct ossl_param param;
+	u64 name = 0;
 
-	if (param->data_size != 2 && param->data_size != 3 && param->data_size != 13)
+	if (bpf_copy_from_user(&param, sizeof(param), (void *)address) || !param.key)
+		return DERIVE_END;
+	if (param.data_size != 2 && param.data_size != 3 && param.data_size != 13)
 		return DERIVE_OTHER;
-	if (bpf_copy_from_user(&name, 6, (void *)param->key))
+	if (bpf_copy_from_user(&name, 6, (void *)param.key))
 		return DERIVE_OTHER;
-	if (name == PARAM_LABEL && param->data_size <= 3) {
-		if (bpf_copy_from_user(value, 2, (void *)param->data))
+	if (name == PARAM_LABEL && param.data_size <= 3) {
+		if (bpf_copy_from_user(value, 2, (void *)param.data))
 			return DERIVE_OTHER;
-		if (param->data_size == 2)
+		if (param.data_size == 2)
 			return value[0] == LABEL_IV ? DERIVE_IV : DERIVE_OTHER;
-		bpf_copy_from_user(value, 3, (void *)param->data);
+		bpf_copy_from_user(value, 3, (void *)param.data);
 		return value[0] == LABEL_KEY ? DERIVE_KEY : DERIVE_OTHER;
 	}
-	if ((name & 0xffffffffffULL) == PARAM_SEED && param->data_size == 13) {
-		bpf_copy_from_user(value, 13, (void *)param->data);
+	if ((name & 0xffffffffffULL) == PARAM_SEED && param.data_size == 13) {
+		bpf_copy_from_user(value, 13, (void *)param.data);
 		return value[0] == KEY_EXPANSION ? DERIVE_BLOCK : DERIVE_OTHER;
 	}
 	return DERIVE_OTHER;
@@ -80,14 +84,10 @@ static inline u32 params_meaning(u64 params)
 	u32 i;
 
 	for (i = 0; i < PARAMS; i++) {
-		struct ossl_param param;
-		u32 what;
+		u32 what = param_meaning(params + i * sizeof(struct ossl_param));
 
-		if (bpf_copy_from_user(&param, sizeof(param),
-				       (void *)(params + i * sizeof(param))) ||
-		    !param.key)
+		if (what == DERIVE_END)
 			break;
-		what = param_meaning(&param);
 		if (what != DERIVE_OTHER)
 			return what;
 	}

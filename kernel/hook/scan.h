@@ -2,16 +2,23 @@
 /*
  * Finding placeholders in what an application writes.
  *
- * A placeholder of 32 bytes or more has, behind "kloak", at least 27 bytes of
- * ':', digits and capitals, all between 0x20 and 0x5f. An 8-byte window at
- * every 20th byte lies inside them at least once, so only these windows are
- * looked at: one that has nothing but such bytes is a candidate, and "kloak:"
- * is then looked for in the 20 places that it may begin. Text in small letters,
- * binary data and base64 make few candidates; a body of digits makes many and
- * is slow, not wrong.
+ * A placeholder of 32 bytes or more has, behind "kloak", at least 27 bytes in a
+ * row that are ':', digits or capitals, all between 0x30 and 0x5f. A window of 7
+ * bytes at every 20th byte lies inside them at least once, and there is another
+ * one inside them 10 bytes before or behind it. So the scan goes in steps, each
+ * of which few places pass:
  *
- * Placeholders of 8 to 31 bytes have too few of them: where such a one is
- * granted, the window moves by 8 and looks for a k and a colon.
+ *	1. windows at every 20th byte that have nothing but such bytes: text,
+ *	   base64 and binary data have few, numbers of more than 7 digits many
+ *	2. the same with a window 10 bytes away: few but bodies of digits and
+ *	   capitals have those
+ *	3. "k:", then "kloak:" where the run would begin
+ *
+ * The first step is what every write pays for: it has one branch for 8 windows
+ * and calls nothing. A body of digits is slow, not wrong.
+ *
+ * Placeholders of 8 to 31 bytes have no such run: where such a one is granted,
+ * every byte goes to step 3.
  *
  * The buffer is copied in chunks into scratch memory. Chunks overlap by a head,
  * and each is responsible for what begins in its first SCAN_STEP bytes. Per-CPU
@@ -25,21 +32,35 @@
 #include "kernel/hook/workload.h"
 
 #define SCAN_STRIDE  20
-#define SCAN_BLOCK   160 /* bytes looked at in one go: 8 windows at 20, or 20 at 8 */
-#define SCAN_PART    (13 * SCAN_BLOCK) /* bytes in one turn of the loop */
-#define SCAN_PARTS   4		       /* a power of 2; two chunks hold a full record */
-#define SCAN_CHUNK   (SCAN_PART * SCAN_PARTS)
+#define SCAN_BLOCK   160 /* bytes looked at in one go: 8 windows */
+#define SCAN_BLOCKS  31	 /* in a part, a mask: more are more to run through for the verifier */
+#define SCAN_PART    (SCAN_BLOCKS * SCAN_BLOCK)
+#define SCAN_CHUNK   (2 * SCAN_PART) /* two of them hold a full record */
 #define SCAN_STEP    (SCAN_CHUNK - PLACEHOLDER_HEAD)
 #define SCAN_MARGIN  32 /* in front of and behind the chunk, read and never believed */
 #define SCAN_MASK    0x3fff /* of offsets in the buffer: Linux 6.1 believes no comparison here */
-#define SCAN_HITS    16 /* in a chunk */
+#define SCAN_HITS    16 /* in a chunk, a power of 2 */
+#define SCAN_WORDS   32 /* no less than a block has, a power of 2 */
+#define SCAN_AT_ONCE 4
 #define SCAN_BUFFERS 32
 #define SCAN_TURNS   (1 << 20)
 
+/*
+ * A buffer has the state of the scan in it, too: a function that the verifier
+ * looks at only once can be handed nothing but numbers and bytes.
+ */
 struct scan_buffer {
 	u64 busy;
+	struct plaintext text;
+	u64 from; /* where the chunk begins in the write */
+	u64 last; /* hits in the chunk from here on belong to the next one */
+	u64 short_ones; /* placeholders of less than 32 bytes exist */
 	u32 hits;
-	u32 hit[SCAN_HITS]; /* offsets of "kloak:" in the chunk */
+	u32 hit[2 * SCAN_HITS]; /* offsets of "kloak:" in the chunk */
+	u32 candidates;
+	u32 candidate[SCAN_BLOCKS + 1]; /* blocks of the part, by their offset in .byte */
+	u32 words;
+	u32 word[SCAN_WORDS]; /* words of a block, likewise, that have a "k:" */
 	u32 length;	    /* bytes of .head that look like a placeholder */
 	u8 head[PLACEHOLDER_HEAD];
 	struct secret_key key;
@@ -50,42 +71,29 @@ struct scan_buffer {
 BPF_MAP(scan_buffers, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct scan_buffer), SCAN_BUFFERS, 0);
 
 #define EACH_BYTE(b) (0x0101010101010101ULL * (b))
+#define WINDOW_FLAGS (EACH_BYTE(0x80) >> 8) /* bit 7 of the 7 bytes of a window */
 
 /*
- * Bit 63 is set if all eight bytes are in 0x20..0x5f (or have bit 7 set, which
- * the next test sorts out): then 0x40 is left of each byte, the largest value
- * that the mask can leave, and only that reaches bit 63 when the rest up to it is
- * added. Windows are joined by OR, with one branch for all of them: fewer
- * branches are less for the verifier and no more to run.
+ * Bit 63 is set if all seven bytes are in 0x30..0x5f: then exactly the first sum
+ * has bit 7 in each. (Bytes in 0xb0..0xdf pass as well.) The flags are the
+ * largest value that the mask can leave, and only that reaches bit 63 when the
+ * rest up to it is added. Windows are joined by OR, with one branch for all of
+ * them: fewer branches are less for the verifier and no more to run.
  */
-static inline u64 window_candidate(const u8 *p)
+static inline u64 window_good(const u8 *p)
 {
 	u64 w = load_le64(p);
 
-	return ((w ^ w << 1) & EACH_BYTE(0x40)) + ((1ULL << 63) - EACH_BYTE(0x40));
+	return (((w + EACH_BYTE(0x50)) ^ (w + EACH_BYTE(0x20))) & WINDOW_FLAGS) +
+	       ((1ULL << 63) - WINDOW_FLAGS);
 }
 
-/* All eight bytes are in 0x30..0x3f or 0x40..0x5f. */
-static inline int window_strict(const u8 *p)
-{
-	u64 w = load_le64(p);
-
-	return window_candidate(p) >> 63 && !(w & ~(w << 1) & EACH_BYTE(0x20)) &&
-	       !(w & EACH_BYTE(0x80));
-}
-
-/* Not 0 if some byte is @c. */
+/* Not 0 if some byte of eight is @c. */
 static inline u64 window_has(const u8 *p, u8 c)
 {
 	u64 w = load_le64(p) ^ EACH_BYTE(c);
 
 	return (w - EACH_BYTE(1)) & ~w & EACH_BYTE(0x80);
-}
-
-/* Most candidates are numbers and capitals, with no "kloak" in the 24 bytes before. */
-static inline u64 window_behind_k(const u8 *p)
-{
-	return window_has(p - 24, 'k') | window_has(p - 16, 'k') | window_has(p - 8, 'k');
 }
 
 /* Not 0 if some byte is a colon behind a k: the flags of both are at the colon's place. */
@@ -94,9 +102,19 @@ static inline u64 window_colon(const u8 *p)
 	return window_has(p, ':') & window_has(p - 1, 'k');
 }
 
-static inline int is_prefix(const u8 *p)
+/* 1 or 0. clang must not see the comparison: it would be a branch, and states for the verifier. */
+static inline u64 not_zero(u64 x)
 {
-	return (load_le64(p) & 0xffffffffffffULL) == 0x3a6b616f6c6bULL; /* "kloak:" */
+	u64 y = -x;
+
+	barrier_var(y);
+	return (x | y) >> 63;
+}
+
+/* The same for "kloak:". */
+static inline u64 is_prefix(const u8 *p)
+{
+	return 1 - not_zero(load_le64(p) << 16 ^ 0x3a6b616f6c6bULL << 16);
 }
 
 static inline int is_base32(u8 c)
@@ -105,22 +123,14 @@ static inline int is_base32(u8 c)
 					  c != 'U');
 }
 
-/*
- * The context of one scan. It stays as it is from chunk to chunk, but for the
- * pointer that stage_add() sets.
- */
-struct scan {
-	struct plaintext text;
-	const struct config *settings;
-	struct scan_buffer *buffer;
-	u64 from; /* where the chunk begins in the write */
-	u64 last; /* hits in the chunk from here on belong to the next one */
-};
-
-static inline int scan_short_ones(const struct config *settings)
+static inline struct scan_buffer *scan_buffer_get(u64 slot)
 {
-	return (u32)settings->placeholder_lengths != 0;
+	u32 key = slot & (SCAN_BUFFERS - 1);
+
+	return bpf_map_lookup_elem(&scan_buffers, &key);
 }
+
+/* ---- what to do with "kloak:" ---- */
 
 static long scan_length_step(u32 i, struct scan_buffer **context)
 {
@@ -134,26 +144,33 @@ static long scan_length_step(u32 i, struct scan_buffer **context)
 	return 0;
 }
 
-/* How many bytes of buffer->head look like a placeholder. */
-KERNEL_GLOBAL int scan_head_length(struct scan_buffer *buffer)
+/* It is none that this workload may use: says so, if it is one at all. */
+KERNEL_GLOBAL int scan_refuse(struct scan_buffer *buffer, u64 left, u64 cut)
 {
 	if (!buffer)
-		return 0;
+		return -1;
 	buffer->length = PLACEHOLDER_PREFIX_SIZE;
 	bpf_loop(PLACEHOLDER_HEAD, scan_length_step, &buffer, 0);
-	return buffer->length;
+	if (cut || (left < PLACEHOLDER_HEAD && buffer->length == left && left > SECRET_MIN))
+		stage_report(buffer->text.workload, (const struct placeholder_head *)buffer->head,
+			     buffer->length, REASON_SPLIT);
+	else if (buffer->length == PLACEHOLDER_HEAD)
+		stage_report(buffer->text.workload, (const struct placeholder_head *)buffer->head,
+			     buffer->length, REASON_UNKNOWN_PLACEHOLDER);
+	return 0;
 }
 
-static long scan_short_step(u32 i, struct scan *scan)
+static long scan_short_step(u32 i, struct scan_buffer **context)
 {
-	struct scan_buffer *buffer = scan->buffer;
+	struct scan_buffer *buffer = *context;
+	const struct config *settings = config_get();
 	u64 at = i;
 
 	barrier_var(at);
-	if (at >= PLACEHOLDER_HEAD)
+	if (!settings || at >= PLACEHOLDER_HEAD)
 		return 1;
 	buffer->key.head[at] = buffer->head[at];
-	if (at + 1 < SECRET_MIN || !(scan->settings->placeholder_lengths >> (at + 1) & 1))
+	if (at + 1 < SECRET_MIN || !(settings->placeholder_lengths >> (at + 1) & 1))
 		return 0;
 	return bpf_map_lookup_elem(&secrets, &buffer->key) != NULL;
 }
@@ -162,65 +179,81 @@ static long scan_short_step(u32 i, struct scan *scan)
  * The secret whose placeholder begins with buffer->head, or NULL. Placeholders
  * are never prefixes of each other, so that at most one length fits.
  */
-static inline struct secret *scan_lookup(struct scan *scan)
+static inline struct secret *scan_lookup(struct scan_buffer *buffer)
 {
-	struct scan_buffer *buffer = scan->buffer;
-
-	buffer->key.workload = scan->text.workload;
-	if (scan_short_ones(scan->settings)) {
+	buffer->key.workload = buffer->text.workload;
+	if (buffer->short_ones) {
 		__builtin_memset(buffer->key.head, 0, PLACEHOLDER_HEAD);
-		bpf_loop(PLACEHOLDER_HEAD, scan_short_step, scan, 0);
+		bpf_loop(PLACEHOLDER_HEAD, scan_short_step, &buffer, 0);
 	} else {
-		__builtin_memcpy(buffer->key.head, buffer->head, PLACEHOLDER_HEAD);
+		copy_fours(buffer->key.head, buffer->head, PLACEHOLDER_HEAD);
 	}
 	return bpf_map_lookup_elem(&secrets, &buffer->key);
 }
 
-/* "kloak:" stands at @offset of the write. */
-static inline void scan_found(struct scan *scan, u64 offset)
+/*
+ * "kloak:" stands at a hit of the chunk. Zeros are behind the end of the write.
+ * The buffer is looked up and no argument: Linux 6.1 takes no key from the memory
+ * of one.
+ */
+KERNEL_GLOBAL int scan_hit(u64 slot, u64 index)
 {
-	u64 left = scan->text.size - offset;
-	u64 take = left < PLACEHOLDER_HEAD ? left : PLACEHOLDER_HEAD;
-	const struct placeholder_head *head = (const void *)scan->buffer->head;
+	struct scan_buffer *buffer = scan_buffer_get(slot);
 	struct secret *secret;
-	u32 length;
+	u64 hit, left;
+	const u8 *p;
+	u32 i;
 
-	__builtin_memset(scan->buffer->head, 0, PLACEHOLDER_HEAD);
-	barrier_var(take);
-	if (take > PLACEHOLDER_HEAD)
-		return;
-	if (bpf_copy_from_user(scan->buffer->head, take, (void *)(scan->text.buffer + offset)))
-		return;
-	secret = scan_lookup(scan);
-	if (secret && secret->size <= left) {
-		stage_add(&scan->text, secret, offset);
-		return;
-	}
-	length = scan_head_length(scan->buffer);
-	if (secret || (left < PLACEHOLDER_HEAD && length == left && length > SECRET_MIN))
-		stage_report(scan->text.workload, head, length, REASON_SPLIT);
-	else if (length == PLACEHOLDER_HEAD)
-		stage_report(scan->text.workload, head, length, REASON_UNKNOWN_PLACEHOLDER);
-}
-
-/* Notes that "kloak:" stands at @p, byte @at of the buffer, if it does. */
-static inline int scan_note(struct scan_buffer *buffer, const u8 *p, u32 at)
-{
-	u64 to = buffer->hits;
-
-	barrier_var(to);
-	if (!is_prefix(p))
+	barrier_var(index);
+	index &= SCAN_HITS - 1;
+	if (!buffer)
+		return -1;
+	hit = buffer->hit[index];
+	if (hit >= buffer->last)
 		return 0;
-	if (to < SCAN_HITS) {
-		buffer->hit[to] = at - SCAN_MARGIN;
-		buffer->hits = to + 1;
+	left = buffer->text.size - buffer->from - hit;
+	p = buffer->byte + SCAN_MARGIN + (hit & SCAN_MASK);
+	for (i = 0; i < PLACEHOLDER_HEAD; i += 8)
+		store_le64(buffer->head + i, load_le64(p + i));
+	secret = scan_lookup(buffer);
+	if (secret && secret->size <= left)
+		return stage_add(&buffer->text, secret, buffer->from + hit);
+	return scan_refuse(buffer, left, secret != NULL);
+}
+
+/* ---- where "kloak:" is ---- */
+
+/* Notes where "kloak:" is with the colon among the 8 bytes of a word; it fits in twice. */
+static long scan_word_step(u32 i, struct scan_buffer **context)
+{
+	struct scan_buffer *buffer = *context;
+	u64 hits = buffer->hits;
+	u64 index = i;
+	const u8 *p;
+	u64 at;
+	u32 k;
+
+	if (hits >= SCAN_HITS)
+		return 1;
+	barrier_var(index);
+	at = buffer->word[index & (SCAN_WORDS - 1)];
+	barrier_var(at);
+	at &= SCAN_MASK;
+	p = buffer->byte + at;
+	barrier_var(p);
+	for (k = 0; k < 8; k++) {
+		barrier_var(hits);
+		buffer->hit[hits & (2 * SCAN_HITS - 1)] = at + k - 5 - SCAN_MARGIN;
+		hits += is_prefix(p + k - 5);
 	}
-	return 1;
+	buffer->hits = hits < SCAN_HITS ? hits : SCAN_HITS;
+	return 0;
 }
 
-/* Looks for "kloak:" where it would be if the window at @at lay in its long end. */
-KERNEL_GLOBAL int scan_window(struct scan_buffer *buffer, u64 at)
+/* Looks for "kloak:" with the colon among the SCAN_BLOCK bytes at @at of the buffer. */
+KERNEL_GLOBAL int scan_colons(struct scan_buffer *buffer, u64 at)
 {
+	u64 found = 0;
 	const u8 *p;
 	u32 i;
 
@@ -230,185 +263,214 @@ KERNEL_GLOBAL int scan_window(struct scan_buffer *buffer, u64 at)
 	barrier_var(at);
 	p = buffer->byte + at;
 	barrier_var(p);
-	for (i = 5; i < 5 + SCAN_STRIDE; i++)
-		if (scan_note(buffer, p - i, at - i))
-			break;
+	for (i = 0; i < SCAN_BLOCK; i += 8) {
+		barrier_var(found);
+		buffer->word[found & (SCAN_WORDS - 1)] = at + i;
+		found += not_zero(window_colon(p + i));
+	}
+	buffer->words = found;
+	/* Out of memory, where the verifier does not try every number that it may be. */
+	bpf_loop(buffer->words, scan_word_step, &buffer, 0);
 	return 0;
 }
 
-/* The same for a window with the colon in it. */
-KERNEL_GLOBAL int scan_window_colon(struct scan_buffer *buffer, u64 at)
+/* Looks closer at a block that has a window with good bytes only. */
+static inline void scan_block(struct scan_buffer *buffer, u64 candidate)
 {
+	u64 pairs = 0, before, behind, at;
 	const u8 *p;
 	u32 i;
 
-	if (!buffer)
-		return -1;
-	at &= SCAN_MASK;
+	at = buffer->candidate[candidate & SCAN_BLOCKS];
 	barrier_var(at);
+	at &= SCAN_MASK;
 	p = buffer->byte + at;
 	barrier_var(p);
-	for (i = 0; i < 8; i++)
-		scan_note(buffer, p + i - 5, at + i - 5);
-	return 0;
+	before = window_good(p - SCAN_STRIDE / 2);
+	for (i = 0; i < SCAN_BLOCK; i += SCAN_STRIDE) {
+		behind = window_good(p + i + SCAN_STRIDE / 2);
+		pairs |= window_good(p + i) & (before | behind);
+		before = behind;
+	}
+	/* The first window in a run begins with its colon, or up to 19 bytes behind it. */
+	if (pairs >> 63)
+		scan_colons(buffer, at - (SCAN_STRIDE - 1));
 }
 
-/* Looks closer at a block, at byte @at of the buffer, that has a candidate. */
-KERNEL_GLOBAL int scan_block(struct scan_buffer *buffer, u64 at)
+/* A few blocks in a turn: a call costs as much as half of a block. */
+static long scan_blocks_step(u32 turn, struct scan_buffer **context)
 {
-	const u8 *p;
-	u32 i;
+	struct scan_buffer *buffer = *context;
+	u64 i;
 
-	if (!buffer)
-		return -1;
-	at &= SCAN_MASK;
-	barrier_var(at);
-	p = buffer->byte + at;
-	barrier_var(p);
-	for (i = 0; i < SCAN_BLOCK; i += SCAN_STRIDE)
-		if (window_strict(p + i) &&
-		    window_behind_k(p + i))
-			scan_window(buffer, at + i);
+	for (i = 0; i < SCAN_AT_ONCE; i++) {
+		u64 candidate = (u64)turn * SCAN_AT_ONCE + i;
+
+		barrier_var(candidate);
+		if (candidate >= buffer->candidates)
+			return 1;
+		scan_block(buffer, candidate);
+	}
 	return 0;
 }
 
-KERNEL_GLOBAL int scan_block_colon(struct scan_buffer *buffer, u64 at)
+KERNEL_GLOBAL int scan_candidates(struct scan_buffer *buffer)
 {
-	const u8 *p;
-	u32 i;
-
 	if (!buffer)
 		return -1;
-	at &= SCAN_MASK;
-	barrier_var(at);
-	p = buffer->byte + at;
-	barrier_var(p);
-	for (i = 0; i < SCAN_BLOCK; i += 8)
-		if (window_colon(p + i))
-			scan_window_colon(buffer, at + i);
+	bpf_loop(SCAN_BLOCKS, scan_blocks_step, &buffer, 0);
 	return 0;
 }
+
+/* ---- chunks ---- */
 
 struct scan_chunk {
 	struct scan_buffer *buffer;
 	u64 size;
 };
 
-#define W(n) window_candidate(p + SCAN_STRIDE * (n))
-
-/* Finds the blocks of a part that have a candidate. */
-static long scan_part_step(u32 part, struct scan_chunk *chunk)
-{
-	u64 from = part & (SCAN_PARTS - 1);
-	u32 i;
-
-	barrier_var(from);
-	from *= SCAN_PART;
-	if (from >= chunk->size)
-		return 1;
-	for (i = 0; i < SCAN_PART; i += SCAN_BLOCK) {
-		const u8 *p = chunk->buffer->byte + SCAN_MARGIN + from + i;
-
-		if ((W(0) | W(1) | W(2) | W(3) | W(4) | W(5) | W(6) | W(7)) >> 63)
-			scan_block(chunk->buffer, SCAN_MARGIN + from + i);
-	}
-	return 0;
-}
-
-#undef W
-#define W(n) (window_colon(p + 8 * (n)) | window_colon(p + 8 * (n) + 8))
-
-/* The same for short placeholders, a block in a turn: there is more to look at. */
-static long scan_block_colon_step(u32 block, struct scan_chunk *chunk)
+static long scan_colons_step(u32 block, struct scan_chunk *chunk)
 {
 	u64 from = (u64)block * SCAN_BLOCK;
-	const u8 *p;
 
-	barrier_var(from);
-	if (from >= chunk->size || from > SCAN_CHUNK - SCAN_BLOCK)
-		return 1;
-	p = chunk->buffer->byte + SCAN_MARGIN + from;
-	if (W(0) | W(2) | W(4) | W(6) | W(8) | W(10) | W(12) | W(14) | W(16) | W(18))
-		scan_block_colon(chunk->buffer, SCAN_MARGIN + from);
-	return 0;
+	scan_colons(chunk->buffer, SCAN_MARGIN + from);
+	return from + SCAN_BLOCK >= chunk->size;
 }
 
-#undef W
-
-/* Fills buffer->hit for a chunk of @size bytes. */
-KERNEL_GLOBAL int scan_chunk(struct scan_buffer *buffer, u64 size, u64 short_ones)
+/* The first @size bytes of a chunk, where short placeholders exist. */
+KERNEL_GLOBAL int scan_all_colons(struct scan_buffer *buffer, u64 size)
 {
 	struct scan_chunk chunk = {.buffer = buffer, .size = size};
 
 	if (!buffer)
 		return -1;
-	buffer->hits = 0;
-	if (short_ones)
-		bpf_loop(SCAN_CHUNK / SCAN_BLOCK, scan_block_colon_step, &chunk, 0);
-	else
-		bpf_loop(SCAN_PARTS, scan_part_step, &chunk, 0);
+	bpf_loop(SCAN_CHUNK / SCAN_BLOCK, scan_colons_step, &chunk, 0);
 	return 0;
 }
 
-/* One place of the chunk where "kloak:" stands. */
-static long scan_hit_step(u32 i, struct scan *scan)
+#define W(n) window_good(p + SCAN_STRIDE * (n))
+
+/*
+ * Finds the blocks of a part that have a window with good bytes only; at least one
+ * block is looked at. There is no branch but that of the loop: with one the
+ * verifier would go through everything several times.
+ */
+KERNEL_GLOBAL int scan_part(struct scan_buffer *buffer, u64 at, u64 blocks)
 {
-	u64 index = i;
-	u64 hit;
+	u64 found = 0;
+	const u8 *p;
+	u32 i;
 
-	barrier_var(index);
-	if (index >= SCAN_HITS || index >= scan->buffer->hits)
-		return 1;
-	hit = scan->buffer->hit[index];
-	if (hit < scan->last)
-		scan_found(scan, scan->from + hit);
-	return 0;
+	if (!buffer)
+		return -1;
+	at &= SCAN_MASK >> 1;
+	barrier_var(at);
+	p = buffer->byte + at;
+	for (i = 0; i < SCAN_BLOCKS; i++) {
+		barrier_var(found);
+		buffer->candidate[found & SCAN_BLOCKS] = at;
+		found += (W(0) | W(1) | W(2) | W(3) | W(4) | W(5) | W(6) | W(7)) >> 63;
+		if (i + 1 >= blocks)
+			break;
+		at += SCAN_BLOCK;
+		p += SCAN_BLOCK;
+	}
+	buffer->candidates = found;
+	return found;
 }
+
+#undef W
+
+/* How many blocks are begun in @size bytes, up to SCAN_MASK. */
+static inline u64 scan_blocks(u64 size)
+{
+	return (size + SCAN_BLOCK - 1) * 6554 >> 20;
+}
+
+/* Fills buffer->hit for a chunk of @size bytes. */
+static inline void scan_chunk(struct scan_buffer *buffer, u64 size)
+{
+	u64 blocks = scan_blocks(size);
+
+	buffer->hits = 0;
+	if (buffer->short_ones) {
+		scan_all_colons(buffer, size);
+		return;
+	}
+	if (scan_part(buffer, SCAN_MARGIN, blocks < SCAN_BLOCKS ? blocks : SCAN_BLOCKS))
+		scan_candidates(buffer);
+	if (blocks > SCAN_BLOCKS &&
+	    scan_part(buffer, SCAN_MARGIN + SCAN_PART, blocks - SCAN_BLOCKS))
+		scan_candidates(buffer);
+}
+
+struct scan {
+	struct scan_buffer *buffer;
+	u64 slot;
+};
 
 /* One chunk of the write. */
 static long scan_step(u32 i, struct scan *scan)
 {
 	struct scan_buffer *buffer = scan->buffer;
 	u64 from = (u64)i * SCAN_STEP;
-	u64 size;
+	u64 left = buffer->text.size - from;
+	u64 size = left;
+	u8 *end;
+	u32 k;
 
-	/* Also if the last chunk went to the end: what it found would be found again. */
-	if (from >= scan->text.size || (i && from + PLACEHOLDER_HEAD >= scan->text.size))
-		return 1;
-	size = scan->text.size - from;
 	barrier_var(size);
 	if (size > SCAN_CHUNK)
 		size = SCAN_CHUNK;
 	if (bpf_copy_from_user(buffer->byte + SCAN_MARGIN, size,
-			       (void *)(scan->text.buffer + from))) {
-		stage_report(scan->text.workload, NULL, 0, REASON_UNREADABLE);
+			       (void *)(buffer->text.buffer + from))) {
+		stage_report(buffer->text.workload, NULL, 0, REASON_UNREADABLE);
 		return 1;
 	}
-	scan_chunk(buffer, size, scan_short_ones(scan->settings));
-	if (!buffer->hits)
-		return 0;
-	scan->from = from;
-	scan->last = size == scan->text.size - from ? size : SCAN_STEP;
-	bpf_loop(SCAN_HITS, scan_hit_step, scan, 0);
-	if (buffer->hits == SCAN_HITS)
-		stage_report(scan->text.workload, NULL, 0, REASON_TOO_MANY);
-	return 0;
+	end = buffer->byte + SCAN_MARGIN + size;
+	for (k = 0; k < PLACEHOLDER_HEAD; k += 8)
+		store_le64(end + k, 0);
+	scan_chunk(buffer, size);
+	if (buffer->hits) {
+		buffer->from = from;
+		buffer->last = size == left ? size : SCAN_STEP;
+		/* No bpf_loop(): its callback would be one call too deep. */
+		for (k = 0; k < SCAN_HITS && k < buffer->hits; k++)
+			scan_hit(scan->slot, k);
+		if (buffer->hits == SCAN_HITS)
+			stage_report(buffer->text.workload, NULL, 0, REASON_TOO_MANY);
+	}
+	/* What this chunk found at its end would be found again. */
+	return size == left;
 }
 
-static inline struct scan_buffer *scan_claim(u32 *slot)
+static inline struct scan_buffer *scan_claim(u64 slot)
 {
-	u32 i;
+	struct scan_buffer *buffer = scan_buffer_get(slot);
 
-	*slot = bpf_get_smp_processor_id();
-	for (i = 0; i < SCAN_BUFFERS; i++) {
-		struct scan_buffer *buffer;
+	return buffer && !__sync_lock_test_and_set(&buffer->busy, 1) ? buffer : NULL;
+}
 
-		*slot = (*slot + i) & (SCAN_BUFFERS - 1);
-		buffer = bpf_map_lookup_elem(&scan_buffers, slot);
-		if (buffer && !__sync_lock_test_and_set(&buffer->busy, 1))
-			return buffer;
-	}
-	return NULL;
+struct scan_claim {
+	u64 first;
+	int found;
+};
+
+static long scan_claim_step(u32 i, struct scan_claim *claim)
+{
+	if (!scan_claim(claim->first + i))
+		return 0;
+	claim->found = (claim->first + i) & (SCAN_BUFFERS - 1);
+	return 1;
+}
+
+/* The buffer of this processor is taken: claims another one. Returns its number, or -1. */
+KERNEL_GLOBAL int scan_claim_other(u64 slot)
+{
+	struct scan_claim claim = {.first = slot, .found = -1};
+
+	bpf_loop(SCAN_BUFFERS, scan_claim_step, &claim, 0);
+	return claim.found;
 }
 
 /*
@@ -418,21 +480,33 @@ static inline struct scan_buffer *scan_claim(u32 *slot)
  */
 static inline void scan_plaintext(u64 session, u64 buffer, u64 size)
 {
-	struct scan scan = {.text = {.buffer = buffer, .size = size, .session = session}};
-	u32 slot;
+	const struct config *settings = config_get();
+	struct scan scan = {.slot = bpf_get_smp_processor_id()};
+	u32 workload;
+	int other;
 
-	scan.settings = config_get();
-	if (!scan.settings || size < SECRET_MIN)
+	if (!settings || size < SECRET_MIN)
 		return;
-	scan.text.workload = workload_current(scan.settings);
-	if (!scan.text.workload)
+	workload = workload_current(settings);
+	if (!workload)
 		return;
 	counter_add(COUNTER_WRITES);
-	scan.buffer = scan_claim(&slot);
+	scan.buffer = scan_claim(scan.slot);
 	if (!scan.buffer) {
-		stage_report(scan.text.workload, NULL, 0, REASON_BUSY);
+		other = scan_claim_other(scan.slot);
+		scan.slot = other;
+		scan.buffer = other < 0 ? NULL : scan_buffer_get(scan.slot);
+	}
+	if (!scan.buffer) {
+		stage_report(workload, NULL, 0, REASON_BUSY);
 		return;
 	}
+	scan.buffer->text.buffer = buffer;
+	scan.buffer->text.size = size;
+	scan.buffer->text.session = session;
+	scan.buffer->text.workload = workload;
+	scan.buffer->text.slot = STAGE_NONE;
+	scan.buffer->short_ones = (u32)settings->placeholder_lengths;
 	bpf_loop(SCAN_TURNS, scan_step, &scan, 0);
 	scan.buffer->busy = 0;
 }

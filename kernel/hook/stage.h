@@ -9,6 +9,7 @@
 #include "kernel/event.h"
 
 #define STAGE_EASY 8 /* slots that are taken into use without need */
+#define STAGE_NONE (~0U)
 
 BPF_MAP(stage_template, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct staged), 1, 0);
 
@@ -18,8 +19,7 @@ struct plaintext {
 	u64 size;    /* bytes */
 	u64 session; /* the library's connection object */
 	u32 workload;
-	u32 slot;
-	struct staged *staged; /* NULL until a placeholder is found */
+	u32 slot; /* of its thread's record; STAGE_NONE until a placeholder is found */
 };
 
 struct placeholder_head {
@@ -36,7 +36,7 @@ KERNEL_GLOBAL int stage_report(u64 workload, const struct placeholder_head *head
 		return -1;
 	event->size = size;
 	if (head)
-		__builtin_memcpy(event->head, head, sizeof(event->head));
+		copy_fours(event->head, head, sizeof(event->head));
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	event_end(event);
 	return 0;
@@ -59,44 +59,45 @@ static inline struct staged *stage_get(void)
 	return bpf_map_lookup_elem(&staged, &thread);
 }
 
-/* Frees a slot, and says what became of placeholders that nobody saw leaving. */
-KERNEL_GLOBAL int stage_drop(struct staged *st, u64 slot)
-{
+struct stage_rest {
+	struct staged *st;
 	struct staged_write *write;
-	u32 i;
+};
 
-	if (!st)
-		return -1;
-	write = &st->write[slot & (STAGED_WRITES - 1)];
-	for (i = 0; i < STAGED_PLACEHOLDERS; i++) {
-		struct staged_placeholder *placeholder = &write->placeholder[i];
+/* One placeholder of a write that is dropped. */
+static long stage_drop_step(u32 i, struct stage_rest *rest)
+{
+	struct staged_placeholder *placeholder;
+	u64 index = i;
 
-		if (i >= write->count)
-			break;
-		if (placeholder->served)
-			continue;
-		st->pending--;
-		if (!write->repeat)
-			stage_report(st->workload,
-				     (const struct placeholder_head *)placeholder->head,
-				     placeholder->size,
-				     write->reason ? write->reason : REASON_UNSEEN);
-	}
-	write->id = 0;
-	write->count = 0;
+	barrier_var(index);
+	if (index >= STAGED_PLACEHOLDERS)
+		return 1;
+	placeholder = &rest->write->placeholder[index];
+	if (placeholder->served)
+		return 0;
+	rest->st->pending--;
+	if (!rest->write->repeat)
+		stage_report(rest->st->workload, (const struct placeholder_head *)placeholder->head,
+			     placeholder->size,
+			     rest->write->reason ? rest->write->reason : REASON_UNSEEN);
 	return 0;
 }
 
-/* How many placeholders of the write were served. */
-static inline u32 stage_served(const struct staged_write *write)
+/* Frees a slot, and says what became of placeholders that nobody saw leaving. */
+KERNEL_GLOBAL int stage_drop(struct staged *st, u64 slot)
 {
-	u32 served = 0;
-	u32 i;
+	struct stage_rest rest = {.st = st};
 
-	for (i = 0; i < STAGED_PLACEHOLDERS; i++)
-		if (i < write->count)
-			served += write->placeholder[i].served;
-	return served;
+	if (!st)
+		return -1;
+	rest.write = &st->write[slot & (STAGED_WRITES - 1)];
+	if (rest.write->served != rest.write->count)
+		bpf_loop(rest.write->count, stage_drop_step, &rest, 0);
+	rest.write->id = 0;
+	rest.write->count = 0;
+	rest.write->served = 0;
+	return 0;
 }
 
 /*
@@ -121,7 +122,7 @@ static inline u64 stage_rank(const struct staged_write *write, u32 used)
 {
 	if (!write->id)
 		return used < STAGE_EASY ? 0 : 1ULL << 61;
-	if (stage_served(write) == write->count)
+	if (write->served == write->count)
 		return write->id;
 	return write->id | (write->repeat ? 1ULL << 62 : 1ULL << 63);
 }
@@ -135,9 +136,7 @@ static inline u64 stage_rank(const struct staged_write *write, u32 used)
  */
 static inline void stage_like(struct stage_search *search, struct staged_write *write)
 {
-	u32 served = stage_served(write);
-
-	if (served)
+	if (write->served)
 		write->repeat = REPEAT_OF_SERVED;
 	else if (!write->repeat && !write->missed)
 		write->repeat = REPEAT_SUPERSEDED;
@@ -203,40 +202,43 @@ KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 	return slot;
 }
 
-/* Adds a placeholder that was found at @offset of the write. */
-static inline void stage_add(struct plaintext *text, const struct secret *secret, u64 offset)
+/* The thread's record, with a slot for this write. */
+static inline struct staged *stage_begin(struct plaintext *text)
 {
+	struct staged *st = stage_get();
+
+	if (!st || text->slot != STAGE_NONE)
+		return st;
+	st->workload = text->workload;
+	bpf_get_current_comm(st->comm, sizeof(st->comm));
+	text->slot = stage_open(st, text->session, text->size);
+	return st;
+}
+
+/* Adds a placeholder that was found at @offset of the write. */
+static inline int stage_add(struct plaintext *text, const struct secret *secret, u64 offset)
+{
+	const struct placeholder_head *head = (const void *)secret->placeholder;
+	struct staged *st = stage_begin(text);
 	struct staged_placeholder *placeholder;
 	struct staged_write *write;
 	u64 index;
 
-	if (!text->staged) {
-		text->staged = stage_get();
-		if (!text->staged) {
-			stage_report(text->workload,
-				     (const struct placeholder_head *)secret->placeholder,
-				     secret->size, REASON_BUSY);
-			return;
-		}
-		text->staged->workload = text->workload;
-		bpf_get_current_comm(text->staged->comm, sizeof(text->staged->comm));
-		text->slot = stage_open(text->staged, text->session, text->size);
-	}
-	write = &text->staged->write[text->slot & (STAGED_WRITES - 1)];
+	if (!st)
+		return stage_report(text->workload, head, secret->size, REASON_BUSY);
+	write = &st->write[text->slot & (STAGED_WRITES - 1)];
 	index = write->count;
 	barrier_var(index);
-	if (index >= STAGED_PLACEHOLDERS) {
-		stage_report(text->workload, (const struct placeholder_head *)secret->placeholder,
-			     secret->size, REASON_TOO_MANY);
-		return;
-	}
+	if (index >= STAGED_PLACEHOLDERS)
+		return stage_report(text->workload, head, secret->size, REASON_TOO_MANY);
 	placeholder = &write->placeholder[index];
 	placeholder->offset = offset;
 	placeholder->size = secret->size;
 	placeholder->served = 0;
-	__builtin_memcpy(placeholder->head, secret->placeholder, PLACEHOLDER_HEAD);
+	copy_fours(placeholder->head, head, PLACEHOLDER_HEAD);
 	write->count = index + 1;
-	text->staged->pending++;
+	st->pending++;
+	return 0;
 }
 
 #endif

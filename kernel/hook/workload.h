@@ -8,25 +8,42 @@
 
 #include "kernel/maps.h"
 
-/* A workload's id, 0 if the thread is in none. */
-KERNEL_GLOBAL int workload_current(const struct config *settings)
+/* The workload whose cgroup holds this thread at that depth, or 0. */
+static inline u32 workload_at(u32 level)
+{
+	u64 id = bpf_get_current_ancestor_cgroup_id(level);
+	struct workload *workload = bpf_map_lookup_elem(&workloads, &id);
+
+	return workload ? workload->id : 0;
+}
+
+/* The same for the levels behind the first. */
+KERNEL_GLOBAL int workload_deeper(const struct config *settings)
 {
 	u32 i;
 
 	if (!settings)
 		return 0;
-	for (i = 0; i < CGROUP_DEPTHS; i++) {
-		struct workload *workload;
-		u64 id;
+	for (i = 1; i < CGROUP_DEPTHS; i++) {
+		u32 workload;
 
-		if (i && settings->cgroup_level[i] == settings->cgroup_level[0])
+		if (settings->cgroup_level[i] == settings->cgroup_level[0])
 			break;
-		id = bpf_get_current_ancestor_cgroup_id(settings->cgroup_level[i]);
-		workload = bpf_map_lookup_elem(&workloads, &id);
+		workload = workload_at(settings->cgroup_level[i]);
 		if (workload)
-			return workload->id;
+			return workload;
 	}
 	return 0;
+}
+
+/* A workload's id, 0 if the thread is in none. */
+static inline u32 workload_current(const struct config *settings)
+{
+	u32 workload = workload_at(settings->cgroup_level[0]);
+
+	if (workload || settings->cgroup_level[1] == settings->cgroup_level[0])
+		return workload;
+	return workload_deeper(settings);
 }
 
 static inline const struct config *config_get(void)

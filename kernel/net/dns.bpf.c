@@ -103,21 +103,23 @@ static inline void dns_segment(struct __sk_buff *skb, struct bpf_sock *sk,
 
 	if (!work || packet_segment(skb, ports, &segment) || segment.flags & TCP_RST)
 		return;
+	if (!segment.size && !(segment.flags & TCP_SYN))
+		return; /* acknowledgements go by at any time, beside a segment that is read */
 	flags = segment.flags & TCP_SYN && !work->is_answer ? BPF_SK_STORAGE_GET_F_CREATE : 0;
 	stream = bpf_sk_storage_get(&dns_streams, sk, NULL, flags);
 	if (!stream)
 		return;
+	if (flags)
+		stream->answer.state = DNS_STREAM_NONE; /* what an earlier connection left */
 	side = work->is_answer ? &stream->answer : &stream->query;
-	if (__sync_lock_test_and_set(&stream->busy, 1)) {
+	if (__sync_lock_test_and_set(&side->busy, 1)) {
 		side->state = DNS_STREAM_LOST;
 		counter_add(COUNTER_ANSWERS_LOST);
 		return;
 	}
-	if (flags)
-		stream->answer.state = DNS_STREAM_NONE; /* what an earlier connection left */
 	dns_stream_begin(side, &segment);
 	dns_messages(skb, side, socket, slot);
-	stream->busy = 0;
+	side->busy = 0;
 }
 
 /* A packet between @sk and work->server. */

@@ -34,13 +34,16 @@ static inline u64 record_plain(const struct tls_socket *s)
 	return s->record.start + RECORD_HEADER + (s->version == TLS_VERSION_12 ? RECORD_NONCE : 0);
 }
 
-static inline void match_report(const struct tls_socket *s, const struct staged *st,
-				const struct secret *secret, u32 verdict, u32 reason)
+KERNEL_GLOBAL int match_report(const struct tls_socket *s, const struct staged *st,
+			       const struct secret *secret, u64 verdict, u64 reason)
 {
-	struct event *event = event_begin(verdict, reason, st->workload);
+	struct event *event;
 
+	if (!s || !st || !secret)
+		return -1;
+	event = event_begin(verdict, reason, st->workload);
 	if (!event)
-		return;
+		return -1;
 	event->secret = secret->index;
 	event->size = secret->size;
 	event->port = s->port;
@@ -49,20 +52,23 @@ static inline void match_report(const struct tls_socket *s, const struct staged 
 	__builtin_memcpy(event->head, secret->placeholder, sizeof(event->head));
 	__builtin_memcpy(event->name, s->sni.name, sizeof(event->name));
 	event_end(event);
+	return 0;
 }
 
 /*
  * Is the placeholder at s->relative of this record, whole in this message, and
  * proved? @deep: it should be, so that a long search is worth while.
  */
-static inline int match_prove(struct sk_msg_md *m, struct tls_socket *s,
+KERNEL_GLOBAL int match_prove(struct sk_msg_md *m, struct tls_socket *s,
 			      const struct secret *secret, u64 deep)
 {
 	u64 at, size;
 
+	if (!m || !s || !secret)
+		return 0;
 	size = secret->size;
 	at = record_plain(s) + s->relative;
-	if (patch_exists(s, at))
+	if (s->patch_count && patch_exists(s, at))
 		return 0;
 	if (at < s->position || at + size > s->position + s->size) {
 		if (deep)
@@ -156,6 +162,7 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 				 guess == 0 || (guess == 1 && plain_size == write->size)))
 			continue;
 		placeholder->served = 1;
+		write->served++;
 		st->pending--;
 		s->peer_changed = policy_peer_changed(m, s);
 		match_serve(s, secret, st);
@@ -183,51 +190,9 @@ static inline void match_not_tls(struct staged *st)
 		st->write[last].reason = REASON_HELLO;
 }
 
-struct match {
-	struct sk_msg_md *m;
-	struct tls_socket *s;
-	struct staged *st;
-	u64 now;
-};
-
-/*
- * The last staged write first: where connections send alike requests, it is the
- * one. Then all in turn, and at last those that may be there twice.
- */
-static long match_step(u32 i, struct match *match)
+/* The current record shall be matched with everything that this thread has staged. */
+static inline void match_begin(struct tls_socket *s, const struct staged *st)
 {
-	u32 used = match->st->used;
-	struct staged_write *write;
-	u64 slot = match->st->last;
-	u32 k;
-
-	if (!match->st->pending)
-		return 1;
-	if (i)
-		slot = i <= used ? i - 1 : i - 1 - used;
-	barrier_var(slot);
-	if (slot >= STAGED_WRITES)
-		return 1;
-	write = &match->st->write[slot];
-	if (i && (write->repeat != REPEAT_NONE) != (i > used))
-		return 0;
-	if (!write->id || write->attempts > STAGED_ATTEMPTS ||
-	    match->now - write->time > STAGED_TIMEOUT)
-		return 0;
-	for (k = 0; k < STAGED_PLACEHOLDERS; k++) {
-		if (k >= write->count)
-			break;
-		if (!write->placeholder[k].served)
-			match_candidate(match->m, match->s, match->st,
-					slot * STAGED_PLACEHOLDERS + k);
-	}
-	return 0;
-}
-
-/* Matches the current record with everything that this thread has staged. */
-static inline void match_record(struct sk_msg_md *m, struct tls_socket *s, struct staged *st)
-{
-	struct match match = {.m = m, .s = s, .st = st, .now = bpf_ktime_get_ns()};
 	u64 last = st->last;
 
 	s->unsupported = 0;
@@ -238,7 +203,46 @@ static inline void match_record(struct sk_msg_md *m, struct tls_socket *s, struc
 		s->write_id = st->write[last].id;
 		s->write_done = 0;
 	}
-	bpf_loop(2 * st->used + 1, match_step, &match, 0);
+	s->match_turn = 0;
+	s->match_index = 0;
+	s->matching = 1;
+}
+
+/*
+ * One placeholder of one staged write, or one write that is passed over. The last
+ * staged write first: where connections send alike requests, it is the one. Then
+ * all in turn, and at last those that may be there twice.
+ */
+static inline void match_next(struct sk_msg_md *m, struct tls_socket *s, struct staged *st)
+{
+	u64 slot = st->last, index = s->match_index;
+	u32 turn = s->match_turn, used = st->used;
+	struct staged_write *write;
+
+	s->match_index = 0;
+	s->match_turn = turn + 1;
+	s->matching = st->pending && turn <= 2 * used;
+	if (turn)
+		slot = turn <= used ? turn - 1 : turn - 1 - used;
+	barrier_var(slot);
+	barrier_var(index);
+	if (!s->matching || slot >= STAGED_WRITES || index >= STAGED_PLACEHOLDERS)
+		return;
+	write = &st->write[slot];
+	if (turn && (write->repeat != REPEAT_NONE) != (turn > used))
+		return;
+	if (!write->id || write->attempts > STAGED_ATTEMPTS || index >= write->count ||
+	    s->now - write->time > STAGED_TIMEOUT)
+		return;
+	if (index + 1 < write->count) {
+		s->match_index = index + 1;
+		s->match_turn = turn;
+	}
+	/* Linux 6.12 forgets the bound when it compares index + 1. */
+	barrier_var(index);
+	index &= STAGED_PLACEHOLDERS - 1;
+	if (!write->placeholder[index].served)
+		match_candidate(m, s, st, slot * STAGED_PLACEHOLDERS + index);
 }
 
 #endif

@@ -17,7 +17,7 @@ static inline struct secret *secret_find(u32 workload, const u8 *head)
 {
 	struct secret_key key = {.workload = workload};
 
-	__builtin_memcpy(key.head, head, sizeof(key.head));
+	copy_fours(key.head, head, sizeof(key.head));
 	return bpf_map_lookup_elem(&secrets, &key);
 }
 
@@ -28,10 +28,9 @@ struct delta_copy {
 	u64 last;
 };
 
-static long delta_copy_step(u32 piece, struct delta_copy *copy)
+KERNEL_INLINE long delta_copy_piece(struct delta_copy *copy, u64 from)
 {
 	u64 shift = copy->shift & (GCM_BLOCK - 1);
-	u64 from = (u64)piece * PIECE;
 	u64 i;
 
 	barrier_var(from);
@@ -44,6 +43,11 @@ static long delta_copy_step(u32 piece, struct delta_copy *copy)
 			   load_le64(copy->secret->delta + from + i));
 	}
 	return 0;
+}
+
+static long delta_copy_step(u32 i, struct delta_copy *copy)
+{
+	return delta_copy_piece(copy, (u64)(i + 1) * PIECE);
 }
 
 /* s->delta = the change of the secret, beginning at byte @shift (0 to 15), and zeros around it. */
@@ -69,8 +73,42 @@ KERNEL_GLOBAL int delta_lay_out(struct tls_socket *s, const struct secret *secre
 	if (last > SECRET_MAX - 8)
 		return -1;
 	store_le64(s->delta + shift + last, load_le64(secret->delta + last));
-	bpf_loop(PIECES(size), delta_copy_step, &copy, 0);
+	if (!delta_copy_piece(&copy, 0))
+		bpf_loop(PIECES(size) - 1, delta_copy_step, &copy, 0);
 	return 0;
+}
+
+struct tag_delta {
+	struct tls_socket *s;
+	u64 blocks;
+};
+
+/* Adds the blocks of a piece by Horner's rule. */
+KERNEL_INLINE long tag_delta_piece(struct tag_delta *delta, u64 piece)
+{
+	struct tls_socket *s = delta->s;
+	u64 from = piece * PIECE;
+	u64 i;
+
+	barrier_var(from);
+	if (from > SECRET_MAX)
+		return 1;
+	for (i = 0; i < PIECE_BLOCKS; i++) {
+		u64 block = piece * PIECE_BLOCKS + i;
+
+		if (block >= delta->blocks)
+			return 1;
+		if (block)
+			gf_multiply(&s->key.power[0], &s->z);
+		s->z.hi ^= load_be64(s->delta + from + GCM_BLOCK * i);
+		s->z.lo ^= load_be64(s->delta + from + GCM_BLOCK * i + 8);
+	}
+	return 0;
+}
+
+static long tag_delta_step(u32 i, struct tag_delta *delta)
+{
+	return tag_delta_piece(delta, (u64)i + 1);
 }
 
 /*
@@ -80,25 +118,21 @@ KERNEL_GLOBAL int delta_lay_out(struct tls_socket *s, const struct secret *secre
 KERNEL_GLOBAL int tag_delta_make(struct tls_socket *s, const struct secret *secret, u64 size,
 				 u64 cipher_size)
 {
-	u32 first, blocks, total, i;
+	struct tag_delta delta = {.s = s};
+	u64 first, total;
 
 	if (!s || !secret || size < SECRET_MIN || size > SECRET_MAX)
 		return -1;
 	delta_lay_out(s, secret, size, s->relative & (GCM_BLOCK - 1));
+	delta.blocks = blocks_spanned(s, size);
 	first = s->relative / GCM_BLOCK;
-	blocks = ((s->relative & (GCM_BLOCK - 1)) + size + GCM_BLOCK - 1) / GCM_BLOCK;
 	total = (cipher_size + GCM_BLOCK - 1) / GCM_BLOCK;
 	s->z.hi = 0;
 	s->z.lo = 0;
-	for (i = 0; i < SCRATCH_BLOCKS; i++) {
-		if (i >= blocks)
-			break;
-		if (i)
-			gf_multiply(&s->key.power[0], &s->z);
-		s->z.hi ^= load_be64(s->delta + GCM_BLOCK * i);
-		s->z.lo ^= load_be64(s->delta + GCM_BLOCK * i + 8);
-	}
-	return gcm_power_multiply(&s->key, &s->z, total - first - blocks + 2);
+	if (!tag_delta_piece(&delta, 0))
+		bpf_loop(SCRATCH_BLOCKS / PIECE_BLOCKS, tag_delta_step, &delta, 0);
+	gcm_power_multiply(&s->key, &s->z, total - first - delta.blocks + 2);
+	return 0;
 }
 
 /* The tag of a record is changed once for all placeholders in it: deltas add up. */
@@ -148,7 +182,7 @@ static inline u32 patch_add(struct tls_socket *s, const struct secret *secret, u
 	s->patch[index].start = plain + s->relative;
 	s->patch[index].size = size;
 	s->patch[index].is_tag = 0;
-	__builtin_memcpy(s->patch[index].head, secret->placeholder, PLACEHOLDER_HEAD);
+	copy_fours(s->patch[index].head, secret->placeholder, PLACEHOLDER_HEAD);
 	s->patch_count = index + 1;
 	patch_add_tag(s, tag);
 	return REASON_NONE;
@@ -235,10 +269,9 @@ static long patch_byte_step(u32 i, struct patch_bytes *bytes)
 }
 
 /* Words from the start of the linear data on. */
-static long patch_words_step(u32 piece, struct patch_bytes *words)
+KERNEL_INLINE long patch_words_piece(struct patch_bytes *words, u64 from)
 {
 	u8 *data = (u8 *)words->m->data;
-	u64 from = (u64)piece * PIECE;
 	u64 delta = words->skip + from;
 	u64 i;
 
@@ -257,16 +290,21 @@ static long patch_words_step(u32 piece, struct patch_bytes *words)
 	return 0;
 }
 
+static long patch_words_step(u32 i, struct patch_bytes *words)
+{
+	return patch_words_piece(words, (u64)(i + 1) * PIECE);
+}
+
 /*
  * Adds s->delta from byte @skip on to @size bytes of the message at @at: the
  * bytes that fill no word first (they are in cut placeholders and tags only).
  */
-KERNEL_GLOBAL int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size, u64 skip)
+static inline int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size, u64 skip)
 {
 	struct patch_bytes bytes = {.m = m, .s = s, .skip = skip};
 	u64 rest = size & 7;
 
-	if (!m || !s || size > SECRET_MAX)
+	if (size > SECRET_MAX)
 		return -1;
 	if (rest) {
 		if (bpf_msg_pull_data(m, at, at + rest, 0))
@@ -278,7 +316,8 @@ KERNEL_GLOBAL int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at,
 	if (bpf_msg_pull_data(m, at + rest, at + size, 0))
 		return -1;
 	bytes.skip = skip + rest;
-	bpf_loop(PIECES(size), patch_words_step, &bytes, 0);
+	if (!patch_words_piece(&bytes, 0))
+		bpf_loop(PIECES(size) - 1, patch_words_step, &bytes, 0);
 	return 0;
 }
 

@@ -26,6 +26,7 @@
  */
 #define PIECE	     64
 #define PIECES(size) (((size) + PIECE - 1) / PIECE)
+#define PIECE_BLOCKS (PIECE / GCM_BLOCK)
 
 struct cipher_copy {
 	struct sk_msg_md *m;
@@ -33,10 +34,9 @@ struct cipher_copy {
 	u64 last; /* offset of the last word, which may overlap the one before */
 };
 
-static long cipher_copy_step(u32 piece, struct cipher_copy *copy)
+KERNEL_INLINE long cipher_copy_piece(struct cipher_copy *copy, u64 from)
 {
 	const u8 *data = (const u8 *)copy->m->data;
-	u64 from = (u64)piece * PIECE;
 	u64 i;
 
 	barrier_var(from);
@@ -50,6 +50,11 @@ static long cipher_copy_step(u32 piece, struct cipher_copy *copy)
 		store_le64(copy->s->cipher_text + from + i, load_le64(data + i));
 	}
 	return 0;
+}
+
+static long cipher_copy_step(u32 i, struct cipher_copy *copy)
+{
+	return cipher_copy_piece(copy, (u64)(i + 1) * PIECE);
 }
 
 /* Copies @size bytes at @at of the message to s->cipher_text. */
@@ -71,38 +76,39 @@ KERNEL_GLOBAL int cipher_text_copy(struct sk_msg_md *m, struct tls_socket *s, u6
 	if (data + 8 > (const u8 *)m->data_end)
 		return -1;
 	store_le64(s->cipher_text + last, load_le64(data));
-	bpf_loop(PIECES(size), cipher_copy_step, &copy, 0);
+	if (!cipher_copy_piece(&copy, 0))
+		bpf_loop(PIECES(size) - 1, cipher_copy_step, &copy, 0);
 	return 0;
+}
+
+/* Blocks that hold @size bytes at s->relative. */
+static inline u64 blocks_spanned(const struct tls_socket *s, u64 size)
+{
+	return ((s->relative & (GCM_BLOCK - 1)) + size + GCM_BLOCK - 1) / GCM_BLOCK;
 }
 
 /*
  * Fills s->keystream from the block that holds s->relative on, enough for
  * @size bytes there. @trial chooses the key under trial or the bound one.
  */
-KERNEL_GLOBAL int keystream_make(struct tls_socket *s, u64 trial, u64 sequence, u64 size)
+static inline void keystream_make(struct tls_socket *s, u64 trial, u64 sequence, u64 size)
 {
 	const struct aes_key *aes;
 	struct record_iv iv;
-	u32 first, blocks, i;
+	u64 blocks;
+	u32 i;
 
-	if (!s)
-		return -1;
 	aes = trial ? &s->trial : &s->key.aes;
 	iv = trial ? s->trial_iv : s->iv;
 	iv.hi ^= sequence >> 32;
-	iv.lo ^= sequence << 32;
-	first = s->relative / GCM_BLOCK;
-	blocks = ((s->relative & (GCM_BLOCK - 1)) + size + GCM_BLOCK - 1) / GCM_BLOCK;
+	iv.lo = (iv.lo ^ sequence << 32) | (s->relative / GCM_BLOCK + 2);
+	blocks = blocks_spanned(s, size);
+	/* Last in a chain of calls that is as deep as may be: no place for a callback. */
 	for (i = 0; i < SCRATCH_BLOCKS; i++) {
-		struct block block;
-
 		if (i >= blocks)
 			break;
-		aes_encrypt(aes, iv.hi, iv.lo | (first + i + 2), &block);
-		store_le64(s->keystream + GCM_BLOCK * i, __builtin_bswap64(block.hi));
-		store_le64(s->keystream + GCM_BLOCK * i + 8, __builtin_bswap64(block.lo));
+		aes_encrypt(aes, iv.hi, iv.lo + i, &s->keystream[i]);
 	}
-	return 0;
 }
 
 struct proof {
@@ -112,28 +118,41 @@ struct proof {
 	u64 wrong;
 };
 
-static long proof_step(u32 piece, struct proof *proof)
+/* What is behind the last word is masked away: a branch for each is more to verify. */
+KERNEL_INLINE u64 proof_piece(const struct proof *proof, u64 from)
 {
-	struct tls_socket *s = proof->s;
+	const struct tls_socket *s = proof->s;
 	u64 shift = s->relative & (GCM_BLOCK - 1);
-	u64 from = (u64)piece * PIECE;
+	u64 wrong = 0;
 	u64 i;
 
 	barrier_var(from);
 	if (from > SECRET_MAX - PIECE)
 		return 1;
 	for (i = 0; i < PIECE; i += 8) {
-		if (from + i >= proof->last)
-			return 1;
-		proof->wrong |= load_le64(s->cipher_text + from + i) ^
-				load_le64(s->keystream + shift + from + i) ^
-				load_le64(proof->secret->placeholder + from + i);
+		u64 in_range = from + i - proof->last;
+
+		barrier_var(in_range);
+		wrong |= (load_le64(s->cipher_text + from + i) ^
+			  load_le64((const u8 *)s->keystream + shift + from + i) ^
+			  load_le64(proof->secret->placeholder + from + i)) &
+			 (u64)((__s64)in_range >> 63);
 	}
+	return wrong;
+}
+
+static long proof_step(u32 i, struct proof *proof)
+{
+	proof->wrong |= proof_piece(proof, (u64)(i + 1) * PIECE);
 	return proof->wrong != 0;
 }
 
-/* 1 if ciphertext XOR keystream is the placeholder in its first @size bytes. */
-KERNEL_GLOBAL int proof_holds(struct tls_socket *s, const struct secret *secret, u64 size)
+/*
+ * 1 if ciphertext XOR keystream is the placeholder in its first @size bytes, under
+ * the key that @trial chooses, for the record with this sequence number.
+ */
+KERNEL_GLOBAL int proof_try(struct tls_socket *s, const struct secret *secret, u64 trial,
+			    u64 sequence, u64 size)
 {
 	struct proof proof = {.s = s, .secret = secret, .last = size - 8};
 	u64 last = size - 8;
@@ -141,21 +160,17 @@ KERNEL_GLOBAL int proof_holds(struct tls_socket *s, const struct secret *secret,
 
 	if (!s || !secret || size < SECRET_MIN || size > SECRET_MAX)
 		return 0;
+	keystream_make(s, trial, sequence, size);
 	shift = s->relative & (GCM_BLOCK - 1);
 	barrier_var(last);
 	if (last > SECRET_MAX - 8 ||
-	    (load_le64(s->cipher_text + last) ^ load_le64(s->keystream + shift + last)) !=
-		    load_le64(secret->placeholder + last))
+	    (load_le64(s->cipher_text + last) ^
+	     load_le64((const u8 *)s->keystream + shift + last)) !=
+		    load_le64(secret->placeholder + last) ||
+	    proof_piece(&proof, 0))
 		return 0;
-	bpf_loop(PIECES(size), proof_step, &proof, 0);
+	bpf_loop(PIECES(size) - 1, proof_step, &proof, 0);
 	return proof.wrong == 0;
-}
-
-static inline int proof_try(struct tls_socket *s, const struct secret *secret, u64 trial,
-			    u64 sequence, u64 size)
-{
-	keystream_make(s, trial, sequence, size);
-	return proof_holds(s, secret, size);
 }
 
 /* Makes a captured key the one under trial. */
@@ -273,12 +288,10 @@ KERNEL_GLOBAL int key_search(struct tls_socket *s, const struct secret *secret, 
 }
 
 /* The same with the bound key; records may have passed unseen after a partial send. */
-KERNEL_GLOBAL int key_prove(struct tls_socket *s, const struct secret *secret, u64 size, u64 deep)
+static inline int key_prove(struct tls_socket *s, const struct secret *secret, u64 size, u64 deep)
 {
 	u64 sequence, i;
 
-	if (!s || !secret)
-		return 0;
 	if (s->version == TLS_VERSION_12)
 		return proof_try(s, secret, 0, s->record.nonce, size);
 	sequence = s->record.sequence - s->sequence_base;

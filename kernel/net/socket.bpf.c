@@ -167,9 +167,13 @@ int socket_message(struct sk_msg_md *m)
 	s->size = m->size;
 	s->cursor = 0;
 	s->laid_out = 0;
+	s->matching = 0;
+	if (walk.st)
+		s->now = bpf_ktime_get_ns();
 	if (stream_enter(m, s)) {
 		walk.s = s;
-		bpf_loop(MESSAGE_RECORDS, stream_step, &walk, 0);
+		if (s->cursor < s->size)
+			bpf_loop(MESSAGE_TURNS, stream_step, &walk, 0);
 		if (s->patch_count)
 			verdict = message_patch(m, s);
 	}

@@ -104,6 +104,11 @@ struct tls_socket {
 	/* The write that records are being matched with. */
 	u64 write_id;
 	u64 write_done; /* bytes of it in earlier records */
+	u64 now;
+	u32 matching;	 /* the current record is being matched */
+	u32 match_turn;	 /* which of this thread's writes is next */
+	u32 match_index; /* which of its placeholders */
+	u32 reserved_match;
 
 	/* The key, once a record has proved it. */
 	u32 bound;
@@ -141,7 +146,7 @@ struct tls_socket {
 	struct block z;
 	struct verified_key name_key;
 	u8 cipher_text[SECRET_MAX + 8];
-	u8 keystream[SCRATCH_BLOCKS * GCM_BLOCK + 8];
+	struct aes_block keystream[SCRATCH_BLOCKS + 1];
 	u8 delta[DELTA_SIZE];
 };
 

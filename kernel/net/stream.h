@@ -13,7 +13,7 @@
 #include "kernel/net/match.h"
 #include "kernel/net/tail.h"
 
-#define MESSAGE_RECORDS 8192 /* records framed in one message: 1 MB of 128-byte records */
+#define MESSAGE_TURNS (1 << 20) /* records framed in one message, and steps of matching them */
 
 /*
  * Bytes of the next record's head that are wanted: its header, then so much of
@@ -127,7 +127,7 @@ static inline void record_protected(struct tls_socket *s)
  */
 KERNEL_GLOBAL int record_key_update(struct sk_msg_md *m, struct tls_socket *s)
 {
-	u64 at, plain;
+	u64 at, plain, sequence;
 
 	if (!m || !s)
 		return -1;
@@ -139,11 +139,12 @@ KERNEL_GLOBAL int record_key_update(struct sk_msg_md *m, struct tls_socket *s)
 	at = s->record.start + RECORD_HEADER;
 	if (at < s->position || at + 8 > s->position + s->size)
 		return -1;
-	s->relative = 0;
 	if (cipher_text_copy(m, s, at - s->position, 8))
 		return -1;
-	keystream_make(s, 0, s->record.sequence - s->sequence_base, 8);
-	plain = load_be64(s->cipher_text) ^ load_be64(s->keystream);
+	sequence = s->record.sequence - s->sequence_base;
+	aes_encrypt(&s->key.aes, s->iv.hi ^ sequence >> 32, (s->iv.lo ^ sequence << 32) | 2,
+		    &s->keystream[0]);
+	plain = load_be64(s->cipher_text) ^ load_be64(s->keystream[0].byte);
 	if (plain >> 32 != 0x18000001 || (u8)(plain >> 16) != CONTENT_HANDSHAKE)
 		return 0;
 	s->bound = 0;
@@ -199,13 +200,23 @@ struct walk {
 	struct staged *st;
 };
 
-/* One record, or what the message holds of it. */
+/*
+ * One record, or what the message holds of it; or one step of matching it. A loop
+ * in a loop would be one call deeper than the kernel allows, and far more to
+ * verify.
+ */
 static long stream_step(__attribute__((unused)) u32 i, struct walk *walk)
 {
 	struct tls_socket *s = walk->s;
 
-	if (s->cursor >= s->size)
-		return 1;
+	if (s->matching) {
+		if (walk->st)
+			match_next(walk->m, s, walk->st);
+		if (s->matching)
+			return 0;
+		record_skip(s);
+		return s->cursor >= s->size;
+	}
 	if (!s->left) {
 		if (head_read(walk->m, s))
 			return 1;
@@ -215,27 +226,31 @@ static long stream_step(__attribute__((unused)) u32 i, struct walk *walk)
 		}
 	}
 	if (walk->st && s->record.type == CONTENT_APPLICATION_DATA)
-		match_record(walk->m, s, walk->st);
+		match_begin(s, walk->st);
+	if (s->matching)
+		return 0;
 	record_skip(s);
-	return 0;
+	return s->cursor >= s->size;
+}
+
+/* Is the stream between two records? */
+static inline int stream_between(const struct tls_socket *s)
+{
+	return !s->left && !s->head_size;
 }
 
 /*
- * Where a message begins. Normally the stream just goes on; else it is the rest
- * of a partial send, or something has passed unseen and a record begins here.
- * Returns 0 if the message cannot be framed.
+ * The stream does not just go on with a record: the message goes on with one, it is
+ * the rest of a partial send, or something has passed unseen and a record begins
+ * here. Returns 0 if the message cannot be framed.
  */
-KERNEL_GLOBAL int stream_enter(struct sk_msg_md *m, struct tls_socket *s)
+KERNEL_GLOBAL int stream_doubt(struct sk_msg_md *m, struct tls_socket *s)
 {
 	u32 between, plausible, again;
 
 	if (!m || !s)
 		return 0;
-	between = !s->left && !s->head_size;
-	if (between && !s->tail_armed && s->stream == STREAM_RECORDS) {
-		s->patch_count = 0;
-		return 1;
-	}
+	between = stream_between(s);
 	plausible = message_record(m, s, 0);
 	if (s->stream == STREAM_START) {
 		s->stream = plausible ? STREAM_RECORDS : STREAM_NOT_TLS;
@@ -265,6 +280,15 @@ KERNEL_GLOBAL int stream_enter(struct sk_msg_md *m, struct tls_socket *s)
 		s->patch_count = 0;
 		counter_add(COUNTER_RESYNCS);
 	}
+	return 1;
+}
+
+/* Where a message begins. Returns 0 if it cannot be framed. */
+static inline int stream_enter(struct sk_msg_md *m, struct tls_socket *s)
+{
+	if (!stream_between(s) || s->tail_armed || s->stream != STREAM_RECORDS)
+		return stream_doubt(m, s);
+	s->patch_count = 0;
 	return 1;
 }
 

@@ -38,13 +38,11 @@ KERNEL_GLOBAL int message_record(struct sk_msg_md *m, struct tls_socket *s, u64 
 }
 
 /* Remembers the message that is about to be patched. */
-KERNEL_GLOBAL int tail_save(struct sk_msg_md *m, struct tls_socket *s)
+static inline int tail_save(struct sk_msg_md *m, struct tls_socket *s)
 {
 	u64 size, i;
 	const u8 *data, *end;
 
-	if (!m || !s)
-		return -1;
 	size = s->size < TAIL_SIZE ? s->size : TAIL_SIZE;
 	s->tail_armed = 0;
 	if (bpf_msg_pull_data(m, s->size - size, s->size, 0))
@@ -68,28 +66,58 @@ KERNEL_GLOBAL int tail_save(struct sk_msg_md *m, struct tls_socket *s)
 	return 0;
 }
 
+struct tail_bytes {
+	struct sk_msg_md *m;
+	struct tls_socket *s;
+	u64 from; /* in the saved tail */
+	u32 differ;
+};
+
+static long tail_byte_step(u32 i, struct tail_bytes *bytes)
+{
+	const u8 *data = (const u8 *)bytes->m->data;
+	u64 at = bytes->from + i;
+	u64 from = i;
+
+	barrier_var(at);
+	barrier_var(from);
+	if (at >= TAIL_SIZE || from >= TAIL_SIZE)
+		return 1;
+	data += from;
+	barrier_var(data);
+	if (data + 1 <= (const u8 *)bytes->m->data_end && bytes->s->tail[at] == *data)
+		return 0;
+	bytes->differ = 1;
+	return 1;
+}
+
+/* Do the TAIL_SIZE bytes before message offset @to equal the saved tail? */
+static inline int tail_whole_ends_at(struct sk_msg_md *m, const struct tls_socket *s, u64 to)
+{
+	const u8 *data;
+
+	if (bpf_msg_pull_data(m, to - TAIL_SIZE, to, 0))
+		return 0;
+	data = m->data;
+	return data + TAIL_SIZE <= (const u8 *)m->data_end &&
+	       load_le64(data) == load_le64(s->tail) &&
+	       load_le64(data + 8) == load_le64(s->tail + 8);
+}
+
 /* Do the last @size bytes before message offset @to equal the end of the saved tail? */
 KERNEL_GLOBAL int tail_ends_at(struct sk_msg_md *m, struct tls_socket *s, u64 to, u64 size)
 {
-	const u8 *data, *end;
-	u64 i;
+	struct tail_bytes bytes = {.m = m, .s = s};
 
 	if (!m || !s || size == 0 || size > TAIL_SIZE || size > s->tail_size || size > to)
 		return 0;
+	if (size == TAIL_SIZE)
+		return tail_whole_ends_at(m, s, to);
 	if (bpf_msg_pull_data(m, to - size, to, 0))
 		return 0;
-	data = m->data;
-	end = m->data_end;
-	for (i = 0; i < TAIL_SIZE; i++) {
-		u64 at = s->tail_size - size + i;
-
-		barrier_var(at);
-		if (i >= size)
-			break;
-		if (at >= TAIL_SIZE || data + i + 1 > end || s->tail[at] != data[i])
-			return 0;
-	}
-	return 1;
+	bytes.from = s->tail_size - size;
+	bpf_loop(size, tail_byte_step, &bytes, 0);
+	return !bytes.differ;
 }
 
 struct tail_search {
@@ -99,33 +127,40 @@ struct tail_search {
 	u32 found; /* offset behind the tail, 0 if not found */
 };
 
-/* Looks for the tail in one window of the message; windows overlap by its size. */
-static long tail_search_step(u32 i, struct tail_search *search)
+/* Where the tail ends among the message's bytes from @from to @to, at most TAIL_WINDOW; 0: nowhere. */
+KERNEL_GLOBAL int tail_window(struct sk_msg_md *m, struct tls_socket *s, u64 from, u64 to)
 {
-	struct sk_msg_md *m = search->m;
-	struct tls_socket *s = search->s;
-	u64 from = (u64)i * (TAIL_WINDOW - TAIL_SIZE);
-	u64 to = from + TAIL_WINDOW;
 	u64 first, second, k;
 	const u8 *data, *end;
 
-	if (to > search->limit)
-		to = search->limit;
-	if (from + TAIL_SIZE > to || bpf_msg_pull_data(m, from, to, 0))
-		return 1;
+	if (!m || !s || bpf_msg_pull_data(m, from, to, 0))
+		return 0;
 	data = m->data;
 	end = m->data_end;
 	first = load_le64(s->tail);
 	second = load_le64(s->tail + 8);
+#pragma clang loop unroll(full)
 	for (k = 0; k <= TAIL_WINDOW - TAIL_SIZE; k++) {
 		if (data + k + TAIL_SIZE > end)
 			break;
-		if (load_le64(data + k) == first && load_le64(data + k + 8) == second) {
-			search->found = from + k + TAIL_SIZE;
-			return 1;
-		}
+		if (load_le64(data + k) == first && load_le64(data + k + 8) == second)
+			return from + k + TAIL_SIZE;
 	}
 	return 0;
+}
+
+/* Looks for the tail in one window of the message; windows overlap by its size. */
+static long tail_search_step(u32 i, struct tail_search *search)
+{
+	u64 from = (u64)i * (TAIL_WINDOW - TAIL_SIZE);
+	u64 to = from + TAIL_WINDOW;
+
+	if (to > search->limit)
+		to = search->limit;
+	if (from + TAIL_SIZE > to)
+		return 1;
+	search->found = tail_window(search->m, search->s, from, to);
+	return search->found != 0;
 }
 
 static inline u32 tail_search(struct sk_msg_md *m, struct tls_socket *s)
@@ -161,6 +196,29 @@ KERNEL_GLOBAL int tail_fits(struct sk_msg_md *m, struct tls_socket *s, u64 again
 	return message_record(m, s, at) ? 1 : -1;
 }
 
+struct tail_short {
+	struct sk_msg_md *m;
+	struct tls_socket *s;
+	int goes_on;
+	u32 found;
+};
+
+static long tail_short_step(u32 i, struct tail_short *tail)
+{
+	u64 k = TAIL_SIZE - 1 - i;
+	int fits;
+
+	if (!tail_ends_at(tail->m, tail->s, k, k))
+		return 0;
+	fits = tail_fits(tail->m, tail->s, k);
+	if (fits < 0)
+		return 0;
+	if (k <= 2 && fits <= tail->goes_on && (k != tail->s->size || tail->goes_on))
+		return 0;
+	tail->found = k;
+	return 1;
+}
+
 /*
  * The message begins with less than TAIL_SIZE bytes of the rest, alone or with
  * something new behind. A byte or two may be equal by chance: then the records
@@ -168,22 +226,13 @@ KERNEL_GLOBAL int tail_fits(struct sk_msg_md *m, struct tls_socket *s, u64 again
  */
 KERNEL_GLOBAL int tail_short(struct sk_msg_md *m, struct tls_socket *s)
 {
-	int goes_on, fits;
-	u32 k;
+	struct tail_short tail = {.m = m, .s = s};
 
 	if (!m || !s)
 		return 0;
-	goes_on = tail_fits(m, s, 0);
-	for (k = TAIL_SIZE - 1; k > 0; k--) {
-		if (!tail_ends_at(m, s, k, k))
-			continue;
-		fits = tail_fits(m, s, k);
-		if (fits < 0)
-			continue;
-		if (k > 2 || fits > goes_on || (k == s->size && !goes_on))
-			return k;
-	}
-	return 0;
+	tail.goes_on = tail_fits(m, s, 0);
+	bpf_loop(TAIL_SIZE - 1, tail_short_step, &tail, 0);
+	return tail.found;
 }
 
 /*
@@ -226,11 +275,11 @@ KERNEL_GLOBAL int tail_length(struct sk_msg_md *m, struct tls_socket *s, u64 rec
 	last = s->tail_end - s->tail_start;
 	if (s->tail_size == TAIL_SIZE && s->size >= TAIL_SIZE) {
 		found = s->size < last ? s->size : last;
-		if (tail_ends_at(m, s, found, TAIL_SIZE))
+		if (tail_whole_ends_at(m, s, found))
 			return found;
 	}
 	if (record)
-		return tail_records(m, s, record);
+		return record < s->size && record <= last ? tail_records(m, s, record) : 0;
 	if (s->tail_size == TAIL_SIZE && s->size >= TAIL_SIZE) {
 		found = tail_search(m, s);
 		if (found)

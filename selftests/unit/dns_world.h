@@ -239,7 +239,7 @@ static inline void link_packet(struct link *l, bool out, struct packet *p, uint3
 static inline unsigned world_claims(struct link *l)
 {
 	struct dns_stream *stream = bpf_sk_storage_get(&dns_streams, &l->socket, NULL, 0);
-	unsigned claims = stream && stream->busy;
+	unsigned claims = stream ? !!stream->query.busy + !!stream->answer.busy : 0;
 
 	for (uint32_t i = 0; i < DNS_WORKS; i++) {
 		struct dns_work *work = bpf_map_lookup_elem(&dns_works, &i);

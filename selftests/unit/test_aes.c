@@ -19,11 +19,10 @@ static struct aes_key expanded(const uint8_t *bytes, size_t size)
 
 static void encrypt(const struct aes_key *key, const uint8_t in[16], uint8_t out[16])
 {
-	struct block block;
+	struct aes_block block;
 
 	ck_assert_int_eq(aes_encrypt(key, load_be64(in), load_be64(in + 8), &block), 0);
-	store_le64(out, __builtin_bswap64(block.hi));
-	store_le64(out + 8, __builtin_bswap64(block.lo));
+	memcpy(out, block.byte, sizeof(block.byte));
 }
 
 static const struct {

@@ -140,6 +140,23 @@ static bool works(void)
 	return is_verified(NAME, 4242);
 }
 
+/* 0 is a slot without a question, so no question may have it as its hash. */
+START_TEST(hash_is_never_zero)
+{
+	const u64 factor = 0xff51afd7ed558ccdULL; /* of dns_mix() */
+	struct endpoint server = {.port = 53};
+	static struct dns_reading r = {.name_hash = 42, .id = 1, .type = WIRE_A};
+	u64 inverse = factor, before;
+
+	for (unsigned i = 0; i < 6; i++)
+		inverse *= 2 - factor * inverse;
+	before = dns_mix(dns_mix(42, 1ULL << 32 | WIRE_A << 16 | 1), 0);
+	store_le64(server.address + 8, before ^ 53 * inverse);
+	ck_assert_uint_eq(dns_mix(dns_mix(before, load_le64(server.address + 8)), 53), 0);
+	ck_assert_uint_ne(dns_question_hash(&r, &server), 0);
+}
+END_TEST
+
 /* ---- what counts ---- */
 
 START_TEST(match)
@@ -209,15 +226,21 @@ START_TEST(wrong_id_name_type)
 }
 END_TEST
 
-/* The answer comes from another server, trusted as well, or from another port of the same. */
+/*
+ * The answer comes from another server, trusted as well, or from another port of
+ * the same. Any byte of the address may be the difference.
+ */
 START_TEST(wrong_server)
 {
 	for (unsigned kind = 0; kind < KIND_TCP; kind++) {
-		for (unsigned other = 0; other < 2; other++) {
+		for (unsigned byte = kind & 1 ? 0 : 12; byte <= 16; byte++) {
 			begin(kind);
 			dns_ports[1] = 5353;
 			ask(77, NAME, WIRE_A);
-			l.server = party(kind & 1, other ? 54 : 53, other ? 53 : 5353);
+			if (byte < 16)
+				l.server.address[byte] ^= 0x80;
+			else
+				l.server.port = 5353;
 			world_trust(WORLD_WORKLOAD, &l.server);
 			reply(77, NAME, WIRE_A, 1);
 			require_doubt(REASON_QUERY);
@@ -438,6 +461,31 @@ START_TEST(wildcards)
 }
 END_TEST
 
+/* Deep names and long ones; the deepest are not looked up, and nothing else comes of it. */
+START_TEST(wildcards_far)
+{
+	static const char wild[] = "wild.example";
+
+	for (size_t label = 1; label < 64; label += label < 4 ? 1 : 20) {
+		for (size_t size = label + 1; size + sizeof(wild) - 1 <= 253; size += label + 1) {
+			char name[NAME_SIZE];
+			size_t labels = size / (label + 1) + 2;
+
+			for (size_t i = 0; i < size; i++)
+				name[i] = i % (label + 1) == label ? '.' : 'x';
+			memcpy(name + size, wild, sizeof(wild));
+			begin(KIND_UDP);
+			ask(1, name, WIRE_A);
+			reply(1, name, WIRE_A, 1);
+			if (labels <= WILDCARD_LABELS)
+				ck_assert_msg(is_verified(name, 1), "%s", name);
+			ck_assert_uint_eq(verified.count, is_verified(name, 1));
+			ck_assert_uint_eq(doubts.count, 0);
+		}
+	}
+}
+END_TEST
+
 /* A shorter name behind a longer one, in the same memory. */
 START_TEST(names_one_after_another)
 {
@@ -463,7 +511,10 @@ START_TEST(workload)
 		ask(77, NAME, WIRE_A);
 		reply(77, NAME, WIRE_A, 1);
 		require_doubt(0);
-		world_rule(9, NAME);
+		world_rule(9, NAME); /* now it has a rule, and then a resolver */
+		ask(77, NAME, WIRE_A);
+		reply(77, NAME, WIRE_A, 1);
+		require_doubt(REASON_RESOLVER);
 		world_trust(9, trusted(kind));
 		open_to(kind, trusted(kind));
 		if (l.tcp)
@@ -1419,26 +1470,57 @@ START_TEST(resets)
 }
 END_TEST
 
-/* Another packet of the same connection is being read. */
+/* Another packet of the same connection, in the same direction, is being read. */
 START_TEST(stream_busy)
 {
 	for (unsigned side = 0; side < 2; side++) {
 		struct dns_stream *state;
+		u32 *busy;
 
 		begin(KIND_TCP);
 		state = bpf_sk_storage_get(&dns_streams, &l.socket, NULL, 0);
+		busy = side ? &state->answer.busy : &state->query.busy;
 		if (side)
 			ask(0, NAME, WIRE_A);
-		state->busy = 1;
+		*busy = 1;
 		make_stream(side, 1);
 		part(!side, 0, stream_size);
-		ck_assert_uint_eq(state->busy, 1);
+		ck_assert_uint_eq(*busy, 1);
 		ck_assert_uint_eq(world_counter(COUNTER_ANSWERS_LOST), 1);
-		state->busy = 0;
+		*busy = 0;
 		part(!side, 0, stream_size);
 		ck_assert_uint_eq(verified.count + doubts.count, 0);
 		ck_assert_uint_eq(world_counter(COUNTER_QUERIES), side);
 		ck_assert(!works());
+	}
+}
+END_TEST
+
+/* Packets of the other direction, and such without data, do not disturb it. */
+START_TEST(stream_busy_beside)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		struct dns_stream *state;
+		u32 *busy;
+
+		begin(KIND_TCP);
+		state = bpf_sk_storage_get(&dns_streams, &l.socket, NULL, 0);
+		busy = side ? &state->answer.busy : &state->query.busy;
+		if (!side) {
+			ask(0, NAME, WIRE_A);
+			*busy = 1;
+			reply(0, NAME, WIRE_A, 0);
+			ck_assert(is_verified(NAME, 0));
+		} else {
+			*busy = 1;
+			ask(0, NAME, WIRE_A);
+			ck_assert_uint_eq(world_counter(COUNTER_QUERIES), 1);
+		}
+		link_segment(&l, !side, side ? l.received : l.sent, TCP_ACK_FLAG, NULL, 0);
+		link_segment(&l, !side, side ? l.received : l.sent, TCP_FIN_FLAG, NULL, 0);
+		*busy = 0;
+		ck_assert_uint_eq(world_counter(COUNTER_ANSWERS_LOST), 0);
+		ck_assert(works());
 	}
 }
 END_TEST
@@ -1462,24 +1544,40 @@ START_TEST(tcp_offsets)
 }
 END_TEST
 
+/* The end of a message cannot be read: what is in its place must not be taken for it. */
+START_TEST(load_failures_of_parts)
+{
+	for (unsigned call = 1; call < 20; call++) {
+		uint8_t bytes[200] = {0};
+
+		begin(KIND_TCP);
+		ask(77, NAME, WIRE_A);
+		make_reply(77, NAME, WIRE_A, 0x010203);
+		bytes[1] = (uint8_t)wire.size;
+		memcpy(bytes + 2, wire.byte, wire.size);
+		link_bytes(&l, false, bytes, wire.size);
+		host.load_failure = call;
+		link_bytes(&l, false, bytes + wire.size, 2);
+		ck_assert_uint_eq(verified.count, host.load_failure != 0);
+		ck_assert_uint_eq(verified.count, is_verified(NAME, 0x010203));
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
-		match,		  chain,	 wrong_id_name_type, wrong_server,
-		wrong_socket,	  late,		 asked_again,	     answered_twice,
-		unsolicited,	  untrusted,	 untrusted_port,     ports,
-		names_without_rule, wildcards,	 names_one_after_another, workload,
-		marks,		  foreign_namespace, unmarked,	     no_stream_storage,
-		no_full_socket,	  nat,		 connected_elsewhere, mapped,
-		impersonation,	  no_impersonation, wrong_way,	     daemon_mode,
-		ip_options,	  ip_extensions, not_linear,	     cut_packets,
-		lying_headers,	  large_datagrams, load_failures,    lifetimes,
-		later_end_counts, rows_full,	 doubts_full,	     works_busy,
-		many_questions,	  segments,	 byte_by_byte,	     pipelined,
-		retransmissions,  overlap_with_other_bytes, out_of_order, no_beginning,
-		syn_again,	  connected_again, fast_open,	     wrapping_numbers,
-		long_messages,	  long_message_end, empty_messages,  resets,
-		stream_busy,	  tcp_offsets,
+		hash_is_never_zero, match, chain, wrong_id_name_type, wrong_server, wrong_socket,
+		late, asked_again, answered_twice, unsolicited, untrusted, untrusted_port, ports,
+		names_without_rule, wildcards, wildcards_far, names_one_after_another, workload,
+		marks, foreign_namespace, unmarked, no_stream_storage, no_full_socket, nat,
+		connected_elsewhere, mapped, impersonation, no_impersonation, wrong_way,
+		daemon_mode, ip_options, ip_extensions, not_linear, cut_packets, lying_headers,
+		large_datagrams, load_failures, lifetimes, later_end_counts, rows_full, doubts_full,
+		works_busy, many_questions, segments, byte_by_byte, pipelined, retransmissions,
+		overlap_with_other_bytes, out_of_order, no_beginning, syn_again, connected_again,
+		fast_open, wrapping_numbers, long_messages, long_message_end, empty_messages,
+		resets, stream_busy, stream_busy_beside, tcp_offsets, load_failures_of_parts,
 	};
 	Suite *suite = suite_create("dns");
 	TCase *tcase = tcase_create("dns");

@@ -92,6 +92,30 @@ static void setup(void)
 	memset(&other, 0, sizeof(other));
 }
 
+/* ---- checked access ---- */
+
+/* Where the message ends, for every way to read it. */
+START_TEST(access)
+{
+	for (u32 size = 0; size <= DNS_MESSAGE_MAX; size += size < 20 ? 1 : 4076 / 4) {
+		memset(&message, 0xff, sizeof(message));
+		message.size = size;
+		for (u64 at = size > 10 ? size - 10 : 0; at < size + 20ULL; at++) {
+			u32 failed = 0;
+
+			ck_assert_int_eq(dns_u8(&message, at), at < size ? 0xff : -1);
+			ck_assert_int_eq(dns_u16(&message, at), at + 2 <= size ? 0xffff : -1);
+			ck_assert_uint_eq(dns_u32(&message, at, &failed), at + 4 <= size ? ~0U : 0);
+			ck_assert_uint_eq(failed, at + 4 > size);
+			for (u64 bytes = 1; bytes <= 8; bytes++)
+				ck_assert_uint_eq(dns_word(&message, at, bytes),
+						  at + bytes <= size ? ~0ULL >> (64 - 8 * bytes)
+								     : 0);
+		}
+	}
+}
+END_TEST
+
 /* ---- folding and hashes ---- */
 
 START_TEST(fold)
@@ -764,6 +788,26 @@ START_TEST(malformed_behind)
 }
 END_TEST
 
+/* What is neither a label nor a pointer, though as many bytes follow (RFC 1035, 4.1.4). */
+START_TEST(other_label_types)
+{
+	static const uint8_t bytes[256];
+
+	for (unsigned size = 0; size < 0xc0; size++) {
+		begin(WIRE_A);
+		wire_count(&wire, 1);
+		wire_label(&wire, bytes, size);
+		if (size)
+			wire_u8(&wire, 0);
+		wire_head(&wire, WIRE_TXT, WIRE_IN, 1, 0);
+		wire_has(&wire, "www.example.com", WIRE_A, 100, 1);
+		ck_assert_int_eq(answer(&wire), 0);
+		ck_assert_uint_eq(used(), size < 64);
+		ck_assert_uint_eq(reading.malformed, size >= 64);
+	}
+}
+END_TEST
+
 /* ---- compression ---- */
 
 /* A record whose owner is a pointer to @target. */
@@ -831,6 +875,27 @@ START_TEST(pointer_loops)
 	ck_assert_int_eq(answer(&wire), 0);
 	ck_assert_uint_eq(reading.malformed, 1);
 	ck_assert_uint_eq(used(), 0);
+}
+END_TEST
+
+/* A pointer leads back; so does the next one, from where the first has led to. */
+START_TEST(pointer_back_and_forth)
+{
+	for (unsigned forward = 0; forward < 2; forward++) {
+		size_t start;
+
+		begin(WIRE_A);
+		wire_count(&wire, 1);
+		wire_u8(&wire, 0);
+		wire_head(&wire, WIRE_TXT, WIRE_IN, 1, 4);
+		start = wire.size;
+		wire_pointer(&wire, forward ? start + 2 : QNAME);
+		wire_pointer(&wire, QNAME);
+		has_at(start, 1);
+		ck_assert_int_eq(answer(&wire), 0);
+		ck_assert_uint_eq(used(), !forward);
+		ck_assert_uint_eq(reading.malformed, forward);
+	}
 }
 END_TEST
 
@@ -1005,17 +1070,14 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		fold,		  hashes,	    hashes_of_boundaries,
-		hash_is_seeded,	  question_names,   question_bytes,
-		question_sizes,	  question_forms,   question_compressed,
-		question_truncated, real_answers,   real_answers_truncated,
-		address_first_truncated, not_an_answer, types_and_classes,
-		unrelated_owners, addresses_on_the_way, chains,
-		alias_loops,	  least_ttl,	    many_addresses,
-		many_records,	  other_sections,   lying_counts,
-		lying_lengths,	  malformed_behind, pointers,
-		pointer_loops,	  pointer_chains,   long_by_pointer,
-		scattered_name,	  random_answers,   damaged_answers,
+		access, fold, hashes, hashes_of_boundaries, hash_is_seeded, question_names,
+		question_bytes, question_sizes, question_forms, question_compressed,
+		question_truncated, real_answers, real_answers_truncated, address_first_truncated,
+		not_an_answer, types_and_classes, unrelated_owners, addresses_on_the_way, chains,
+		alias_loops, least_ttl, many_addresses, many_records, other_sections, lying_counts,
+		lying_lengths, malformed_behind, other_label_types, pointers, pointer_loops,
+		pointer_back_and_forth, pointer_chains, long_by_pointer, scattered_name,
+		random_answers, damaged_answers,
 	};
 	Suite *suite = suite_create("dns_message");
 	TCase *tcase = tcase_create("dns_message");

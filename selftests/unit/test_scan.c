@@ -153,11 +153,11 @@ static uint32_t check(size_t size)
 
 /* ---- one placeholder ---- */
 
-/* At every offset near the places where chunks begin and end, and at both ends of the text. */
+/* At every offset near the places where chunks and parts begin and end, and at both ends. */
 static void around_chunks(enum background background)
 {
-	static const size_t edge[] = {0, SCAN_STEP, SCAN_CHUNK, 2 * SCAN_STEP,
-				      SCAN_STEP + SCAN_CHUNK};
+	static const size_t edge[] = {0, SCAN_PART, SCAN_STEP, SCAN_CHUNK, SCAN_STEP + SCAN_PART,
+				      2 * SCAN_STEP, SCAN_STEP + SCAN_CHUNK};
 	size_t size = SCAN_STEP + SCAN_CHUNK + 700;
 
 	fill(background, TEXT_MAX);
@@ -206,6 +206,37 @@ START_TEST(alone)
 						check(before + world.secret[i].size + after), 1);
 			}
 		}
+	}
+}
+END_TEST
+
+/* The shortest long one at every offset of a part, between bytes of every kind. */
+START_TEST(every_offset)
+{
+	static const uint8_t around[] = {0x00, 0x2f, 0x30, 0x5f, 0x60, 0x7f, 0x80, 0xb0, 0xdf, 0xff};
+
+	grant_long();
+	for (size_t i = 0; i < COUNT(around); i++) {
+		memset(text, around[i], TEXT_MAX);
+		for (size_t at = 0; at < SCAN_PART + 2 * SCAN_BLOCK; at++) {
+			place(0, at);
+			ck_assert_uint_eq(check(at + 100), 1);
+			memset(text + at, around[i], world.secret[0].size);
+		}
+	}
+}
+END_TEST
+
+/* The run behind "kloak" is just long enough, or just too short. */
+START_TEST(shortest_run)
+{
+	grant_long();
+	for (size_t at = 0; at < 2 * SCAN_BLOCK; at++) {
+		memset(text, '.', 1000);
+		place(0, at);
+		ck_assert_uint_eq(check(1000), 1);
+		text[at + world.secret[0].size - 1] = '.';
+		ck_assert_uint_eq(check(1000), 0);
 	}
 }
 END_TEST
@@ -337,6 +368,26 @@ START_TEST(no_buffer_free)
 }
 END_TEST
 
+/* That of this processor is taken, and so are others, but one. */
+START_TEST(last_buffer_free)
+{
+	grant_long();
+	for (uint32_t i = 0; i < SCAN_BUFFERS; i++) {
+		struct scan_buffer *buffer = bpf_map_lookup_elem(&scan_buffers, &i);
+
+		buffer->busy = i != SCAN_BUFFERS - 1;
+	}
+	memset(text, '.', 200);
+	place(0, 100);
+	ck_assert_uint_eq(check(200), 1);
+	for (uint32_t i = 0; i < SCAN_BUFFERS; i++) {
+		struct scan_buffer *buffer = bpf_map_lookup_elem(&scan_buffers, &i);
+
+		ck_assert_uint_eq(buffer->busy, i != SCAN_BUFFERS - 1);
+	}
+}
+END_TEST
+
 /* A buffer is given back. */
 START_TEST(buffers_return)
 {
@@ -368,7 +419,8 @@ int main(void)
 	const TTest *const tests[] = {
 		alone,	     random_texts,    adjacent,	   too_many,
 		too_many_hits, not_granted,   cut_by_the_end, unreadable,
-		no_buffer_free, buffers_return, other_workloads,
+		no_buffer_free, buffers_return, other_workloads, every_offset,
+		shortest_run,   last_buffer_free,
 	};
 	Suite *suite = suite_create("scan");
 	TCase *tcase = tcase_create("scan");

@@ -74,8 +74,7 @@ void hook_links_release(struct hook_links *links)
 	memset(links, 0, sizeof(*links));
 }
 
-/* Takes @fd over, also on failure. */
-static int links_add(struct hook_links *links, int fd)
+int hook_links_add(struct hook_links *links, int fd)
 {
 	int *grown = reallocarray(links->fds, links->count + 1, sizeof(*grown));
 
@@ -154,11 +153,11 @@ static int probe_attach(const struct probe *probe, const struct bpf_object *obje
 	if (bpf_feature_has(BPF_FEATURE_UPROBE_MULTI)) {
 		link = link_create_uprobe_multi(program, path, probe->offsets, probe->count,
 						probe->is_return);
-		return link < 0 ? link : links_add(links, link);
+		return link < 0 ? link : hook_links_add(links, link);
 	}
 	for (i = 0; !ret && i < probe->count; i++) {
 		link = link_create_uprobe(program, path, probe->offsets[i], probe->is_return);
-		ret = link < 0 ? link : links_add(links, link);
+		ret = link < 0 ? link : hook_links_add(links, link);
 	}
 	return ret;
 }

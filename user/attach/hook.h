@@ -44,6 +44,9 @@ struct hook_links {
 	size_t count;
 };
 
+/* Takes @fd over, also on failure (-ENOMEM). */
+int hook_links_add(struct hook_links *links, int fd);
+
 void hook_links_release(struct hook_links *links);
 
 /*

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "user/bpf/feature.h"
 #include "user/lib/cleanup.h"
 
 #define CPUS_MAX     4096
@@ -70,26 +71,30 @@ static int add_ring(struct sideband *sideband, int event)
 	return 0;
 }
 
-/* Libc tells the number of CPUs that it may use; all are wanted, so the kernel is asked. */
 static void *prime(void *data)
 {
 	struct sideband_primer *primer = data;
 
 	primer->event = open_event(-1, getpid(), -1);
+	primer->probe[0] = bpf_prime_uprobes();
 	return NULL;
 }
 
 void sideband_prime(struct sideband_primer *primer)
 {
 	primer->event = -1;
+	primer->probe[0] = -1;
+	primer->probe[1] = -1;
 	primer->started = !pthread_create(&primer->thread, NULL, prime, primer);
 }
 
 void sideband_primed(struct sideband_primer *primer)
 {
-	if (primer->started)
-		pthread_join(primer->thread, NULL);
+	if (!primer->started)
+		return;
+	pthread_join(primer->thread, NULL);
 	primer->started = false;
+	primer->probe[1] = bpf_prime_uprobes();
 }
 
 void sideband_unprime(struct sideband_primer *primer)
@@ -100,6 +105,7 @@ void sideband_unprime(struct sideband_primer *primer)
 	primer->event = -1;
 }
 
+/* Libc tells the number of CPUs that it may use; all are wanted, so the kernel is asked. */
 static int open_events(struct sideband *sideband, int cgroup, pid_t pid)
 {
 	int cpu, event, ret = 0;

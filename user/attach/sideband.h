@@ -28,14 +28,17 @@
 
 /*
  * The first perf event of a machine waits some 10 ms for the kernel to switch
- * its accounting on. Primed in a thread, that time is spent while the BPF
- * objects load. sideband_primed() waits for the thread, and must be called
- * before the process is cloned; sideband_unprime() when the real events are open.
+ * its accounting on, the first probe as long for mappings to stand still. Primed
+ * in a thread, that time is spent while the BPF objects load. sideband_primed()
+ * waits for the thread, and must be called before the process is cloned;
+ * sideband_unprime() when the real events are open. The probes are for the caller
+ * to close, with others: each close waits 50 ms.
  */
 struct sideband_primer {
 	pthread_t thread;
 	bool started;
-	int event; /* < 0: none */
+	int event;    /* < 0: none */
+	int probe[2]; /* likewise; one for the wait, one to make it last */
 };
 
 void sideband_prime(struct sideband_primer *primer);

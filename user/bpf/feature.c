@@ -6,6 +6,7 @@
 #include <link.h>
 #include <linux/btf.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "elf/btf.h"
 #include "user/bpf/link.h"
@@ -222,6 +223,14 @@ static int try_sleepable_uprobe(void)
 	return try_probe(BPF_F_SLEEPABLE);
 }
 
+static int load_uprobe_multi(void)
+{
+	const struct bpf_insn insns[] = { SET(BPF_REG_0, 0), EXIT() };
+
+	return load(BPF_PROG_TYPE_KPROBE, KLOAK_BPF_TRACE_UPROBE_MULTI, BPF_F_SLEEPABLE, insns,
+		    ARRAY_SIZE(insns));
+}
+
 /*
  * Asks for a link on a directory. A kernel that knows these links comes to look
  * at the file and says EBADF; others say EINVAL at once. A real probe would
@@ -229,15 +238,28 @@ static int try_sleepable_uprobe(void)
  */
 static int try_uprobe_multi(void)
 {
-	const struct bpf_insn insns[] = { SET(BPF_REG_0, 0), EXIT() };
-	CLEANUP_FD int prog = load(BPF_PROG_TYPE_KPROBE, KLOAK_BPF_TRACE_UPROBE_MULTI,
-				   BPF_F_SLEEPABLE, insns, ARRAY_SIZE(insns));
+	CLEANUP_FD int prog = load_uprobe_multi();
 	CLEANUP_FD int link = -1;
 
 	if (prog < 0)
 		return prog;
 	link = link_create_uprobe_multi(prog, "/", &(uint64_t){ 0 }, 1, false);
 	return link == -EBADF || link >= 0 ? 0 : link;
+}
+
+int bpf_prime_uprobes(void)
+{
+	static const uint8_t code[16] = { 0x90 }; /* nop */
+	CLEANUP_FD int prog = load_uprobe_multi();
+	CLEANUP_FD int file = memfd_create("kloak", MFD_CLOEXEC);
+	char path[32];
+
+	if (prog < 0 || file < 0)
+		return -ENOTSUP;
+	if (write(file, code, sizeof(code)) != (ssize_t)sizeof(code))
+		return -EIO;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	return link_create_uprobe_multi(prog, path, &(uint64_t){ 0 }, 1, false);
 }
 
 /* ----------------------------------------------------------------------- */

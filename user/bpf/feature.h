@@ -38,4 +38,11 @@ const char *bpf_feature_name(enum bpf_feature feature);
  */
 bool bpf_feature_has_helper(uint32_t prog_type, int32_t number);
 
+/*
+ * Probes a file in memory that nobody maps, where the kernel has uprobe_multi links.
+ * The first probe after some 15 ms waits up to 10 ms for all mappings to stand
+ * still, those after it need not. The fd is as slow to close as others.
+ */
+int bpf_prime_uprobes(void);
+
 #endif

@@ -258,6 +258,9 @@ bool linker_is_called(const struct object *object, const struct object_function 
 			struct bpf_insn insn;
 
 			read_insn(object, section, (uint32_t)offset, &insn);
+			/* Others refer to no function: no need to look for a relocation. */
+			if (insn.code != (BPF_JMP | BPF_CALL) && insn.code != LD_IMM64)
+				continue;
 			if (!read_reference(object, section, (uint32_t)offset, &insn,
 					    &reference) &&
 			    referred_function(object, &reference) == function)

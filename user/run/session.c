@@ -127,6 +127,7 @@ static int start_engine(struct session *session, struct error *err)
 		.min_ttl = session->options->min_ttl,
 	};
 	int level = cgroup_level(&session->place, err);
+	size_t i;
 	int ret;
 
 	if (level < 0)
@@ -142,6 +143,9 @@ static int start_engine(struct session *session, struct error *err)
 	ret = engine_open(&session->engine, &options, err);
 	sideband_primed(&session->primer);
 	session->has_engine = !ret;
+	for (i = 0; !ret && i < ARRAY_SIZE(session->primer.probe); i++)
+		if (session->primer.probe[i] >= 0)
+			hook_links_add(&session->engine.probes, session->primer.probe[i]);
 	return ret;
 }
 
