@@ -147,7 +147,7 @@ stays("the application binds the trusted resolver's address and port, IPv4", TAK
         pass
     send(LIE, "api.test", PORT)""")
 
-LOCAL_RESOLVER = dns.Dnsmasq([LOCAL], RECORDS, where=())
+LOCAL_RESOLVER = dns.Dnsmasq([LOCAL], RECORDS, where=namespace.here())
 
 
 def beside(option):
@@ -176,7 +176,7 @@ beside("REUSE, REUSE_PORT")
 @tap.test("the application kills the local resolver and takes its place")
 def in_place_of_resolver():
     address = "127.0.0.%d" % 99
-    with dns.Dnsmasq([address], RECORDS, where=()) as victim:
+    with dns.Dnsmasq([address], RECORDS, where=namespace.here()) as victim:
         with Trial("api.test", resolvers=[address]) as trial:
             trial.run(COMMON + """
 os.kill(%d, 9)

@@ -34,7 +34,7 @@ RESOLVER, RESOLVER6, OTHER = "10.53.2.53", "fd53:0:0:2::35", "10.53.2.54"
 trials.prepare(RESOLVER)
 dns.Dnsmasq([RESOLVER, RESOLVER6], RECORDS, ALIASES)
 dns.Dnsmasq([OTHER], [("elsewhere.test", "10.53.1.8", 60)])
-dns.Dnsmasq(["127.0.0.53", "::1"], RECORDS, ALIASES, where=())
+dns.Dnsmasq(["127.0.0.53", "::1"], RECORDS, ALIASES, where=namespace.here())
 
 
 def arrives(title, rules, program, count=1, host=None, address=None, **options):

@@ -35,8 +35,8 @@ class Dnsmasq:
         os.mkdir(directory)
         self.hosts_path = directory + "/hosts"
         self._write_hosts(hosts or {})
-        lines = ["keep-in-foreground", "user=root", "pid-file=", "no-resolv", "no-hosts",
-                 "no-poll", "bind-interfaces", "local-ttl=%d" % local_ttl, "local=/test/",
+        lines = ["keep-in-foreground", "user=root", "group=root", "pid-file=", "no-resolv",
+                 "no-hosts", "no-poll", "bind-interfaces", "local-ttl=%d" % local_ttl, "local=/test/",
                  "addn-hosts=" + self.hosts_path, "log-facility=" + directory + "/log"]
         lines += ["listen-address=" + address for address in addresses]
         lines += ["host-record=%s,%s,%d" % record for record in records]

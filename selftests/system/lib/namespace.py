@@ -79,9 +79,18 @@ def path(name):
     return "/proc/%d/fd/%d" % (os.getpid(), _descriptors[name])
 
 
+# The command does not outlive the thread that starts it, not even if that is killed.
+_BOUND = ["setpriv", "--pdeathsig", "KILL", "--"]
+
+
+def here():
+    """Words in front of a server that is to run here."""
+    return list(_BOUND)
+
+
 def there():
     """Words in front of a command that is to run there."""
-    return ["nsenter", "--net=" + path("there"), "--"]
+    return ["nsenter", "--net=" + path("there"), "--", *_BOUND]
 
 
 @contextlib.contextmanager

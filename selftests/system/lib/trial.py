@@ -31,7 +31,7 @@ def borrow_server(loopback):
         return _idle[loopback].get_nowait()
     except queue.Empty:
         return servers.Nginx(addresses=servers.ANY_ADDRESS,
-                             where=() if loopback else namespace.there())
+                             where=namespace.here() if loopback else namespace.there())
 
 
 def request(key, target="/"):
