@@ -842,6 +842,35 @@ START_TEST(ip_extensions)
 }
 END_TEST
 
+static void show_as(bool out, uint8_t protocol)
+{
+	static struct packet p;
+
+	link_packet(&l, out, &p, 0, 0, wire.byte, wire.size);
+	p.byte[l.v6 ? 6 : 9] = protocol;
+	link_show(&l, out, &p);
+}
+
+/* UDP-Lite and others that have ports in the same place. */
+START_TEST(other_protocols)
+{
+	for (unsigned kind = 0; kind < KIND_TCP; kind++) {
+		for (unsigned protocol = 0; protocol < 256; protocol++) {
+			if (protocol == PROTOCOL_UDP || protocol == PROTOCOL_TCP)
+				continue;
+			begin(kind);
+			make_query(77, NAME, WIRE_A);
+			show_as(true, (uint8_t)protocol);
+			ck_assert_uint_eq(world_counter(COUNTER_QUERIES), 0);
+			ask(77, NAME, WIRE_A);
+			make_reply(77, NAME, WIRE_A, 1);
+			show_as(false, (uint8_t)protocol);
+			ck_assert_uint_eq(verified.count + doubts.count, 0);
+		}
+	}
+}
+END_TEST
+
 /* Direct access reaches only the beginning of the packet. */
 START_TEST(not_linear)
 {
@@ -1571,12 +1600,13 @@ int main(void)
 		names_without_rule, wildcards, wildcards_far, names_one_after_another, workload,
 		marks, foreign_namespace, unmarked, no_stream_storage, no_full_socket, nat,
 		connected_elsewhere, mapped, impersonation, no_impersonation, wrong_way,
-		daemon_mode, ip_options, ip_extensions, not_linear, cut_packets, lying_headers,
-		large_datagrams, load_failures, lifetimes, later_end_counts, rows_full, doubts_full,
-		works_busy, many_questions, segments, byte_by_byte, pipelined, retransmissions,
-		overlap_with_other_bytes, out_of_order, no_beginning, syn_again, connected_again,
-		fast_open, wrapping_numbers, long_messages, long_message_end, empty_messages,
-		resets, stream_busy, stream_busy_beside, tcp_offsets, load_failures_of_parts,
+		daemon_mode, ip_options, ip_extensions, other_protocols, not_linear, cut_packets,
+		lying_headers, large_datagrams, load_failures, lifetimes, later_end_counts,
+		rows_full, doubts_full, works_busy, many_questions, segments, byte_by_byte,
+		pipelined, retransmissions, overlap_with_other_bytes, out_of_order, no_beginning,
+		syn_again, connected_again, fast_open, wrapping_numbers, long_messages,
+		long_message_end, empty_messages, resets, stream_busy, stream_busy_beside,
+		tcp_offsets, load_failures_of_parts,
 	};
 	Suite *suite = suite_create("dns");
 	TCase *tcase = tcase_create("dns");
