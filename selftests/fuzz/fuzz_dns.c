@@ -104,8 +104,9 @@ static void log_add(struct log *log, const void *bytes, size_t size)
 /* What follows is no continuation. */
 static void log_break(struct log *log)
 {
-	static const uint8_t end[300];
+	uint8_t end[300]; /* longer than a name, and not like what failures leave */
 
+	memset(end, 0xa5, sizeof(end));
 	log_add(log, end, sizeof(end));
 }
 
