@@ -5,9 +5,10 @@
  * themselves, which every object refers to by name (kernel/maps.h).
  *
  * Who writes what:
- *	user space	config, workloads, secrets, rules, nets, verified
+ *	user space	config, workloads, secrets, rules, nets, resolvers, verified
  *	hook objects	keys, key_heads, staged          (one per TLS library)
  *	socket object	sockets, sockhash                (TLS seen from the kernel)
+ *	DNS object	verified, doubts, resolvers      (answers of name servers)
  *	all             events, counters
  *
  * Addresses are 16 bytes in network order; IPv4 is v4-mapped (::ffff:a.b.c.d).
@@ -89,7 +90,9 @@ struct net_key {
 
 /* ---- map "verified": struct verified_key -> struct verified ----
  *
- * "A trusted resolver, or a static pin, says that @name has @address."
+ * "A trusted resolver, or a static pin, says that @name has @address." Of two
+ * that say so, the later end counts. Rows are kept for a while when they are
+ * over, since that is what the reason will be; user space removes them then.
  */
 struct verified_key {
 	__u32 workload;
@@ -99,6 +102,40 @@ struct verified_key {
 
 struct verified {
 	__u64 expires; /* asked at connect time; ~0: a static pin */
+};
+
+#define VERIFIED_KEPT 600000000000ULL /* ns that a row is kept behind its end */
+#define TTL_MAX	      86400	      /* seconds; a longer TTL is cut, as resolvers do */
+#define TTL_MIN	      30	      /* default of the shortest time that an answer counts */
+
+/* ---- map "doubts": struct verified_key -> struct doubt ----
+ *
+ * "Somebody said so, who does not count": only for the reason in an event.
+ */
+struct doubt {
+	__u64 time;
+	__u32 reason; /* REASON_RESOLVER or REASON_QUERY */
+	__u32 reserved;
+};
+
+/* ---- map "resolvers": struct resolver_key -> struct resolver_state ----
+ *
+ * The name servers whose answers count for a workload.
+ */
+struct resolver_key {
+	__u32 workload;
+	__u32 port;
+	__u8 address[16];
+};
+
+struct resolver_state {
+	__u32 impersonated; /* enum resolver_side bits: this workload has sent in its name */
+	__u32 reserved;
+};
+
+enum resolver_side {
+	RESOLVER_UDP = 1,
+	RESOLVER_TCP = 2,
 };
 
 /* ---- map "keys": struct key_slot -> struct traffic_key ----
@@ -216,6 +253,10 @@ enum reason {
 	REASON_UNREADABLE,	    /* the application's buffer could not be read */
 	REASON_BUSY,		    /* no scratch buffer was free */
 	REASON_WORKLOAD,	    /* writer and socket belong to different workloads */
+	REASON_RESOLVER,	    /* the answer came from a server that is not trusted */
+	REASON_QUERY,		    /* the answer matches no query of the workload */
+	REASON_PEER,		    /* the socket was connected anew, to somewhere else */
+	REASON_DEVICE,		    /* the socket is bound to a device */
 	REASON_COUNT,
 };
 
@@ -248,6 +289,10 @@ enum counter {
 	COUNTER_TAILS,	     /* rest of a partial send recognised */
 	COUNTER_RESYNCS,     /* record layer lost and found again */
 	COUNTER_NO_STATE,    /* sockets refused: no storage or no map slot */
+	COUNTER_QUERIES,     /* DNS queries noted: for names that some rule covers */
+	COUNTER_ANSWERS,     /* DNS answers that counted */
+	COUNTER_ANSWERS_LOST, /* ... that could not be taken: no room, or segments missing */
+	COUNTER_IMPERSONATED, /* packets that the workload sent in a resolver's name */
 	COUNTER_COUNT,
 };
 

@@ -7,14 +7,14 @@
  * Conventions that the loader (user/bpf/object.h) relies on:
  *	- a program is a global function in SEC("type") or SEC("type/anything"):
  *	  sockops, sk_msg, cgroup_skb/ingress, cgroup_skb/egress,
- *	  cgroup/setsockopt, uprobe, uprobe.s (may sleep), uretprobe,
- *	  uretprobe.s, tracepoint;
+ *	  cgroup/setsockopt, cgroup/sock_create, cgroup/connect4, cgroup/connect6, uprobe,
+ *	  uprobe.s (may sleep), uretprobe, uretprobe.s, tracepoint;
  *	- functions without SEC go to .text and are appended to each program that
  *	  reaches them by calls or as a bpf_loop callback;
  *	- a map is a BPF_MAP(); maps of the same name are shared by all objects;
  *	- variables (.rodata, .data, .bss) belong to their object; user space may
- *	  patch them before loading. "const volatile" ones become constants of the
- *	  verifier then.
+ *	  patch them before loading. Those marked BPF_SETTING become constants of
+ *	  the verifier then.
  */
 #ifndef KLOAK_BPF_H
 #define KLOAK_BPF_H
@@ -31,6 +31,9 @@
 #ifndef __noinline
 #define __noinline __attribute__((noinline))
 #endif
+
+/* A variable that user space sets before loading; a constant for the verifier. */
+#define BPF_SETTING const volatile
 
 #define LICENSE(text) const char program_license[] SEC("license") = text
 
@@ -97,6 +100,7 @@ BPF_HELPER(long, msg_cork_bytes, struct sk_msg_md *msg, u32 bytes);
 /* Sockets. Which context types each takes is in bpf-helpers(7). */
 BPF_HELPER(u64, get_socket_cookie, void *ctx);
 BPF_HELPER(u64, get_netns_cookie, void *ctx);
+BPF_HELPER(struct bpf_sock *, sk_fullsock, struct bpf_sock *sk);
 BPF_HELPER(u64, sk_cgroup_id, void *sk);
 BPF_HELPER(u64, sk_ancestor_cgroup_id, void *sk, int level);
 BPF_HELPER(u64, skb_cgroup_id, struct __sk_buff *skb);

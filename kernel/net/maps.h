@@ -9,11 +9,7 @@
 BPF_MAP(sockets, BPF_MAP_TYPE_SK_STORAGE, sizeof(u32), sizeof(struct tls_socket), 0,
 	BPF_F_NO_PREALLOC);
 BPF_MAP(sockhash, BPF_MAP_TYPE_SOCKHASH, sizeof(u64), sizeof(u64), MAX_SOCKETS, 0);
-BPF_MAP(rules, BPF_MAP_TYPE_HASH, sizeof(struct rule_key), sizeof(secret_mask), MAX_RULES,
-	BPF_F_NO_PREALLOC);
 BPF_MAP(nets, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct net_key), sizeof(secret_mask), MAX_RULES,
 	BPF_F_NO_PREALLOC);
-BPF_MAP(verified, BPF_MAP_TYPE_HASH, sizeof(struct verified_key), sizeof(struct verified),
-	MAX_RULES, BPF_F_NO_PREALLOC);
 
 #endif

@@ -50,7 +50,7 @@ KERNEL_GLOBAL int match_report(const struct tls_socket *s, const struct staged *
 	__builtin_memcpy(event->address, s->address, sizeof(event->address));
 	__builtin_memcpy(event->comm, st->comm, sizeof(event->comm));
 	__builtin_memcpy(event->head, secret->placeholder, sizeof(event->head));
-	__builtin_memcpy(event->name, s->name, sizeof(event->name));
+	__builtin_memcpy(event->name, s->sni.name, sizeof(event->name));
 	event_end(event);
 	return 0;
 }
@@ -164,6 +164,7 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 		placeholder->served = 1;
 		write->served++;
 		st->pending--;
+		s->peer_changed = policy_peer_changed(m, s);
 		match_serve(s, secret, st);
 		return 1;
 	}
@@ -238,6 +239,9 @@ static inline void match_next(struct sk_msg_md *m, struct tls_socket *s, struct 
 		s->match_index = index + 1;
 		s->match_turn = turn;
 	}
+	/* Linux 6.12 forgets the bound when it compares index + 1. */
+	barrier_var(index);
+	index &= STAGED_PLACEHOLDERS - 1;
 	if (!write->placeholder[index].served)
 		match_candidate(m, s, st, slot * STAGED_PLACEHOLDERS + index);
 }

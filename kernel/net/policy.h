@@ -14,8 +14,6 @@
 #include "kernel/net/maps.h"
 #include "kernel/tls/hello.h"
 
-#define WILDCARD_LABELS 16 /* deepest name, in labels, that a wildcard is looked up for */
-
 /* At connect: the secrets that may go to this address whatever name is asked for. */
 static inline secret_mask policy_by_address(const struct tls_socket *s)
 {
@@ -31,35 +29,6 @@ static inline secret_mask policy_by_address(const struct tls_socket *s)
 	return mask ? *mask : 0;
 }
 
-/* Adds what the rules say of s->rule.name. */
-static inline void policy_add_name(struct tls_socket *s)
-{
-	secret_mask *mask;
-
-	s->rule.workload = s->workload;
-	s->rule.port = s->port;
-	mask = bpf_map_lookup_elem(&rules, &s->rule);
-	if (mask)
-		s->by_name |= *mask;
-	s->rule.port = 0;
-	mask = bpf_map_lookup_elem(&rules, &s->rule);
-	if (mask)
-		s->by_name_any_port |= *mask;
-}
-
-/* "*.example.com" for the name from byte @dot on, a dot. The zeros behind it are copied too. */
-static inline void policy_add_suffix(struct tls_socket *s, u64 dot)
-{
-	u32 i;
-
-	s->rule.name[0] = '*';
-	for (i = 0; i + 8 < NAME_SIZE; i += 8)
-		store_le64(s->rule.name + 1 + i, load_le64(s->name + dot + i));
-	for (; i < NAME_SIZE - 1; i++)
-		s->rule.name[1 + i] = s->name[dot + i];
-	policy_add_name(s);
-}
-
 struct name_copy {
 	struct sk_msg_md *m;
 	struct tls_socket *s;
@@ -73,61 +42,53 @@ static long policy_copy_step(u32 i, struct name_copy *copy)
 	u64 to = i;
 
 	barrier_var(to);
-	c = c < 0 ? c : hello_name_byte(c);
+	c = c < 0 ? c : name_byte(c);
 	if (c < 0 || to >= NAME_SIZE) {
 		hello->bad = 1;
 		return 1;
 	}
-	copy->s->rule.name[to] = to + 1 == hello->name_size && c == '.' ? 0 : c;
+	copy->s->sni.key.name[to] = to + 1 == hello->name_size && c == '.' ? 0 : c;
 	return 0;
 }
 
 /*
- * Copies the host name of the ClientHello in lower case into s->rule.name and
+ * Copies the host name of the ClientHello in lower case into s->sni.key.name and
  * pads it with zeros. -1 if it has a byte that no host name has.
  */
 static inline int policy_copy_name(struct sk_msg_md *m, struct tls_socket *s)
 {
 	struct name_copy copy = {.m = m, .s = s};
 
-	__builtin_memset(s->rule.name, 0, NAME_SIZE);
+	__builtin_memset(s->sni.key.name, 0, NAME_SIZE);
 	bpf_loop(s->scratch_hello.name_size, policy_copy_step, &copy, 0);
 	return s->scratch_hello.bad ? -1 : 0;
 }
 
-static long policy_suffix_step(u32 i, struct tls_socket **context)
+/* Why the address of this socket does not count for the name in s->name_key. */
+static inline u32 policy_doubt(const struct tls_socket *s)
 {
-	struct tls_socket *s = *context;
-	u64 at = i;
+	struct doubt *doubt = bpf_map_lookup_elem(&doubts, &s->name_key);
 
-	barrier_var(at);
-	if (at >= NAME_SIZE || s->labels > WILDCARD_LABELS)
-		return 1;
-	if (s->name[at] == '.') {
-		s->labels++;
-		policy_add_suffix(s, at);
-	}
-	return 0;
+	return doubt ? doubt->reason : REASON_NOT_VERIFIED;
 }
 
-/* The verdict on the name in s->name at this address. */
+/* The verdict on the name that was just copied, at this address. */
 static inline void policy_decide(struct tls_socket *s)
 {
-	struct tls_socket *context = s;
 	struct verified *answer;
 
-	s->by_name = 0;
-	s->by_name_any_port = 0;
-	s->verified = VERIFIED_NOT;
-	s->labels = 0;
-	policy_add_name(s);
-	bpf_loop(s->name_size, policy_suffix_step, &context, 0);
+	s->sni.workload = s->workload;
+	s->sni.port = s->port;
+	s->sni.size = s->scratch_hello.name_size;
+	name_ask(&s->sni);
 	s->name_key.workload = s->workload;
 	__builtin_memcpy(s->name_key.address, s->address, sizeof(s->address));
-	__builtin_memcpy(s->name_key.name, s->name, NAME_SIZE);
+	__builtin_memcpy(s->name_key.name, s->sni.name, NAME_SIZE);
 	answer = bpf_map_lookup_elem(&verified, &s->name_key);
-	if (answer)
-		s->verified = answer->expires >= s->connected ? VERIFIED : VERIFIED_EXPIRED;
+	if (!answer)
+		s->unverified = policy_doubt(s);
+	else
+		s->unverified = answer->expires >= s->connected ? REASON_NONE : REASON_EXPIRED;
 }
 
 /* Does the name that was just copied differ from the one of the first ClientHello? */
@@ -137,7 +98,7 @@ static inline int policy_name_differs(const struct tls_socket *s)
 	u32 i;
 
 	for (i = 0; i < NAME_SIZE; i += 8)
-		difference |= load_le64(s->name + i) ^ load_le64(s->rule.name + i);
+		difference |= load_le64(s->sni.name + i) ^ load_le64(s->sni.key.name + i);
 	return difference != 0;
 }
 
@@ -174,12 +135,32 @@ KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m)
 		return 0;
 	}
 	s->hello = state;
-	s->name_size = s->scratch_hello.name_size;
-	if (state != HELLO_NAME)
-		return 0;
-	__builtin_memcpy(s->name, s->rule.name, NAME_SIZE);
-	policy_decide(s);
+	if (state == HELLO_NAME)
+		policy_decide(s);
 	return 0;
+}
+
+/*
+ * Is the other end still the one that the verdict is about? Disconnected, a
+ * socket may be pointed elsewhere and send before it is established again:
+ * data in the SYN (TCP_FASTOPEN_CONNECT).
+ */
+static inline int policy_peer_changed(struct sk_msg_md *m, const struct tls_socket *s)
+{
+	u32 v4 = m->remote_ip4, family = m->family;
+	u32 v6[4] = {m->remote_ip6[0], m->remote_ip6[1], m->remote_ip6[2], m->remote_ip6[3]};
+	u64 address[2];
+
+	barrier_var(v4);
+	if (family == 2 /* AF_INET */) {
+		v6[0] = 0;
+		v6[1] = 0;
+		v6[2] = __builtin_bswap32(0xffff);
+		v6[3] = v4;
+	}
+	__builtin_memcpy(address, v6, sizeof(address));
+	return __builtin_bswap32(m->remote_port) != s->port ||
+	       address[0] != load_le64(s->address) || address[1] != load_le64(s->address + 8);
 }
 
 /* REASON_NONE if the secret with this index may be sent on this socket. */
@@ -189,6 +170,10 @@ static inline u32 policy_verdict(const struct tls_socket *s, u32 index)
 
 	if (s->foreign_netns)
 		return REASON_NETNS;
+	if (s->bound_device)
+		return REASON_DEVICE;
+	if (s->peer_changed)
+		return REASON_PEER;
 	if (s->by_address & secret)
 		return REASON_NONE;
 	switch (s->hello) {
@@ -203,11 +188,9 @@ static inline u32 policy_verdict(const struct tls_socket *s, u32 index)
 	default:
 		return REASON_HELLO;
 	}
-	if (!(s->by_name & secret))
-		return s->by_name_any_port & secret ? REASON_PORT : REASON_HOST;
-	if (s->verified == VERIFIED)
-		return REASON_NONE;
-	return s->verified == VERIFIED_EXPIRED ? REASON_EXPIRED : REASON_NOT_VERIFIED;
+	if (!(s->sni.at_port & secret))
+		return s->sni.any_port & secret ? REASON_PORT : REASON_HOST;
+	return s->unverified;
 }
 
 #endif

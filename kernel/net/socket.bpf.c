@@ -4,14 +4,14 @@
  * from the kernel. It knows nothing about TLS libraries; they speak to it
  * through the maps "keys" and "staged" (kernel/abi.h).
  *
- * Attached to the workload's cgroup (sockops, setsockopt) and to the sockhash
- * (sk_msg).
+ * Attached to the workload's cgroup (sockops, connect, setsockopt) and to the
+ * sockhash (sk_msg).
  */
 #include "kernel/net/stream.h"
 
 /* Set before loading: the workload whose cgroup the programs are attached to. */
-const volatile u32 workload_id = 1;
-const volatile u64 workload_netns; /* cookie; 0: any */
+BPF_SETTING u32 workload_id = 1;
+BPF_SETTING u64 workload_netns; /* cookie; 0: any */
 
 /* All fields are read in any case: clang would merge reads in branches into one by pointer. */
 static inline void remote_address(struct bpf_sock_ops *ctx, u8 *address)
@@ -33,13 +33,16 @@ static inline void remote_address(struct bpf_sock_ops *ctx, u8 *address)
 /*
  * A connection is established from this side: give it its state and let every
  * later send pass through socket_message(). Reads address and port of the
- * socket, map nets; writes maps sockets, sockhash.
+ * socket, map nets; writes maps sockets, sockhash. A socket can be disconnected
+ * and connected anew (connect(2), AF_UNSPEC): nothing that was true of the
+ * connection before must stay.
  */
 SEC("sockops")
 int socket_connected(struct bpf_sock_ops *ctx)
 {
 	struct tls_socket *s;
 	struct bpf_sock *sk;
+	long again;
 	u64 cookie;
 
 	if (ctx->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
@@ -47,6 +50,7 @@ int socket_connected(struct bpf_sock_ops *ctx)
 	sk = ctx->sk;
 	if (!sk)
 		return 1;
+	again = !bpf_sk_storage_delete(&sockets, sk);
 	s = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s) {
 		counter_add(COUNTER_NO_STATE);
@@ -58,12 +62,13 @@ int socket_connected(struct bpf_sock_ops *ctx)
 	s->workload = workload_id;
 	s->port = __builtin_bswap32(ctx->remote_port);
 	s->foreign_netns = workload_netns && bpf_get_netns_cookie(ctx) != workload_netns;
+	s->bound_device = sk->bound_dev_if != 0;
 	remote_address(ctx, s->address);
 	s->by_address = policy_by_address(s);
-	if (bpf_sock_hash_update(ctx, &sockhash, &cookie, BPF_NOEXIST))
-		counter_add(COUNTER_NO_STATE);
-	else
+	if (!bpf_sock_hash_update(ctx, &sockhash, &cookie, BPF_NOEXIST))
 		counter_add(COUNTER_SOCKETS);
+	else if (!again) /* else it is still in there */
+		counter_add(COUNTER_NO_STATE);
 	return 1;
 }
 
@@ -177,14 +182,96 @@ int socket_message(struct sk_msg_md *m)
 }
 
 /*
- * Kernel TLS takes records out of this program's sight, and a kTLS message must
- * never be redirected: refuse the upper layer protocol. Libraries then encrypt
- * in user space. (level SOL_TCP = 6, optname TCP_ULP = 31)
+ * May the socket be connected? Not (EPERM) if it was before: disconnected
+ * (connect(2), AF_UNSPEC) and connected elsewhere it would take along a record
+ * that has its secret already and waits, with the socket unlocked, between this
+ * object and TCP: see message_patch(), which redirects a socket to itself.
+ */
+static inline int socket_may_connect(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	return !sk || !bpf_sk_storage_get(&sockets, sk, NULL, 0);
+}
+
+SEC("cgroup/connect4")
+int socket_connect4(struct bpf_sock_addr *ctx)
+{
+	return socket_may_connect(ctx);
+}
+
+SEC("cgroup/connect6")
+int socket_connect6(struct bpf_sock_addr *ctx)
+{
+	return socket_may_connect(ctx);
+}
+
+#define SOCK_STREAM 1
+#define SOL_SOCKET 1
+#define SOL_IP	   0
+#define SOL_TCP	   6
+#define SOL_IPV6   41
+
+#define SO_BINDTODEVICE	     25
+#define SO_TIMESTAMPING_OLD  37
+#define SO_BINDTOIFINDEX     62
+#define SO_TIMESTAMPING_NEW  65
+#define IP_OPTIONS	     4
+#define TCP_ULP		     31
+#define IPV6_2292RTHDR	     5
+#define IPV6_2292PKTOPTIONS  6
+#define IPV6_RTHDR	     57
+
+/* Once it is connected, a socket's packets must not be led another way. */
+static inline int socket_is_watched(struct bpf_sockopt *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	return sk && bpf_sk_storage_get(&sockets, sk, NULL, 0);
+}
+
+static inline int socket_is_stream(struct bpf_sockopt *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	return !sk || sk->type == SOCK_STREAM;
+}
+
+/*
+ * Options that are refused (EPERM), as what they do would undo the promises:
+ *
+ *	TCP_ULP		kernel TLS takes records out of this object's sight, and
+ *			its messages must never be redirected. Libraries then
+ *			encrypt in user space.
+ *	source routes	packets go to another host than the one that the socket
+ *			names, which may be anybody's.
+ *	the device	of a connected socket: the same, on any network that
+ *			this machine is attached to. Before connecting it may be
+ *			chosen, and nothing is swapped then.
+ *	timestamps	of what a stream sends: they come with the packet as it
+ *			left, with the secret in a record whose keys the
+ *			application has.
  */
 SEC("cgroup/setsockopt")
-int socket_no_ktls(struct bpf_sockopt *ctx)
+int socket_option(struct bpf_sockopt *ctx)
 {
-	return !(ctx->level == 6 && ctx->optname == 31);
+	int name = ctx->optname;
+
+	switch (ctx->level) {
+	case SOL_TCP:
+		return name != TCP_ULP;
+	case SOL_IP:
+		return name != IP_OPTIONS;
+	case SOL_IPV6:
+		return name != IPV6_RTHDR && name != IPV6_2292RTHDR && name != IPV6_2292PKTOPTIONS;
+	case SOL_SOCKET:
+		if (name == SO_TIMESTAMPING_OLD || name == SO_TIMESTAMPING_NEW)
+			return !socket_is_stream(ctx);
+		if (name != SO_BINDTODEVICE && name != SO_BINDTOIFINDEX)
+			return 1;
+		return !socket_is_watched(ctx);
+	}
+	return 1;
 }
 
 LICENSE("GPL");

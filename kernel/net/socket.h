@@ -19,6 +19,7 @@
 
 #include "kernel/abi.h"
 #include "kernel/crypto/gcm.h"
+#include "kernel/net/names.h"
 #include "kernel/tls/hello.h"
 
 #define PATCHES 24
@@ -41,13 +42,6 @@ enum hello_state {
 	HELLO_ENCRYPTED, /* encrypted_client_hello extension */
 	HELLO_BAD,	 /* malformed, cut, or not at the start */
 	HELLO_CHANGED,	 /* a second one with another name */
-};
-
-/* Did this address belong to that name when the socket connected? */
-enum verified_state {
-	VERIFIED_NOT = 0,
-	VERIFIED,
-	VERIFIED_EXPIRED,
 };
 
 /*
@@ -87,12 +81,11 @@ struct tls_socket {
 
 	/* Set by the ClientHello. */
 	u32 hello; /* enum hello_state */
-	u32 name_size;
-	secret_mask by_name;	      /* may go to this name and port */
-	secret_mask by_name_any_port; /* would be allowed at another port */
-	u32 verified;		      /* enum verified_state */
 	u32 foreign_netns;
-	u8 name[2 * NAME_SIZE]; /* second half always zero, see policy_add_suffix() */
+	u32 bound_device; /* packets leave by the device that the application chose */
+	u32 peer_changed; /* the socket points elsewhere than when it connected */
+	u32 unverified; /* enum reason: why the address is not known to be the name's */
+	struct name_rules sni;
 
 	/* The stream. */
 	u32 stream; /* enum stream_state */
@@ -140,7 +133,6 @@ struct tls_socket {
 
 	/* Scratch: valid within one call of the program only. */
 	struct hello scratch_hello;
-	u32 labels;
 	u32 laid_out; /* 1 + index of the patch that .delta is of, 0: of none */
 	u32 shift;    /* where it begins there */
 	u32 relative; /* of the placeholder in the record's plaintext */
@@ -152,7 +144,6 @@ struct tls_socket {
 	struct record_iv trial_iv;
 	struct aes_key trial;
 	struct block z;
-	struct rule_key rule;
 	struct verified_key name_key;
 	u8 cipher_text[SECRET_MAX + 8];
 	struct aes_block keystream[SCRATCH_BLOCKS + 1];

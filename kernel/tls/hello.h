@@ -14,6 +14,7 @@
 
 #include "kernel/abi.h"
 #include "kernel/loop.h"
+#include "kernel/name.h"
 #include "kernel/tls/record.h"
 
 #define HELLO_MAX	 0x4fff /* largest offset that is read: a record has fewer bytes */
@@ -152,16 +153,6 @@ KERNEL_INLINE int hello_parse(struct sk_msg_md *m, struct hello *hello)
 	hello->at = at + 2;
 	bpf_loop(HELLO_EXTENSIONS, hello_step, &walk, 0);
 	return hello->bad || hello->at != hello->stop ? -1 : 0;
-}
-
-/* A byte of a host name in lower case, or -1 if it has no business there. */
-KERNEL_INLINE int hello_name_byte(u8 c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c + ('a' - 'A');
-	if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_')
-		return c;
-	return -1;
 }
 
 #endif

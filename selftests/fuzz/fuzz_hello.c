@@ -13,14 +13,14 @@
 
 static void require_name(const struct tls_socket *s)
 {
-	size_t size = strlen((const char *)s->name);
+	size_t size = strlen((const char *)s->sni.name);
 
-	REQUIRE(s->name_size > 0 && s->name_size < NAME_SIZE);
-	REQUIRE(size == s->name_size || size + 1 == s->name_size);
-	for (size_t i = 0; i < sizeof(s->name); i++) {
-		u8 c = s->name[i];
+	REQUIRE(s->sni.size > 0 && s->sni.size < NAME_SIZE);
+	REQUIRE(size == s->sni.size || size + 1 == s->sni.size);
+	for (size_t i = 0; i < sizeof(s->sni.name); i++) {
+		u8 c = s->sni.name[i];
 
-		REQUIRE(i < size ? hello_name_byte(c) == c : c == 0);
+		REQUIRE(i < size ? name_byte(c) == c : c == 0);
 	}
 }
 
@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct tls_socket s;
 	uint8_t *copy = host_alloc(size ? size : 1);
-	struct host_socket socket = {.storage = &s};
+	struct host_socket socket = {.storage = {{&sockets, &s}}};
 	struct sk_msg_md m = {.data = copy, .data_end = copy + size, .sk = (void *)&socket};
 
 	memcpy(copy, data, size);

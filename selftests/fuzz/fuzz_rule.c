@@ -11,8 +11,8 @@
 #include "user/policy/name.c"
 #undef DIGITS
 #undef LETTERS
+#include "user/policy/number.c"
 #include "user/policy/rule.c"
-#undef DIGITS
 #undef GROWTH
 #include "user/policy/rule_set.c"
 #include "user/secret/source.c"

@@ -76,6 +76,41 @@ bad_test("a pin without address", CONFIGURATION, ["api.test"],
          ["run", *GRANT, "--pin", "api.test", *END])
 bad_test("a pin with a wrong address", CONFIGURATION, ["1.2.3"],
          ["run", *GRANT, "--pin", "api.test=1.2.3", *END])
+bad_test("a resolver that is a name", CONFIGURATION, ["--resolver", "dns.test", "192.0.2.53"],
+         ["run", *GRANT, "--resolver", "dns.test", *END])
+bad_test("a resolver over HTTPS", CONFIGURATION, ["--resolver", "HTTPS", "UDP or TCP"],
+         ["run", *GRANT, "--resolver", "https://dns.test/dns-query", *END])
+bad_test("a resolver with a port that is none", CONFIGURATION, ["192.0.2.53:0", "65535"],
+         ["run", *GRANT, "--resolver", "192.0.2.53:0", *END])
+bad_test("a resolver with a zone", CONFIGURATION, ["fe80::1%lo", "zone", "global"],
+         ["run", *GRANT, "--resolver", "fe80::1%lo", *END])
+bad_test("a resolver that is nobody", CONFIGURATION, ["0.0.0.0", "own"],
+         ["run", *GRANT, "--resolver", "0.0.0.0", *END])
+bad_test("a resolver that is everybody", CONFIGURATION, ["224.0.0.251", "multicast"],
+         ["run", *GRANT, "--resolver", "224.0.0.251", *END])
+bad_test("a resolver's cgroup with ..", CONFIGURATION, ["/system.slice/../x", "without"],
+         ["run", *GRANT, "--resolver", "cgroup:/system.slice/../x", *END])
+bad_test("a resolver's cgroup that is not absolute", CONFIGURATION, ["system.slice", "'/'"],
+         ["run", *GRANT, "--resolver", "cgroup:system.slice", *END])
+bad_test("too many resolvers", CONFIGURATION, ["16"],
+         ["run", *GRANT, *[word for number in range(1, 18)
+                           for word in ("--resolver", "192.0.2.%d" % number)], *END])
+bad_test("a resolver without value", CONFIGURATION, ["--resolver", "--help"],
+         ["run", *GRANT, "--resolver"])
+bad_test("a time that is none", CONFIGURATION, ["--min-ttl", "5m", "seconds"],
+         ["run", *GRANT, "--min-ttl", "5m", *END])
+bad_test("a negative time", CONFIGURATION, ["--min-ttl", "-1", "86400"],
+         ["run", *GRANT, "--min-ttl", "-1", *END])
+bad_test("a time of more than a day", CONFIGURATION, ["--min-ttl", "86401", "86400"],
+         ["run", *GRANT, "--min-ttl", "86401", *END])
+bad_test("a port without a host", CONFIGURATION, ["8443", "HOST:PORT"],
+         ["run", "-s", "API_KEY@8443", *END])
+bad_test("a port behind a host without one", CONFIGURATION, ["8443", "HOST:443,8443"],
+         ["run", "-s", "API_KEY@api.test,8443", *END])
+bad_test("a second port that is none", CONFIGURATION, ["70000", "65535"],
+         ["run", "-s", "API_KEY@api.test:443,70000", *END])
+bad_test("a host with umlauts", CONFIGURATION, ["xn--"],
+         ["run", "-s", "API_KEY@b\u00fccher.test", *END])
 bad_test("an unknown user", CONFIGURATION, ["nosuchuser"],
          ["run", *GRANT, "--user", "nosuchuser", *END])
 bad_test("an events file that cannot be made", CONFIGURATION, ["/nonexistent/events"],

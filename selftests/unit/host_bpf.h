@@ -6,8 +6,9 @@
  *
  * What a test sees and sets is in "struct host host". Models of the kernel keep
  * its hard rules: bpf_msg_pull_data() gives a fresh range of exactly the bytes
- * asked for and makes earlier pointers invalid, user memory can fault, maps and
- * the ring buffer can be full.
+ * asked for and makes earlier pointers invalid, a packet ends at a page that
+ * faults, user memory can fault, maps, socket storage and the ring buffer can be
+ * full.
  */
 #ifndef KLOAK_SELFTESTS_HOST_BPF_H
 #define KLOAK_SELFTESTS_HOST_BPF_H
@@ -15,12 +16,15 @@
 #define KLOAK_BPF_H /* in place of kernel/bpf.h */
 
 #include <linux/bpf.h>
+#include <sys/mman.h>
 
 #include "kernel/loop.h"
 #include "kernel/types.h"
 #include "selftests/unit/host_map.h"
 
-#define HOST_LEVELS 16
+#define HOST_LEVELS   16
+#define HOST_STORAGES 4	    /* maps that a socket has storage in */
+#define HOST_PACKET   65536 /* largest linear part */
 
 /* What the helpers know of the world. */
 struct host {
@@ -30,7 +34,10 @@ struct host {
 	u64 time;
 	const void *user; /* the only user memory that can be read */
 	u64 user_size;
-	u32 pull_failure; /* the n-th bpf_msg_pull_data() from now fails; 0: none does */
+	/* The n-th call from now fails; 0: none does. */
+	u32 pull_failure;    /* of bpf_msg_pull_data() */
+	u32 storage_failure; /* of those that make a socket's storage */
+	u32 load_failure;    /* of bpf_skb_load_bytes() */
 	bool ring_full;
 	u8 *event[4096]; /* submitted records, in order */
 	u32 events;
@@ -38,12 +45,18 @@ struct host {
 
 static struct host host;
 
-/* A socket, as the pointers in a BPF context lead to it. */
+struct host_storage {
+	const struct host_map *map;
+	void *value;
+};
+
+/* A socket, as the pointers in a BPF context lead to it. The kernel's view must come first. */
 struct host_socket {
+	struct bpf_sock sock;
 	u64 cookie;
-	void *storage;
-	size_t storage_size;
-	bool watched; /* in a sockhash */
+	struct host_storage storage[HOST_STORAGES];
+	bool watched;  /* in a sockhash */
+	bool not_full; /* a request, or in state TIME_WAIT */
 };
 
 /* A message of a socket. The context must be its first member. */
@@ -56,7 +69,15 @@ struct host_message {
 	bool redirected;
 };
 
+/* A packet at a cgroup_skb program. The context must be its first member. */
+struct host_packet {
+	struct __sk_buff context;
+	const u8 *byte;
+	u32 size;
+};
+
 #define SEC(name) static __attribute__((unused))
+#define BPF_SETTING static __attribute__((unused)) volatile /* a test may change it */
 #define LICENSE(text) struct host_license
 #define BPF_MAP(name, type, key_size, value_size, max_entries, flags) \
 	static __attribute__((unused)) struct host_map name = { type, key_size, value_size, \
@@ -65,6 +86,9 @@ struct host_message {
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #endif
+
+/* Little endian, as kernel/bpf.h. */
+#define bpf_ntohs(x) ((u16)__builtin_bswap16(x))
 
 #define HOST_HELPER static inline __attribute__((unused))
 
@@ -86,17 +110,62 @@ HOST_HELPER long bpf_map_delete_elem(struct host_map *map, const void *key)
 	return host_map_delete(map, key);
 }
 
+/* ---- sockets ---- */
+
+/* The storage of a socket in a map, or the first one that is free. NULL: the model has no more. */
+HOST_HELPER struct host_storage *host_storage_find(struct host_socket *socket,
+						   const struct host_map *map)
+{
+	for (unsigned i = 0; i < HOST_STORAGES; i++)
+		if (!socket->storage[i].map || socket->storage[i].map == map)
+			return &socket->storage[i];
+	return NULL;
+}
+
 HOST_HELPER void *bpf_sk_storage_get(struct host_map *map, void *sk, void *value, u64 flags)
 {
-	struct host_socket *socket = sk;
+	struct host_storage *storage = host_storage_find(sk, map);
 
-	if (!socket->storage && flags & BPF_SK_STORAGE_GET_F_CREATE) {
-		socket->storage = host_alloc(map->value_size);
-		socket->storage_size = map->value_size;
-		if (value)
-			memcpy(socket->storage, value, map->value_size);
-	}
-	return socket->storage;
+	if (!storage)
+		abort();
+	if (storage->map)
+		return storage->value;
+	if (!(flags & BPF_SK_STORAGE_GET_F_CREATE))
+		return NULL;
+	if (host.storage_failure && !--host.storage_failure)
+		return NULL;
+	storage->map = map;
+	storage->value = host_alloc(map->value_size);
+	if (value)
+		memcpy(storage->value, value, map->value_size);
+	return storage->value;
+}
+
+/* The socket is closed: the kernel frees its storage. */
+HOST_HELPER void host_socket_close(struct host_socket *socket)
+{
+	for (unsigned i = 0; i < HOST_STORAGES; i++)
+		free(socket->storage[i].value);
+	memset(socket, 0, sizeof(*socket));
+}
+
+HOST_HELPER struct bpf_sock *bpf_sk_fullsock(struct bpf_sock *sk)
+{
+	return ((struct host_socket *)(void *)sk)->not_full ? NULL : sk;
+}
+
+HOST_HELPER long bpf_sk_storage_delete(struct host_map *map, void *sk)
+{
+	struct host_storage *storage = host_storage_find(sk, map);
+	struct host_storage *end = ((struct host_socket *)sk)->storage + HOST_STORAGES;
+
+	if (!storage || !storage->map)
+		return -ENOENT;
+	free(storage->value);
+	for (; storage + 1 < end; storage++)
+		*storage = storage[1];
+	memset(storage, 0, sizeof(*storage));
+	return 0;
 }
 
 HOST_HELPER long bpf_sock_hash_update(struct bpf_sock_ops *context, struct host_map *map, void *key,
@@ -208,6 +277,56 @@ HOST_HELPER long bpf_probe_read_user(void *to, u32 size, const void *from)
 HOST_HELPER long bpf_probe_read_kernel(void *to, u32 size, const void *from)
 {
 	memcpy(to, from, size);
+	return 0;
+}
+
+/* ---- packets ---- */
+
+/* Where the linear part of a packet lies: a context has 32 bits for its address. */
+HOST_HELPER u8 *host_packet_end(void)
+{
+	static u8 *end;
+	u8 *start;
+
+	if (end)
+		return end;
+	start = mmap(NULL, 2 * HOST_PACKET, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	if (start == MAP_FAILED || mprotect(start + HOST_PACKET, HOST_PACKET, PROT_NONE))
+		abort();
+	end = start + HOST_PACKET;
+	return end;
+}
+
+/* A packet of @size bytes, of which direct access reaches the first @linear. */
+HOST_HELPER void host_packet_set(struct host_packet *packet, const void *bytes, u32 size,
+				 u32 linear, struct host_socket *socket)
+{
+	u8 *end = host_packet_end();
+
+	if (linear > size || linear > HOST_PACKET)
+		abort();
+	memset(packet, 0, sizeof(*packet));
+	memcpy(end - linear, bytes, linear);
+	packet->byte = bytes;
+	packet->size = size;
+	packet->context.len = size;
+	packet->context.data = (u32)(unsigned long)(end - linear);
+	packet->context.data_end = (u32)(unsigned long)end;
+	packet->context.sk = socket ? &socket->sock : NULL;
+}
+
+/* All of the packet, not of its linear part only; as the kernel does it, zeros on failure. */
+HOST_HELPER long bpf_skb_load_bytes(const struct __sk_buff *context, u32 offset, void *to, u32 size)
+{
+	const struct host_packet *packet = (const struct host_packet *)context;
+	bool fails = host.load_failure && !--host.load_failure;
+
+	if (fails || !size || offset > packet->size || size > packet->size - offset) {
+		memset(to, 0, size);
+		return -EFAULT;
+	}
+	memcpy(to, packet->byte + offset, size);
 	return 0;
 }
 

@@ -111,8 +111,12 @@ static inline struct host_entry *host_map_add(struct host_map *map, const void *
 	return entry;
 }
 
-/* The longest prefix: a key begins with its length in bits (bpf_lpm_trie_key). */
-static inline void *host_map_longest(struct host_map *map, const void *key)
+/*
+ * The longest prefix: a key begins with its length in bits (bpf_lpm_trie_key).
+ * Not inline, lest the compiler warns of the keys of other maps.
+ */
+static __attribute__((noinline, unused)) void *host_map_longest(struct host_map *map,
+								const void *key)
 {
 	uint32_t bits, best = 0, size;
 	void *value = NULL;

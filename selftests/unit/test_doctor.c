@@ -12,7 +12,9 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -117,6 +119,13 @@ static const struct expectation expectations[] = {
 	{ "name service", "/etc/nsswitch.conf", " hosts:\tresolve[!UNAVAIL=return]\n",
 	  DOCTOR_WARN },
 	{ "name service", "/etc/nsswitch.conf", "hosts: resolve", DOCTOR_WARN },
+	{ "resolvers", "/etc/resolv.conf", NULL, DOCTOR_WARN },
+	{ "resolvers", "/etc/resolv.conf", "", DOCTOR_WARN },
+	{ "resolvers", "/etc/resolv.conf", "search example\n", DOCTOR_WARN },
+	{ "resolvers", "/etc/resolv.conf", "nameserver fe80::1%eth0\n", DOCTOR_WARN },
+	{ "resolvers", "/etc/resolv.conf", "nameserver 0.0.0.0\n", DOCTOR_WARN },
+	{ "resolvers", "/etc/resolv.conf", "nameserver 192.0.2.1\n", DOCTOR_OK },
+	{ "resolvers", "/etc/resolv.conf", "nameserver fe80::1%eth0\nnameserver ::1\n", DOCTOR_OK },
 };
 
 START_TEST(table_is_complete)
@@ -139,6 +148,79 @@ START_TEST(files_are_understood)
 }
 END_TEST
 
+static void expect(const char *check, enum doctor_verdict verdict, const char *found,
+		   const char *remedy)
+{
+	struct doctor_finding finding = examine(check);
+
+	ck_assert_msg(finding.verdict == verdict && strstr(finding.found, found) &&
+			      strstr(finding.remedy, remedy),
+		      "%s: %s; %s", check, finding.found, finding.remedy);
+}
+
+START_TEST(who_resolves_has_its_remedy)
+{
+	write_file("/etc/nsswitch.conf", "hosts: resolve [!UNAVAIL=return] dns\n");
+	expect("name service", DOCTOR_WARN, "nss-resolve", "\"hosts: files dns\"");
+	expect("name service", DOCTOR_WARN, "nss-resolve",
+	       "--resolver cgroup:/system.slice/systemd-resolved.service");
+	write_file("/etc/resolv.conf", "nameserver 127.0.0.53\nnameserver 2001:db8::1\n");
+	expect("resolvers", DOCTOR_OK, "127.0.0.53, 2001:db8::1", "");
+	write_file("/etc/resolv.conf", "\n");
+	expect("resolvers", DOCTOR_WARN, "names no address", "--resolver ADDRESS");
+}
+END_TEST
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_lt(strlen(path), sizeof(name.sun_path));
+	strcpy(name.sun_path, path);
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&name, sizeof(name)), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	return fd;
+}
+
+/* Running is what counts, not that the socket's file is there. */
+START_TEST(nscd_is_asked)
+{
+	static const char *const sockets[] = { "/run/nscd/socket", "/var/run/nscd/socket" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sockets); i++) {
+		char path[PATH_MAX];
+		int fd;
+
+		write_file(sockets[i], "");
+		expect("name service", DOCTOR_OK, "files dns", "");
+		snprintf(path, sizeof(path), "%s%s", root, sockets[i]);
+		ck_assert_int_eq(unlink(path), 0);
+		fd = listen_at(path);
+		expect("name service", DOCTOR_WARN, "nscd", "stop nscd");
+		expect("name service", DOCTOR_WARN, "nscd",
+		       "--resolver cgroup:/system.slice/nscd.service");
+		close(fd);
+		expect("name service", DOCTOR_OK, "files dns", "");
+	}
+}
+END_TEST
+
+START_TEST(resolv_conf_that_others_may_write)
+{
+	char path[PATH_MAX];
+
+	write_file("/etc/resolv.conf", "nameserver 192.0.2.1\n");
+	snprintf(path, sizeof(path), "%s/etc/resolv.conf", root);
+	ck_assert_int_eq(chmod(path, 0666), 0);
+	expect("resolvers", DOCTOR_WARN, "chmod 644", "--resolver ADDRESS");
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkfifo(path, 0644), 0);
+	expect("resolvers", DOCTOR_WARN, "regular file", "--resolver ADDRESS");
+}
+END_TEST
+
 START_TEST(hostile_file_is_harmless)
 {
 	char *large = malloc(1 << 20);
@@ -147,10 +229,16 @@ START_TEST(hostile_file_is_harmless)
 	large[(1 << 20) - 1] = '\0';
 	write_file("/proc/sys/kernel/osrelease", large);
 	write_file("/etc/nsswitch.conf", large);
+	write_file("/etc/resolv.conf", large);
 	write_file("/sys/kernel/security/lockdown", large);
 	examine("kernel");
 	examine("name service");
+	examine("resolvers");
 	examine("lockdown");
+	for (size_t at = 0; at + 24 < (1 << 20) - 1; at += 24)
+		memcpy(large + at, "nameserver 2001:db8::1 \n", 24);
+	write_file("/etc/resolv.conf", large);
+	expect("resolvers", DOCTOR_OK, "2001:db8::1, 2001:db8::1", "");
 	large[60000] = '\0';
 	write_file("/sys/kernel/security/lockdown", large);
 	examine("lockdown");
@@ -340,6 +428,9 @@ static TCase *files(void)
 	tcase_add_checked_fixture(cases, make_root, remove_root);
 	tcase_add_test(cases, table_is_complete);
 	tcase_add_loop_test(cases, files_are_understood, 0, ARRAY_SIZE(expectations));
+	tcase_add_test(cases, who_resolves_has_its_remedy);
+	tcase_add_test(cases, nscd_is_asked);
+	tcase_add_test(cases, resolv_conf_that_others_may_write);
 	tcase_add_test(cases, hostile_file_is_harmless);
 	return cases;
 }

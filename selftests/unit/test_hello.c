@@ -127,7 +127,7 @@ static struct tls_socket socket_state;
 static uint32_t tell(const struct draft *d)
 {
 	uint8_t *copy = malloc(d->size);
-	struct host_socket socket = {.storage = &socket_state};
+	struct host_socket socket = {.storage = {{&sockets, &socket_state}}};
 	struct sk_msg_md m = {.data = copy, .data_end = copy + d->size, .sk = (void *)&socket};
 
 	ck_assert_ptr_nonnull(copy);
@@ -363,9 +363,9 @@ START_TEST(names)
 
 		setup();
 		ck_assert_uint_eq(tell(&d), HELLO_NAME);
-		ck_assert_str_eq((const char *)socket_state.name, sent[i].name);
-		for (size_t k = strlen(sent[i].name); k < sizeof(socket_state.name); k++)
-			ck_assert_uint_eq(socket_state.name[k], 0);
+		ck_assert_str_eq((const char *)socket_state.sni.name, sent[i].name);
+		for (size_t k = strlen(sent[i].name); k < sizeof(socket_state.sni.name); k++)
+			ck_assert_uint_eq(socket_state.sni.name[k], 0);
 	}
 }
 END_TEST
@@ -402,7 +402,7 @@ START_TEST(name_sizes)
 		setup();
 		ck_assert_uint_eq(tell(&d), size < NAME_SIZE ? HELLO_NAME : HELLO_BAD);
 		if (size < NAME_SIZE)
-			ck_assert_uint_eq(strlen((const char *)socket_state.name), size);
+			ck_assert_uint_eq(strlen((const char *)socket_state.sni.name), size);
 	}
 }
 END_TEST
@@ -474,6 +474,25 @@ static void answer(const char *name, uint64_t expires)
 	ck_assert_int_eq(bpf_map_update_elem(&verified, &key, &value, BPF_ANY), 0);
 }
 
+static void doubt(const char *name, uint32_t reason)
+{
+	struct verified_key key = {.workload = WORKLOAD};
+	struct doubt value = {.time = 500, .reason = reason};
+
+	memcpy(key.address, socket_state.address, 16);
+	memcpy(key.name, name, strlen(name));
+	ck_assert_int_eq(bpf_map_update_elem(&doubts, &key, &value, BPF_ANY), 0);
+}
+
+static void forget(struct host_map *map, const char *name)
+{
+	struct verified_key key = {.workload = WORKLOAD};
+
+	memcpy(key.address, socket_state.address, 16);
+	memcpy(key.name, name, strlen(name));
+	ck_assert_int_eq(bpf_map_delete_elem(map, &key), 0);
+}
+
 static uint32_t verdict_of(const char *name, unsigned secret)
 {
 	struct draft d = named(name, strlen(name));
@@ -536,6 +555,76 @@ START_TEST(verdicts_of_others)
 }
 END_TEST
 
+/* Why the address does not count: what is known best. A doubt is never a permission. */
+START_TEST(verdicts_of_doubts)
+{
+	setup();
+	grant("a.example", 443, 2);
+	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_NOT_VERIFIED);
+	doubt("b.example", REASON_RESOLVER);
+	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_NOT_VERIFIED);
+	doubt("a.example", REASON_RESOLVER);
+	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_RESOLVER);
+	ck_assert_uint_eq(verdict_of("A.example.", 1), REASON_RESOLVER);
+	doubt("a.example", REASON_QUERY);
+	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_QUERY);
+	ck_assert_uint_eq(verdict_of("a.example", 2), REASON_HOST);
+	answer("a.example", 999);
+	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_EXPIRED);
+	answer("a.example", 1000);
+	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_NONE);
+	doubt("a.example", REASON_RESOLVER);
+	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_NONE);
+	forget(&verified, "a.example");
+	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_RESOLVER);
+}
+END_TEST
+
+/* Doubts of another address are none of this one. */
+START_TEST(doubts_of_others)
+{
+	struct draft d = named("a.example", 9);
+
+	setup();
+	grant("a.example", 443, 2);
+	doubt("a.example", REASON_QUERY);
+	socket_state.address[15]++;
+	tell(&d);
+	ck_assert_uint_eq(policy_verdict(&socket_state, 1), REASON_NOT_VERIFIED);
+}
+END_TEST
+
+/* Taken once: what resolvers and user space say later is for later connections. */
+START_TEST(verdict_for_life)
+{
+	struct draft d = named("a.example", 9);
+
+	for (unsigned again = 0; again < 2; again++) {
+		teardown();
+		setup();
+		grant("a.example", 443, 2);
+		doubt("a.example", REASON_RESOLVER);
+		tell(&d);
+		answer("a.example", ~0ULL);
+		if (again) /* after HelloRetryRequest */
+			tell(&d);
+		ck_assert_uint_eq(policy_verdict(&socket_state, 1), REASON_RESOLVER);
+		setup();
+		tell(&d);
+		ck_assert_uint_eq(policy_verdict(&socket_state, 1), REASON_NONE);
+		forget(&verified, "a.example");
+		if (again)
+			tell(&d);
+		ck_assert_uint_eq(policy_verdict(&socket_state, 1), REASON_NONE);
+		setup();
+		tell(&d);
+		ck_assert_uint_eq(policy_verdict(&socket_state, 1), REASON_RESOLVER);
+		forget(&doubts, "a.example");
+		ck_assert_uint_eq(policy_verdict(&socket_state, 1), REASON_RESOLVER);
+	}
+}
+END_TEST
+
 START_TEST(verdicts_without_hello)
 {
 	struct draft none = real(HELLO_OPENSSL_NO_NAME), bad = none;
@@ -561,7 +650,8 @@ int main(void)
 		odd_name_lists,	 huge,		   names,
 		bytes_of_names,	 name_sizes,	   encrypted_hello,
 		second_hello,	 verdicts,	   verdicts_of_others,
-		verdicts_without_hello,
+		verdicts_without_hello, verdicts_of_doubts, doubts_of_others,
+		verdict_for_life,
 	};
 	Suite *suite = suite_create("hello");
 	TCase *tcase = tcase_create("hello");

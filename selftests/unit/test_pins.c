@@ -3,6 +3,7 @@
 #include "selftests/unit/stderr_capture.h"
 #include "user/policy/hosts.h"
 #include "user/policy/pins.h"
+#include "user/policy/trusted_file.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -263,14 +264,14 @@ END_TEST
 /* Behind 1 MiB nothing is read, and the line that the cut goes through is not taken for whole. */
 START_TEST(hosts_too_large)
 {
-	static char data[HOSTS_FILE_MAX + 4096];
+	static char data[TRUSTED_FILE_MAX + 4096];
 	static const char first[] = "192.0.2.1 api.example\n";
 	static const char cut[] = "192.0.2.22 api.example\n";
 
 	memset(data, '\n', sizeof(data));
 	memcpy(data, first, strlen(first));
-	memcpy(data + HOSTS_FILE_MAX - strlen(cut) + 1, cut, strlen(cut));
-	memcpy(data + HOSTS_FILE_MAX + 100, "192.0.2.3 api.example", 21);
+	memcpy(data + TRUSTED_FILE_MAX - strlen(cut) + 1, cut, strlen(cut));
+	memcpy(data + TRUSTED_FILE_MAX + 100, "192.0.2.3 api.example", 21);
 	hosts_write(data, sizeof(data));
 	capture_begin();
 	ck_assert_int_eq(pin_set_add_hosts(&pins, &rules, path, &err), 0);
@@ -282,7 +283,7 @@ END_TEST
 
 START_TEST(too_many_pins)
 {
-	static char data[HOSTS_FILE_MAX];
+	static char data[TRUSTED_FILE_MAX];
 	size_t size = 0;
 
 	for (int i = 0; i <= PIN_SET_MAX; i++)

@@ -187,6 +187,7 @@ START_TEST(refused)
 		{"a:0", "1 to 65535"},
 		{"a:65536", "1 to 65535"},
 		{"a:99999999999999999999", "1 to 65535"},
+		{"a:18446744073709552059", "1 to 65535"}, /* 2^64 + 443 */
 		{"a:0443", "1 to 65535"},
 		{"a:+443", "1 to 65535"},
 		{"a:-1", "1 to 65535"},
@@ -361,6 +362,10 @@ START_TEST(matches)
 	ck_assert(rule_set_matches_name(&set, "a.example"));
 	ck_assert(rule_set_matches_name(&set, "x.b.example"));
 	ck_assert(!rule_set_matches_name(&set, "b.example"));
+	ck_assert(rule_set_has_names(&set));
+	rule_set_release(&set);
+	add("10.0.0.0/8,*,[::1]", 0);
+	ck_assert(!rule_set_has_names(&set));
 }
 END_TEST
 
@@ -417,6 +422,111 @@ static secret_mask name_secrets(const struct rows *rows, const char *name, unsig
 	ck_assert_msg(found == 1, "%u rows for %s:%u", found, name, port);
 	return secrets;
 }
+
+static void expect_grant(size_t index, const char *name, unsigned port)
+{
+	ck_assert_uint_lt(index, set.count);
+	ck_assert_str_eq(set.grant[index].rule.name, name);
+	ck_assert_uint_eq(set.grant[index].rule.port, port);
+}
+
+/* A number in the list is one more port of the host in front of it. */
+START_TEST(port_lists)
+{
+	static struct rows rows;
+
+	add("a.example:443,8443,9443,b.example,*.c.example:1,2", 0);
+	ck_assert_uint_eq(set.count, 6);
+	expect_grant(0, "a.example", 443);
+	expect_grant(1, "a.example", 8443);
+	expect_grant(2, "a.example", 9443);
+	expect_grant(3, "b.example", 443);
+	expect_grant(4, "*.c.example", 1);
+	expect_grant(5, "*.c.example", 2);
+	rule_set_release(&set);
+	add("[2001:db8::1]:1,2,10.0.0.0/8:3,65535,*:5,6,a.example:7,7", 0);
+	ck_assert_uint_eq(set.count, 7);
+	for (size_t i = 0; i < 6; i++)
+		ck_assert_int_eq(set.grant[i].rule.kind, RULE_NET);
+	ck_assert_mem_eq(set.grant[1].rule.address, set.grant[0].rule.address, 16);
+	ck_assert_uint_eq(set.grant[1].rule.port, 2);
+	ck_assert_uint_eq(set.grant[3].rule.prefix_bits, 104);
+	ck_assert_uint_eq(set.grant[3].rule.port, 65535);
+	ck_assert_uint_eq(set.grant[5].rule.port, 6);
+	expect_grant(6, "a.example", 7);
+	rule_set_release(&set);
+	add("a.example:443,8443", 0);
+	add("a.example:8443", 1);
+	ck_assert_int_eq(rule_set_emit_names(&set, 7, take_name, &rows), 0);
+	ck_assert_uint_eq(name_secrets(&rows, "a.example", 443), 1);
+	ck_assert_uint_eq(name_secrets(&rows, "a.example", 8443), 3);
+	ck_assert_uint_eq(name_secrets(&rows, "a.example", 0), 3);
+}
+END_TEST
+
+/* The same destination in other words is the same rule; what is another one stays so. */
+START_TEST(written_otherwise)
+{
+	static const char *const same[][2] = {
+		{"api.example.com", "API.eXample.com."},
+		{"xn--bcher-kva.example", "XN--Bcher-KVA.example."},
+		{"*.example.com", "*.EXAMPLE.com."},
+		{"192.0.2.7", "[::ffff:192.0.2.7]"},
+		{"192.0.2.7", "[::FFFF:c000:207]"},
+		{"192.0.2.0/24", "[::ffff:192.0.2.0]/120"},
+		{"0.0.0.0/0", "[::ffff:0:0]/96"},
+		{"192.0.2.7/32:8443", "[::ffff:192.0.2.7]/128:8443"},
+	};
+	static const char *const other[][2] = {
+		{"*", "0.0.0.0/0"},
+		{"*", "*.b.example"},
+		{"192.0.2.7", "[::192.0.2.7]"},
+		{"192.0.2.0/24", "[::ffff:192.0.2.0]/119"},
+		{"a.example", "*.a.example"},
+	};
+
+	for (size_t i = 0; i < COUNT(same) + COUNT(other); i++) {
+		bool equal = i < COUNT(same);
+		const char *const *pair = equal ? same[i] : other[i - COUNT(same)];
+
+		add(pair[0], 0);
+		add(pair[1], 1);
+		ck_assert_msg(set.count == (equal ? 1 : 2), "%s %s", pair[0], pair[1]);
+		rule_set_release(&set);
+	}
+}
+END_TEST
+
+START_TEST(port_lists_refused)
+{
+	static const struct {
+		const char *text, *quoted, *remedy;
+	} bad[] = {
+		{"8443", "\"8443\"", "HOST:PORT"},
+		{"443,a.example", "\"443\"", "HOST:PORT"},
+		{"a.example,8443", "\"8443\"", "HOST:443,8443"},
+		{"a.example:1,b.example,2", "\"2\"", "HOST:443,8443"},
+		{"[::1],8443", "\"8443\"", "HOST:443,8443"},
+		{"*,8443", "\"8443\"", "HOST:443,8443"},
+		{"a.example:443,0", "\"0\"", "1 to 65535"},
+		{"a.example:443,65536", "\"65536\"", "1 to 65535"},
+		{"a.example:443,08443", "\"08443\"", "1 to 65535"},
+		{"a.example:443,99999999999999999999", "\"9999", "1 to 65535"},
+		{"a.example:443,", "\"\"", "is empty"},
+		{"a.example:443, 8443", "\" 8443\"", "character"},
+		{"a.example:443,8443:1", "\"8443:1\"", "is a number"},
+		{"a.example:443,84x3-", "\"84x3-\"", "'-'"},
+	};
+
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		ck_assert_msg(rule_set_add(&set, bad[i].text, 0, &err) == -EINVAL, "\"%s\"",
+			      bad[i].text);
+		ck_assert_msg(strstr(err.text, bad[i].quoted) && strstr(err.text, bad[i].remedy),
+			      "\"%s\": %s", bad[i].text, err.text);
+		ck_assert_int_eq(err.exit_code, EXIT_CONFIG);
+	}
+}
+END_TEST
 
 START_TEST(name_rows)
 {
@@ -539,6 +649,9 @@ int main(void)
 		too_many_rules,
 		broad_wildcard_warns,
 		matches,
+		port_lists,
+		port_lists_refused,
+		written_otherwise,
 		name_rows,
 		net_rows,
 		net_row_bits,

@@ -246,6 +246,49 @@ START_TEST(whole_placeholder)
 }
 END_TEST
 
+/* A socket that was disconnected and is pointed elsewhere; then it connects there. */
+START_TEST(another_peer)
+{
+	static struct model model;
+
+	for (unsigned established = 0; established < 2; established++) {
+		begin_one(&model, established, 32);
+		write_one(&model);
+		model_flush(&model);
+		ck_assert_uint_eq(world_events(VERDICT_SWAPPED, 0), 1);
+		model.moved = true;
+		if (established)
+			model_connect(&model);
+		write_one(&model);
+		model_flush(&model);
+		ck_assert_uint_eq(world_events(VERDICT_SWAPPED, 0), 1);
+		ck_assert_uint_eq(world_events(VERDICT_REFUSED, REASON_PEER), !established);
+		model_end(&model);
+	}
+}
+END_TEST
+
+/* A socket whose packets leave by a device that the application chose. */
+START_TEST(chosen_device)
+{
+	static struct model model;
+
+	for (unsigned device = 0; device < 2; device++) {
+		model_begin(&model, 1, TLS_VERSION_13, 16);
+		world_grant(&model.world, 32);
+		model.socket.sock.bound_dev_if = device;
+		model_connect(&model);
+		model_handshake(&model);
+		model_flush(&model);
+		write_one(&model);
+		model_flush(&model);
+		ck_assert_uint_eq(world_events(VERDICT_SWAPPED, 0), !device);
+		ck_assert_uint_eq(world_events(VERDICT_REFUSED, REASON_DEVICE), device);
+		model_end(&model);
+	}
+}
+END_TEST
+
 /* Several records leave in one message; TCP takes some of them; a new one joins the rest. */
 START_TEST(rest_of_records)
 {
@@ -302,7 +345,8 @@ int main(void)
 	const TTest *const tests[] = {
 		record_by_record, gathered, small_records,    small_gathered,	cut_anywhere,
 		partial,	  partial_gathered, partial_cut, partial_appended, everything,
-		key_update,	  whole_placeholder, rest_of_records,
+		key_update,	  whole_placeholder, rest_of_records, another_peer,
+		chosen_device,
 	};
 	Suite *suite = suite_create("stream");
 	TCase *tcase = tcase_create("stream");

@@ -45,6 +45,8 @@ struct model_placed {
 	bool swapped;
 };
 
+#define MODEL_PEER 0x010200c0 /* 192.0.2.1 */
+
 struct model {
 	struct world world;
 	struct host_socket socket;
@@ -57,6 +59,7 @@ struct model {
 	uint8_t *wire, *arrived, *text; /* sealed by the library; sent; plaintext */
 	size_t wire_size, arrived_size, text_size;
 	bool verdict_kept; /* the kernel will not ask about the next message */
+	bool moved;	   /* the socket points at another address than it was connected to */
 	uint32_t records, placed_count, writes;
 	struct model_record record[MODEL_RECORDS];
 	struct model_placed placed[MODEL_PLACED];
@@ -243,6 +246,9 @@ static inline uint8_t *model_message(struct model *model, const uint8_t *bytes, 
 	memcpy(message.byte, bytes, size);
 	message.context.size = (u32)size;
 	message.context.sk = (void *)&model->socket;
+	message.context.family = 2;
+	message.context.remote_ip4 = model->moved ? MODEL_PEER + 1 : MODEL_PEER;
+	message.context.remote_port = __builtin_bswap32(443);
 	if (socket_message(&message.context) != SK_PASS)
 		abort();
 	host_message_settle(&message);
@@ -284,7 +290,7 @@ static inline void model_connect(struct model *model)
 {
 	struct bpf_sock_ops context = {.op = BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB,
 				       .family = 2,
-				       .remote_ip4 = 0x010200c0,
+				       .remote_ip4 = MODEL_PEER,
 				       .remote_port = __builtin_bswap32(443),
 				       .sk = (void *)&model->socket};
 
@@ -346,7 +352,7 @@ static inline void model_end(struct model *model)
 	free(model->wire);
 	free(model->arrived);
 	free(model->text);
-	free(model->socket.storage);
+	host_socket_close(&model->socket);
 	world_end();
 }
 

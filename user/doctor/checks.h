@@ -13,6 +13,7 @@ void check_paranoid(const char *root, struct doctor_finding *finding);
 void check_unprivileged(const char *root, struct doctor_finding *finding);
 void check_ktls(const char *root, struct doctor_finding *finding);
 void check_names(const char *root, struct doctor_finding *finding);
+void check_resolvers(const char *root, struct doctor_finding *finding);
 
 /* ability.c: what works when it is tried */
 void check_capabilities(const char *root, struct doctor_finding *finding);

@@ -30,6 +30,7 @@ const struct doctor_check doctor_checks[DOCTOR_CHECKS] = {
 	{ "unprivileged bpf", check_unprivileged },
 	{ "ktls", check_ktls },
 	{ "name service", check_names },
+	{ "resolvers", check_resolvers },
 };
 
 static const char *const verdicts[] = {

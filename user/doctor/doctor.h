@@ -30,7 +30,7 @@ struct doctor_check {
 	void (*examine)(const char *root, struct doctor_finding *finding);
 };
 
-#define DOCTOR_CHECKS 17
+#define DOCTOR_CHECKS 18
 
 extern const struct doctor_check doctor_checks[DOCTOR_CHECKS];
 

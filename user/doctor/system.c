@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Checks of what the system's files say. */
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "user/bpf/feature.h"
 #include "user/doctor/checks.h"
 #include "user/lib/cleanup.h"
+#include "user/policy/resolvers.h"
+#include "user/policy/trusted_file.h"
 #include "user/workload/caps.h"
 #include "user/workload/text.h"
 
@@ -147,15 +152,89 @@ static bool has_word(const char *text, const char *word)
 	return false;
 }
 
+/* Is the name service cache daemon there to answer? A socket that a dead one left refuses. */
+static bool nscd_answers(const char *root)
+{
+	static const char *const paths[] = { "/run/nscd/socket", "/var/run/nscd/socket" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		struct sockaddr_un server = { .sun_family = AF_UNIX };
+		int size = snprintf(server.sun_path, sizeof(server.sun_path), "%s%s", root,
+				    paths[i]);
+
+		if (fd < 0 || size >= (int)sizeof(server.sun_path))
+			continue;
+		/* EAGAIN: it listens, and its queue is full. */
+		if (connect(fd, (const struct sockaddr *)&server, sizeof(server)) == 0 ||
+		    errno == EAGAIN)
+			return true;
+	}
+	return false;
+}
+
+/* Names that a daemon looks up for the command are not on the command's own sockets. */
 void check_names(const char *root, struct doctor_finding *finding)
 {
 	CLEANUP_FREE char *text = read_file(root, "/etc/nsswitch.conf");
 	const char *hosts = text ? hosts_line(text) : NULL;
 
-	if (hosts && has_word(hosts, "resolve"))
+	if (nscd_answers(root))
 		doctor_set(finding, DOCTOR_WARN,
-			   "name the addresses: --pin HOST=ADDR, or a line in /etc/hosts",
-			   "systemd-resolved answers over a socket, which Kloak cannot verify");
+			   "stop nscd, or let its answers count: kloak run --resolver "
+			   "cgroup:/system.slice/nscd.service",
+			   "nscd looks names up for the command: its sockets carry no answers");
+	else if (hosts && has_word(hosts, "resolve"))
+		doctor_set(finding, DOCTOR_WARN,
+			   "in /etc/nsswitch.conf write \"hosts: files dns\" (127.0.0.53 is then "
+			   "asked over the network, and seen), or let its answers count: kloak run "
+			   "--resolver cgroup:/system.slice/systemd-resolved.service",
+			   "nss-resolve asks systemd-resolved over a socket of its own, where "
+			   "answers are not seen");
 	else
 		doctor_set(finding, DOCTOR_OK, NULL, "hosts: %s", hosts ? hosts : "files dns");
+}
+
+/* The usable name servers of resolv.conf, as a list. */
+struct servers {
+	char list[160];
+	size_t count;
+};
+
+static int list_server(void *context, const char *server, size_t size)
+{
+	struct servers *servers = context;
+	uint8_t address[ADDRESS_SIZE];
+	char text[RESOLVER_TEXT_SIZE];
+	size_t used = strlen(servers->list);
+
+	if (address_parse(server, size, address) < 0 || resolver_address_fault(address))
+		return 0;
+	snprintf(servers->list + used, sizeof(servers->list) - used, "%s%s", used ? ", " : "",
+		 resolver_text(address, text));
+	servers->count++;
+	return 0;
+}
+
+void check_resolvers(const char *root, struct doctor_finding *finding)
+{
+	static const char remedy[] = "name the one that the command asks: kloak run --resolver "
+				     "ADDRESS; or pin names: --pin HOST=ADDRESS";
+	struct servers servers = { .list = "" };
+	struct trusted_file file = { .data = NULL };
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s%s", root, RESOLV_CONF_PATH);
+	if (trusted_file_read(path, &file))
+		doctor_set(finding, DOCTOR_WARN, remedy, "%s cannot be read", RESOLV_CONF_PATH);
+	else if (file.why)
+		doctor_set(finding, DOCTOR_WARN, remedy, "%s does not count: %s", RESOLV_CONF_PATH,
+			   file.why);
+	else if (resolv_conf_parse(file.data, file.size, list_server, &servers) ||
+		 servers.count == 0)
+		doctor_set(finding, DOCTOR_WARN, remedy, "%s names no address that can be trusted",
+			   RESOLV_CONF_PATH);
+	else
+		doctor_set(finding, DOCTOR_OK, NULL, "%s", servers.list);
+	trusted_file_release(&file);
 }

@@ -13,10 +13,11 @@ static const struct reason_text texts[] = {
 	[REASON_PORT] = { "port", "the host is allowed at other ports; write -s NAME@HOST:PORT" },
 	[REASON_NOT_VERIFIED] = {
 		"address-not-verified",
-		"nobody trusted said that this host has this address; "
-		"write --pin HOST=ADDRESS, or put it into /etc/hosts" },
+		"no trusted name server told this run that this host has this address; let the "
+		"program ask one (not DoH, not a daemon), or write --resolve or --pin HOST=ADDRESS" },
 	[REASON_EXPIRED] = { "address-expired",
-			     "the address was verified, but no longer valid; resolve it again" },
+			     "the answer's TTL was over when the program connected; let it resolve "
+			     "again, or write --min-ttl SECONDS" },
 	[REASON_NO_SNI] = { "no-sni",
 			    "the TLS handshake names no host; let the client send SNI, "
 			    "or allow the address: -s NAME@ADDRESS" },
@@ -42,6 +43,18 @@ static const struct reason_text texts[] = {
 	[REASON_UNREADABLE] = { "unreadable", "the application's buffer could not be read" },
 	[REASON_BUSY] = { "busy", "too many writes at the same moment" },
 	[REASON_WORKLOAD] = { "other-workload", "the connection was made by another workload" },
+	[REASON_RESOLVER] = {
+		"resolver-not-trusted",
+		"the address came from a name server that is not trusted, or that the program itself "
+		"imitates; if it is yours, write --resolver ADDRESS" },
+	[REASON_QUERY] = { "query-not-matched",
+			   "the address came in an answer that the program had not asked for, or too "
+			   "late; resolve it again" },
+	[REASON_DEVICE] = { "bound-device",
+			    "the program chose the network device itself (SO_BINDTODEVICE), where the "
+			    "address can be another host's; let routes decide" },
+	[REASON_PEER] = { "peer-changed",
+			  "the socket was disconnected and pointed at another address; open a new one" },
 };
 _Static_assert(ARRAY_SIZE(texts) == REASON_COUNT, "a text for every reason");
 

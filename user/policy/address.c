@@ -44,11 +44,16 @@ bool address_in_prefix(const uint8_t address[static ADDRESS_SIZE],
 	return memcmp(a, b, ADDRESS_SIZE) == 0;
 }
 
+bool address_mapped(const uint8_t address[static ADDRESS_SIZE])
+{
+	return address_in_prefix(address, mapped_prefix, ADDRESS_MAPPED_BITS);
+}
+
 bool address_unspecified(const uint8_t address[static ADDRESS_SIZE])
 {
 	static const uint8_t none[ADDRESS_SIZE];
 
 	return memcmp(address, none, ADDRESS_SIZE) == 0 ||
-	       (address_in_prefix(address, mapped_prefix, ADDRESS_MAPPED_BITS) &&
+	       (address_mapped(address) &&
 		memcmp(address + ADDRESS_MAPPED_BITS / 8, none, 4) == 0);
 }

@@ -24,6 +24,9 @@ int address_parse(const char *text, size_t size, uint8_t address[static ADDRESS_
 bool address_in_prefix(const uint8_t address[static ADDRESS_SIZE],
 		       const uint8_t prefix[static ADDRESS_SIZE], unsigned bits);
 
+/* Is it an IPv4 address? */
+bool address_mapped(const uint8_t address[static ADDRESS_SIZE]);
+
 /* Clears all but the first @bits bits. */
 void address_mask(uint8_t address[static ADDRESS_SIZE], unsigned bits);
 

@@ -8,8 +8,7 @@
 
 #include <stddef.h>
 
-#define HOSTS_FILE_MAX (1 << 20) /* bytes; the rest of a larger file is not read */
-#define HOSTS_LINE_MAX 1024      /* bytes; a longer line is skipped */
+#define HOSTS_LINE_MAX 1024 /* bytes; a longer line is skipped */
 
 /* Takes one pair; @name is normalised. Returns 0 to go on, or a negative errno. */
 typedef int (*hosts_visit)(void *context, const char *name,

@@ -2,15 +2,14 @@
 /* Static pins: see pins.h. */
 #include "user/policy/pins.h"
 
-#include "user/lib/cleanup.h"
 #include "user/policy/hosts.h"
 #include "user/policy/name.h"
+#include "user/policy/trusted_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #define GROWTH 16
 
@@ -135,72 +134,27 @@ static int hosts_name(void *context, const char *name, const uint8_t address[sta
 	return pin_append(hosts->set, name, address);
 }
 
-/* Reads up to @size bytes. Returns the count, or a negative errno. */
-static ssize_t file_read(int fd, char *data, size_t size)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t got = read(fd, data + done, size - done);
-
-		if (got == 0)
-			break;
-		if (got < 0 && errno != EINTR)
-			return -errno;
-		done += got > 0 ? (size_t)got : 0;
-	}
-	return (ssize_t)done;
-}
-
-/* Is this a file that the application cannot have written? */
-static bool hosts_trusted(const struct stat *stat, const char *path)
-{
-	const char *why = NULL;
-
-	if (!S_ISREG(stat->st_mode))
-		why = "it is not a regular file";
-	else if (stat->st_uid != 0 && stat->st_uid != geteuid())
-		why = "it belongs to another user; chown root it";
-	else if (stat->st_mode & (S_IWGRP | S_IWOTH))
-		why = "others may write to it; chmod 644 it";
-	if (why)
-		warning("%s is not used for pins: %s, or use --pin", path, why);
-	return !why;
-}
-
-/* A file that is cut at HOSTS_FILE_MAX loses the line that the cut goes through. */
-static size_t whole_lines(const char *data, size_t size, const char *path)
-{
-	if (size < HOSTS_FILE_MAX)
-		return size;
-	warning("%s has 1 MiB or more: names behind that are not pinned; use --pin for them", path);
-	while (size > 0 && data[size - 1] != '\n')
-		size--;
-	return size;
-}
-
 int pin_set_add_hosts(struct pin_set *set, const struct rule_set *rules, const char *path,
 		      struct error *err)
 {
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct hosts_context context = {.set = set, .rules = rules};
-	CLEANUP_FREE char *data = NULL;
-	struct stat stat;
-	ssize_t size;
-	int ret;
+	struct trusted_file file;
+	int ret = trusted_file_read(path, &file);
 
-	if (fd < 0 && errno == ENOENT)
+	if (ret == -ENOENT)
 		return 0;
-	if (fd < 0 || fstat(fd, &stat) < 0)
-		return error_set(err, -errno, "cannot read %s: %s; check its permissions", path,
-				 strerror(errno));
-	if (!hosts_trusted(&stat, path))
-		return 0;
-	data = malloc(HOSTS_FILE_MAX);
-	size = data ? file_read(fd, data, HOSTS_FILE_MAX) : -ENOMEM;
-	if (size < 0)
-		return error_set(err, (int)size, "cannot read %s: %s", path, strerror((int)-size));
-	ret = hosts_parse(data, whole_lines(data, (size_t)size, path), hosts_name, &context);
+	if (ret < 0)
+		return error_set(err, ret, "cannot read %s: %s; check its permissions", path,
+				 strerror(-ret));
+	if (file.why)
+		warning("%s is not used for pins: %s, or use --pin", path, file.why);
+	if (file.cut)
+		warning("%s has 1 MiB or more: names behind that are not pinned; use --pin for "
+			"them",
+			path);
+	if (file.data)
+		ret = hosts_parse(file.data, file.size, hosts_name, &context);
+	trusted_file_release(&file);
 	return ret < 0 ? append_fault(ret, err) : 0;
 }
 

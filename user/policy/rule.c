@@ -4,12 +4,11 @@
 
 #include "user/lib/cleanup.h"
 #include "user/policy/name.h"
+#include "user/policy/number.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#define DIGITS "0123456789"
 
 /* A part of the text; not terminated. */
 struct slice {
@@ -84,32 +83,16 @@ static const char *parts_split(const char *text, size_t size, struct parts *part
 	return NULL;
 }
 
-/* Decimal digits without leading zero, at most @max. Returns the number or -EINVAL. */
-static int number_parse(const struct slice *text, int max)
-{
-	int number = 0;
-
-	if (text->size == 0 || (text->size > 1 && text->at[0] == '0'))
-		return -EINVAL;
-	for (size_t i = 0; i < text->size; i++) {
-		if (text->at[i] < '0' || text->at[i] > '9')
-			return -EINVAL;
-		number = number * 10 + (text->at[i] - '0');
-		if (number > max)
-			return -EINVAL;
-	}
-	return number;
-}
-
 static const char *port_parse(const struct slice *text, struct rule *rule)
 {
-	int port = text->at ? number_parse(text, UINT16_MAX) : RULE_PORT_DEFAULT;
+	int port = text->at ? number_parse(text->at, text->size, UINT16_MAX) : RULE_PORT_DEFAULT;
 
 	if (port <= 0 && text->size == 1 && text->at[0] == '*')
-		return "a rule is for one port; name each port, as HOST:443,HOST:8443";
+		return "a rule is for one port; name each port, as HOST:443,8443";
 	if (port <= 0)
 		return "the port is no number from 1 to 65535; name one, or none for 443";
 	rule->port = (uint16_t)port;
+	rule->port_named = text->at != NULL;
 	return NULL;
 }
 
@@ -128,7 +111,7 @@ static bool covers_mapped(const struct rule *rule)
 static const char *prefix_parse(const struct slice *text, int family, struct rule *rule)
 {
 	int max = family == AF_INET ? ADDRESS_BITS - ADDRESS_MAPPED_BITS : ADDRESS_BITS;
-	int bits = text->at ? number_parse(text, max) : max;
+	int bits = text->at ? number_parse(text->at, text->size, max) : max;
 	uint8_t masked[ADDRESS_SIZE];
 
 	if (bits < 0)
@@ -200,6 +183,24 @@ int rule_parse(const char *text, size_t size, struct rule *rule, struct error *e
 			memset(rule->address, 0, ADDRESS_SIZE);
 		why = family < 0 ? name_parse(&parts, rule) : net_parse(&parts, family, rule);
 	}
+	return why ? rule_fault(err, text, size, why) : 0;
+}
+
+bool rule_is_port(const char *text, size_t size)
+{
+	return number_digits(text, size);
+}
+
+int rule_parse_port(const char *text, size_t size, struct rule *rule, struct error *err)
+{
+	const struct slice digits = {text, size};
+	const char *why = "it is a port without a host; write HOST:PORT, then more ports";
+
+	if (rule->port && !rule->port_named)
+		why = "the host in front of it has no port that this could be added to; write "
+		      "HOST:443,8443 with all ports of the host";
+	else if (rule->port)
+		why = port_parse(&digits, rule);
 	return why ? rule_fault(err, text, size, why) : 0;
 }
 

@@ -63,14 +63,22 @@ static int grant_add(struct rule_set *set, const struct rule *rule, unsigned sec
 	return 0;
 }
 
+/* One element of the list; @rule holds the one in front of it. */
+static int element_parse(const char *text, size_t size, struct rule *rule, struct error *err)
+{
+	return rule_is_port(text, size) ? rule_parse_port(text, size, rule, err)
+					: rule_parse(text, size, rule, err);
+}
+
 int rule_set_add(struct rule_set *set, const char *hosts, unsigned secret, struct error *err)
 {
+	struct rule rule = {0};
+
 	if (secret >= WORKLOAD_SECRETS)
 		return error_set(err, -EINVAL, "secret number %u is out of range", secret);
 	for (;;) {
 		size_t size = strcspn(hosts, ",");
-		struct rule rule;
-		int ret = rule_parse(hosts, size, &rule, err);
+		int ret = element_parse(hosts, size, &rule, err);
 
 		if (ret == 0)
 			ret = grant_add(set, &rule, secret, err);
@@ -86,6 +94,14 @@ bool rule_set_matches_name(const struct rule_set *set, const char *name)
 {
 	for (size_t i = 0; i < set->count; i++)
 		if (rule_matches_name(&set->grant[i].rule, name))
+			return true;
+	return false;
+}
+
+bool rule_set_has_names(const struct rule_set *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->grant[i].rule.kind == RULE_NAME)
 			return true;
 	return false;
 }

@@ -25,7 +25,7 @@ struct rule_set {
 };
 
 /*
- * Adds the host list @hosts for secret number @secret. A rule that is there
+ * Adds the host list @hosts (see rule.h) for secret number @secret. A rule that is there
  * already is joined with it. Returns 0, or with a sentence in @err: -EINVAL for
  * a bad host, -E2BIG for too many rules, -ENOMEM; the hosts before it are in the set.
  */
@@ -33,6 +33,9 @@ int rule_set_add(struct rule_set *set, const char *hosts, unsigned secret, struc
 
 /* Does any name rule, whatever its port and secret, cover the normalised @name? */
 bool rule_set_matches_name(const struct rule_set *set, const char *name);
+
+/* Is there any name rule? */
+bool rule_set_has_names(const struct rule_set *set);
 
 /* Takes one row of the map "rules" or "nets". Returns 0 or a negative errno. */
 typedef int (*rule_emit)(void *context, const struct rule_key *key, secret_mask secrets);

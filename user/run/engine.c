@@ -67,10 +67,23 @@ static int prepare_hook_object(struct engine *engine, size_t index, struct error
 	return ret;
 }
 
+static int prepare_dns(struct engine *engine, const struct engine_options *options,
+		       struct error *err)
+{
+	const struct dns_options dns = {
+		.resolvers = options->resolvers,
+		.workload = engine->workload,
+		.netns_cookie = options->netns_cookie,
+		.min_ttl = options->min_ttl,
+	};
+
+	return dns_watch_open(&engine->dns, &dns, err);
+}
+
 static int load_objects(struct engine *engine, const struct engine_options *options,
 			struct error *err)
 {
-	struct bpf_object *objects[ENGINE_HOOKS + 1];
+	struct bpf_object *objects[ENGINE_HOOKS + DNS_OBJECTS + 1];
 	unsigned int count = 0;
 	size_t i;
 	int ret;
@@ -81,6 +94,10 @@ static int load_objects(struct engine *engine, const struct engine_options *opti
 		ret = prepare_hook_object(engine, i, err);
 		objects[count++] = engine->hook[i];
 	}
+	if (!ret && options->resolvers)
+		ret = prepare_dns(engine, options, err);
+	for (i = 0; i < engine->dns.object_count; i++)
+		objects[count++] = engine->dns.objects[i];
 	return ret ? ret : bpf_object_load_all(objects, count, &engine->maps, err);
 }
 
@@ -111,7 +128,9 @@ static int attach_cgroup(struct engine *engine, int cgroup, struct error *err)
 		uint32_t type;
 	} programs[] = {
 		{ "socket_connected", BPF_CGROUP_SOCK_OPS },
-		{ "socket_no_ktls", BPF_CGROUP_SETSOCKOPT },
+		{ "socket_option", BPF_CGROUP_SETSOCKOPT },
+		{ "socket_connect4", BPF_CGROUP_INET4_CONNECT },
+		{ "socket_connect6", BPF_CGROUP_INET6_CONNECT },
 	};
 	size_t i;
 	int ret;
@@ -144,6 +163,9 @@ int engine_open(struct engine *engine, const struct engine_options *options, str
 		ret = configure(engine, options, err);
 	if (!ret)
 		ret = attach_cgroup(engine, options->cgroup, err);
+	if (!ret && options->resolvers)
+		ret = dns_watch_attach(&engine->dns, &engine->maps, engine->workload,
+				       options->cgroup, options->cgroup_mount, err);
 	if (!ret) {
 		ret = bpf_ringbuf_open(&engine->events, engine_map(engine, "events"));
 		if (ret)
@@ -208,6 +230,20 @@ int engine_grant_destinations(struct engine *engine, const struct rule_set *rule
 	if (!ret)
 		ret = pin_set_emit(pins, rules, engine->workload, emit_verified, engine);
 	return granted(ret, "destination rules", err);
+}
+
+/* As the DNS object does it: of two that say so, the later end counts. */
+int engine_pin(struct engine *engine, const char *name, const uint8_t address[static ADDRESS_SIZE],
+	       uint64_t expires)
+{
+	struct verified_key key = { .workload = engine->workload };
+	struct verified row, fresh = { .expires = expires };
+
+	memcpy(key.address, address, sizeof(key.address));
+	strncpy((char *)key.name, name, sizeof(key.name) - 1);
+	if (!bpf_map_lookup(engine_map(engine, "verified"), &key, &row) && row.expires >= expires)
+		return 0;
+	return emit_verified(engine, &key, &fresh);
 }
 
 int engine_attach_file(struct engine *engine, int fd, const char *path, struct error *err)
@@ -339,6 +375,16 @@ void engine_sweep_staged(struct engine *engine, uint64_t age,
 	}
 }
 
+void engine_follow_resolvers(struct engine *engine, const struct resolver_set *before)
+{
+	dns_watch_follow(&engine->dns, &engine->maps, engine->workload, before);
+}
+
+void engine_tidy(struct engine *engine)
+{
+	dns_watch_sweep(&engine->dns, &engine->maps, monotonic_now());
+}
+
 uint64_t engine_counter(const struct engine *engine, enum counter counter)
 {
 	uint32_t key = counter;
@@ -356,6 +402,7 @@ void engine_close(struct engine *engine)
 	for (i = 0; i < engine->cgroup_link_count; i++)
 		close(engine->cgroup_links[i]);
 	engine->cgroup_link_count = 0;
+	dns_watch_close(&engine->dns);
 	bpf_ringbuf_close(&engine->events);
 	for (i = 0; i < ENGINE_HOOKS; i++)
 		bpf_object_close(engine->hook[i]);

@@ -22,7 +22,9 @@
 #include "user/bpf/ringbuf.h"
 #include "user/lib/error.h"
 #include "user/policy/pins.h"
+#include "user/policy/resolvers.h"
 #include "user/policy/rule_set.h"
+#include "user/run/dns.h"
 #include "user/secret/set.h"
 
 #define ENGINE_HOOKS 8
@@ -34,6 +36,7 @@ struct engine {
 	struct bpf_object *hook[ENGINE_HOOKS]; /* as in hooks[] */
 	int cgroup_links[ENGINE_LINKS];
 	size_t cgroup_link_count;
+	struct dns_watch dns;
 	struct hook_links probes;
 	struct bpf_ringbuf events;
 	uint32_t workload;
@@ -42,11 +45,14 @@ struct engine {
 
 struct engine_options {
 	int cgroup;	       /* directory fd */
+	const char *cgroup_mount; /* where cgroup2 is mounted */
 	uint64_t cgroup_id;
 	unsigned int cgroup_level;
 	uint64_t netns_cookie; /* 0: any */
 	bool report_swaps;
 	uint64_t placeholder_lengths;
+	const struct resolver_set *resolvers; /* NULL: no rule has a name to be verified */
+	uint32_t min_ttl;		      /* seconds */
 };
 
 /* On failure nothing is left attached. */
@@ -57,6 +63,10 @@ int engine_grant_secrets(struct engine *engine, const struct secret_set *secrets
 			 struct error *err);
 int engine_grant_destinations(struct engine *engine, const struct rule_set *rules,
 			      const struct pin_set *pins, struct error *err);
+
+/* Host @name (normalised) has @address until @expires, ns of CLOCK_MONOTONIC. Returns -errno. */
+int engine_pin(struct engine *engine, const char *name, const uint8_t address[static ADDRESS_SIZE],
+	       uint64_t expires);
 
 /*
  * Probes what hooks know in the file @fd. Returns the number of functions, or
@@ -70,6 +80,12 @@ int engine_events_fd(const struct engine *engine);
 /* Hands every waiting event to @callback. */
 void engine_poll(struct engine *engine, void (*callback)(void *data, const struct event *event),
 		 void *data);
+
+/* The resolvers of the options are others now than @before. */
+void engine_follow_resolvers(struct engine *engine, const struct resolver_set *before);
+
+/* What is due now and then, beside the events: forgets addresses whose time is long over. */
+void engine_tidy(struct engine *engine);
 
 /*
  * Turns placeholders that were given to TLS and never seen leaving into events,

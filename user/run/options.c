@@ -8,15 +8,24 @@
 #include <string.h>
 
 #include "user/lib/cleanup.h"
+#include "user/policy/number.h"
+#include "user/policy/rule.h"
 #include "user/workload/caps.h"
 
 const char run_usage[] =
-	"usage: kloak run -s NAME[=SOURCE]@HOST[:PORT][,HOST...] [option...] -- COMMAND [ARG...]\n"
+	"usage: kloak run -s NAME[=SOURCE]@HOST[:PORT][,...] [option...] -- COMMAND [ARG...]\n"
 	"\n"
 	"  -s, --secret NAME@HOST    the value of environment variable NAME may go to HOST;\n"
 	"                            the command gets a placeholder in NAME\n"
 	"                            SOURCE: file:PATH, fd:N, cred:ID\n"
+	"                            several ports: HOST:443,8443; several hosts: HOST,HOST\n"
 	"      --pin HOST=ADDRESS    HOST has this address\n"
+	"      --resolver ADDRESS[:PORT]\n"
+	"                            believe this name server, not those of /etc/resolv.conf\n"
+	"      --resolver cgroup:PATH\n"
+	"                            believe what the resolver daemon in this cgroup is told\n"
+	"      --resolve             look the names of the rules up at the start, and keep on\n"
+	"      --min-ttl SECONDS     believe an answer for at least so long (30)\n"
 	"      --events FILE|-       one JSON object a line for every swap and refusal\n"
 	"      --user USER[:GROUP]   run the command as this user\n"
 	"      --keep-cap CAP        do not take this capability from the command\n"
@@ -25,6 +34,9 @@ const char run_usage[] =
 
 enum option_code {
 	OPTION_PIN = 256,
+	OPTION_RESOLVER,
+	OPTION_RESOLVE,
+	OPTION_MIN_TTL,
 	OPTION_EVENTS,
 	OPTION_USER,
 	OPTION_KEEP_CAP,
@@ -33,6 +45,9 @@ enum option_code {
 static const struct option long_options[] = {
 	{ "secret", required_argument, NULL, 's' },
 	{ "pin", required_argument, NULL, OPTION_PIN },
+	{ "resolver", required_argument, NULL, OPTION_RESOLVER },
+	{ "resolve", no_argument, NULL, OPTION_RESOLVE },
+	{ "min-ttl", required_argument, NULL, OPTION_MIN_TTL },
 	{ "events", required_argument, NULL, OPTION_EVENTS },
 	{ "user", required_argument, NULL, OPTION_USER },
 	{ "keep-cap", required_argument, NULL, OPTION_KEEP_CAP },
@@ -62,6 +77,20 @@ static int keep_cap(struct run_options *options, struct error *err)
 	return 0;
 }
 
+static int min_ttl(struct run_options *options, struct error *err)
+{
+	char quote[RULE_QUOTE_SIZE];
+	int seconds = number_parse(optarg, strlen(optarg), TTL_MAX);
+
+	if (seconds < 0)
+		return error_config(err, -EINVAL,
+				    "--min-ttl \"%s\": it is no number of seconds from 0 to %d; "
+				    "write how long an answer counts at least, as --min-ttl 300",
+				    rule_quote(optarg, strlen(optarg), quote), TTL_MAX);
+	options->min_ttl = (uint32_t)seconds;
+	return 0;
+}
+
 static const char *option_name(int code)
 {
 	static char name[32];
@@ -87,6 +116,14 @@ static int take(struct run_options *options, int code, struct error *err)
 	case OPTION_PIN:
 		return add_text(options->pins, &options->pin_count, ARRAY_SIZE(options->pins),
 				"--pin", err);
+	case OPTION_RESOLVER:
+		return add_text(options->resolvers, &options->resolver_count,
+				ARRAY_SIZE(options->resolvers), "--resolver", err);
+	case OPTION_RESOLVE:
+		options->resolve = true;
+		return 0;
+	case OPTION_MIN_TTL:
+		return min_ttl(options, err);
 	case OPTION_EVENTS:
 		options->events = optarg;
 		return 0;
@@ -115,6 +152,7 @@ int run_options_parse(struct run_options *options, int argc, char **argv, struct
 	int ret = 0;
 
 	memset(options, 0, sizeof(*options));
+	options->min_ttl = TTL_MIN;
 	opterr = 0;
 	optind = 1;
 	while (!ret && (code = getopt_long(argc, argv, "+:s:h", long_options, NULL)) != -1)

@@ -10,7 +10,8 @@
 #include "kernel/abi.h"
 #include "user/lib/error.h"
 
-#define RUN_PINS_MAX 256
+#define RUN_PINS_MAX	    256
+#define RUN_RESOLVERS_MAX   32
 
 /* All strings point into argv. */
 struct run_options {
@@ -18,6 +19,10 @@ struct run_options {
 	size_t secret_count;
 	const char *pins[RUN_PINS_MAX];
 	size_t pin_count;
+	const char *resolvers[RUN_RESOLVERS_MAX];
+	size_t resolver_count;
+	bool resolve;
+	uint32_t min_ttl;   /* seconds */
 	const char *events; /* NULL: none */
 	const char *user;   /* NULL: see account_find() */
 	uint64_t keep_caps;

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "user/attach/sideband.h"
+#include "user/dns/lookup.h"
 #include "user/event/report.h"
 #include "user/lib/cleanup.h"
 #include "user/policy/pins.h"
+#include "user/policy/resolvers.h"
 #include "user/run/attachment.h"
 #include "user/run/engine.h"
 #include "user/secret/environment.h"
@@ -21,7 +23,9 @@
 #include "user/workload/netns.h"
 #include "user/workload/protect.h"
 
-#define POLL_MS	     100	    /* events are read so often; the kernel wakes us when many wait */
+#define FOLLOW_INTERVAL 2000000000ULL /* ns: resolv.conf is looked at so often */
+#define POLL_MS		100 /* events are read so often; the kernel wakes us when many wait */
+#define RESOLVE_TIMEOUT 5000000000ULL /* ns that the command waits for --resolve */
 
 struct session {
 	const struct run_options *options;
@@ -29,12 +33,15 @@ struct session {
 	struct secret_set secrets;
 	struct rule_set rules;
 	struct pin_set pins;
+	struct resolver_set resolvers;
+	uint64_t next_follow; /* dns_clock() */
 	char **environment; /* the command's */
 	struct cgroup_place place;
 	struct cgroup cgroup;
 	bool has_cgroup;
 	struct engine engine;
 	bool has_engine;
+	struct dns_lookup *lookup; /* NULL: no --resolve */
 	struct attachment attachment;
 	struct report report;
 	struct sideband_primer primer;
@@ -68,6 +75,23 @@ static int read_pins(struct session *session, struct error *err)
 	return ret ? ret : pin_set_add_hosts(&session->pins, &session->rules, PINS_HOSTS_PATH, err);
 }
 
+/* Only names are verified by what resolvers say. */
+static int read_resolvers(struct session *session, struct error *err)
+{
+	const struct run_options *options = session->options;
+	int ret = 0;
+	size_t i;
+
+	for (i = 0; !ret && i < options->resolver_count; i++)
+		ret = resolver_set_add(&session->resolvers, options->resolvers[i], err);
+	if (ret || !rule_set_has_names(&session->rules))
+		return ret;
+	ret = resolver_set_add_resolv_conf(&session->resolvers, RESOLV_CONF_PATH, err);
+	if (!ret)
+		resolver_set_warn(&session->resolvers, &session->rules, &session->pins);
+	return ret;
+}
+
 /* A shell may have expanded $NAME in the command's arguments. */
 static void redact_command(struct session *session)
 {
@@ -95,9 +119,12 @@ static int start_engine(struct session *session, struct error *err)
 {
 	struct engine_options options = {
 		.cgroup = session->cgroup.fd,
+		.cgroup_mount = session->place.mount,
 		.cgroup_id = session->cgroup.id,
 		.report_swaps = session->options->events != NULL,
 		.placeholder_lengths = secret_set_lengths(&session->secrets),
+		.resolvers = rule_set_has_names(&session->rules) ? &session->resolvers : NULL,
+		.min_ttl = session->options->min_ttl,
 	};
 	int level = cgroup_level(&session->place, err);
 	size_t i;
@@ -131,6 +158,33 @@ static int hand_over_secrets(struct session *session, struct error *err)
 	if (!ret)
 		ret = engine_grant_destinations(&session->engine, &session->rules, &session->pins,
 						err);
+	return ret;
+}
+
+static int take_address(void *data, const char *name, const uint8_t address[static ADDRESS_SIZE],
+			uint64_t expires)
+{
+	struct session *session = data;
+
+	return engine_pin(&session->engine, name, address, expires);
+}
+
+/* Not before the secrets are gone: what comes from the network is parsed here. */
+static int resolve_names(struct session *session, struct error *err)
+{
+	const struct dns_lookup_options options = {
+		.rules = &session->rules,
+		.resolvers = &session->resolvers,
+		.min_ttl = session->options->min_ttl,
+		.found = take_address,
+		.context = session,
+	};
+	int ret;
+
+	if (!session->options->resolve)
+		return 0;
+	ret = dns_lookup_open(&options, &session->lookup, err);
+	dns_lookup_wait(session->lookup, RESOLVE_TIMEOUT);
 	return ret;
 }
 
@@ -179,6 +233,22 @@ static void take_event(void *data, const struct event *event)
 	report_add(data, event);
 }
 
+/*
+ * The machine may move to another network while the command runs. Not if the
+ * command could have written the file: then it counts as it was at the start.
+ */
+static void follow_resolvers(struct session *session, uint64_t now)
+{
+	struct resolver_set before;
+
+	if (now < session->next_follow || session->child.uid == 0 ||
+	    session->child.uid == geteuid())
+		return;
+	session->next_follow = now + FOLLOW_INTERVAL;
+	if (resolver_set_follow(&session->resolvers, RESOLV_CONF_PATH, &before))
+		engine_follow_resolvers(&session->engine, &before);
+}
+
 static void watch_events(void *data)
 {
 	struct session *session = data;
@@ -186,6 +256,10 @@ static void watch_events(void *data)
 	attachment_poll(&session->attachment);
 	engine_poll(&session->engine, take_event, &session->report);
 	engine_sweep_staged(&session->engine, STAGED_TIMEOUT, take_event, &session->report);
+	engine_tidy(&session->engine);
+	follow_resolvers(session, dns_clock());
+	if (session->lookup)
+		dns_lookup_step(session->lookup, dns_clock());
 }
 
 /* One descriptor that is readable when any of ours is. -errno: the interval has to do. */
@@ -230,6 +304,8 @@ static int session_start(struct session *session, struct error *err)
 	if (!ret)
 		ret = read_pins(session, err);
 	if (!ret)
+		ret = read_resolvers(session, err);
+	if (!ret)
 		ret = environment_for_child(&session->secrets, environ, &session->environment, err);
 	if (ret)
 		return ret;
@@ -244,6 +320,8 @@ static int session_start(struct session *session, struct error *err)
 		ret = start_engine(session, err);
 	if (!ret)
 		ret = hand_over_secrets(session, err);
+	if (!ret)
+		ret = resolve_names(session, err);
 	return ret;
 }
 
@@ -252,6 +330,7 @@ static void report_losses(const struct session *session)
 {
 	uint64_t events = engine_counter(&session->engine, COUNTER_EVENTS_LOST);
 	uint64_t sockets = engine_counter(&session->engine, COUNTER_NO_STATE);
+	uint64_t answers = engine_counter(&session->engine, COUNTER_ANSWERS_LOST);
 
 	if (events)
 		warning("%llu events were lost: they came faster than they were read",
@@ -260,6 +339,13 @@ static void report_losses(const struct session *session)
 		warning("%llu connections could not be watched, and nothing was swapped on them: "
 			"the kernel had no room for more",
 			(unsigned long long)sockets);
+	if (answers)
+		warning("%llu answers of name servers could not be read: their TCP segments came out "
+			"of order, or too many names are in use; --resolve or --pin do without",
+			(unsigned long long)answers);
+	if (engine_counter(&session->engine, COUNTER_IMPERSONATED))
+		warning("the command sent packets in the name of a trusted resolver; from then on "
+			"no answer of that one counted");
 }
 
 static void session_close(struct session *session)
@@ -269,6 +355,7 @@ static void session_close(struct session *session)
 	sideband_unprime(&session->primer);
 	secret_set_wipe(&session->secrets);
 	attachment_close(&session->attachment);
+	dns_lookup_close(session->lookup);
 	if (session->has_engine)
 		engine_close(&session->engine);
 	if (session->has_cgroup && cgroup_remove(&session->cgroup, &left) == -EBUSY)

@@ -24,7 +24,7 @@ REASONS = {
     "unknown placeholder": "unknown-placeholder",
     "netns": "network-namespace",
 }
-_numbers = itertools.count()
+numbers = itertools.count()
 
 
 def new_secret(size=32):
@@ -64,12 +64,12 @@ class Result:
 
 class Running:
     """A `kloak run` on its way. values: environment of kloak itself; grants: the -s arguments;
-    popen: further arguments of subprocess.Popen."""
+    popen: further arguments of subprocess.Popen; prefix: words in front of kloak."""
 
     def __init__(self, command, values, grants, pins=PINS, options=(), events=True,
-                 popen=None):
-        self.events_path = tap.scratch("events-%d.json" % next(_numbers)) if events else None
-        arguments = [KLOAK, "run"]
+                 popen=None, prefix=()):
+        self.events_path = tap.scratch("events-%d.json" % next(numbers)) if events else None
+        arguments = list(prefix) + [KLOAK, "run"]
         for item in grants:
             arguments += ["-s", item]
         for pin in pins:

@@ -16,6 +16,7 @@ from lib.recorder import Recorder
 
 NAMES = ("api.test", "other.test", "evil.test", "localhost")
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "::1")
+ANY_ADDRESS = ("0.0.0.0", "::")
 
 TLS12 = "1.2"
 TLS13 = "1.3"
@@ -104,7 +105,10 @@ def _free_port():
 
 
 class _Server:
-    def __init__(self, suite):
+    """where: words in front of the server's command, as of namespace.there()."""
+
+    def __init__(self, suite, where=()):
+        self.where = list(where)
         self.tls, self.suite = suite
         self.kind = _key_kind(self.suite)
         self.authority = Authority.get()
@@ -115,7 +119,7 @@ class _Server:
     def _launch(self, command, **streams):
         self.log = tap.scratch("server-%d.log" % self.port)
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(command, stderr=log, **streams)
+            self.process = subprocess.Popen(self.where + list(command), stderr=log, **streams)
         tap.cleanup(self.stop)
 
     def _wait_until_listening(self):
@@ -123,8 +127,8 @@ class _Server:
         for _ in range(500):
             if self.process.poll() is not None:
                 break
-            for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-                with open(table) as rows:
+            for table in ("tcp", "tcp6"):
+                with open("/proc/%d/net/%s" % (self.process.pid, table)) as rows:
                     if any(row.split()[1].endswith(":" + port) and row.split()[3] == "0A"
                            for row in rows if ":" in row):
                         return
@@ -157,9 +161,7 @@ error_log stderr warn;
 events { worker_connections 2048; }
 stream {
     server {
-        listen 127.0.0.1:%(port)d ssl backlog=2048 %(listen)s;
-        listen 127.0.0.2:%(port)d ssl backlog=2048 %(listen)s;
-        listen [::1]:%(port)d ssl backlog=2048 %(listen)s;
+        %(listen)s
         ssl_certificate %(certificate)s;
         ssl_certificate_key %(key)s;
         ssl_protocols TLSv%(tls)s;
@@ -177,18 +179,21 @@ class Nginx(_Server):
 
     name = "nginx"
 
-    def __init__(self, suite=DEFAULT_SUITE, slow=False):
-        super().__init__(suite)
+    def __init__(self, suite=DEFAULT_SUITE, slow=False, addresses=ADDRESSES, where=()):
+        super().__init__(suite, where)
         directory = tap.scratch("nginx-%d" % self.port)
         os.mkdir(directory)
         if self.tls == TLS13:
             suites = "ssl_conf_command Ciphersuites %s;" % self.suite
         else:
             suites = "ssl_ciphers %s;" % self.suite
+        listen = "".join("listen %s:%d ssl backlog=2048%s; " % (
+            "[%s]" % address if ":" in address else address, self.port,
+            " rcvbuf=4096" if slow else "") for address in addresses)
         with open(directory + "/nginx.conf", "w") as file:
             file.write(NGINX % {
                 "dir": directory, "port": self.port, "tls": self.tls, "suites": suites,
-                "listen": "rcvbuf=4096" if slow else "", "buffer": "2k" if slow else "64k",
+                "listen": listen, "buffer": "2k" if slow else "64k",
                 "certificate": self.authority.certificate(self.kind),
                 "key": self.authority.key(self.kind)})
         self.recorder.read_slowly = slow

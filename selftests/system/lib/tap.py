@@ -6,6 +6,7 @@ main(PROMISE). A test passes by returning, fails by raising, and says with
 skip("reason") that this machine cannot run it. Arguments of the test file
 choose tests by a part of their name.
 """
+import concurrent.futures
 import os
 import shutil
 import signal
@@ -75,40 +76,52 @@ def scratch(name=""):
     return os.path.join(_scratch, name)
 
 
-def _print_comment(text):
-    for line in text.rstrip().splitlines():
-        print("# " + line)
+def _comment(text):
+    return "".join("\n# " + line for line in text.rstrip().splitlines())
 
 
 def _run(number, name, function):
+    """Whether it passed, and what is to be printed."""
     try:
         function()
     except Skip as reason:
-        print("ok %d - %s # SKIP %s" % (number, name, reason))
+        return True, "ok %d - %s # SKIP %s" % (number, name, reason)
     except Failure as failure:
-        print("not ok %d - %s" % (number, name))
-        _print_comment(str(failure))
-        return False
+        return False, "not ok %d - %s" % (number, name) + _comment(str(failure))
     except Exception:  # pylint: disable=broad-except
-        print("not ok %d - %s" % (number, name))
-        _print_comment(traceback.format_exc())
-        return False
-    else:
-        print("ok %d - %s" % (number, name))
+        return False, "not ok %d - %s" % (number, name) + _comment(traceback.format_exc())
+    return True, "ok %d - %s" % (number, name)
+
+
+def _run_all(tests, workers):
+    """In their order, `workers` at a time."""
+    if workers == 1:  # in this thread, which alone may set signal handlers
+        for number, item in enumerate(tests):
+            passed, text = _run(number + 1, *item)
+            print(text, flush=True)
+            yield passed
+        return
+    scratch()
+    pool = concurrent.futures.ThreadPoolExecutor(workers)
+    try:
+        running = [pool.submit(_run, i + 1, *t) for i, t in enumerate(tests)]
+        for future in running:
+            passed, text = future.result()
+            print(text, flush=True)
+            yield passed
     finally:
-        sys.stdout.flush()
-    return True
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def main(promise):
+def main(promise, workers=1):
+    """workers: how many tests may run at a time; they must not share servers then."""
     chosen = [t for t in _tests
               if len(sys.argv) < 2 or any(part in t[0] for part in sys.argv[1:])]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    print("TAP version 13")
-    _print_comment(promise)
+    print("TAP version 13" + _comment(promise))
     print("1..%d" % len(chosen), flush=True)
     try:
-        results = [_run(i + 1, *t) for i, t in enumerate(chosen)]
+        results = list(_run_all(chosen, workers))
     finally:
         clean_up()
     sys.exit(0 if all(results) else 1)

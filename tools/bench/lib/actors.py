@@ -7,6 +7,7 @@ import subprocess
 from lib import rig as rigs
 
 ANSWER_SECONDS = 60
+SERVER_NAME = "bench.test"  # as in bench.h
 CLIENT_CPU, SERVER_CPU = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
 
 
@@ -102,8 +103,10 @@ class Client(Process):
         return passed, worked + (int(self.server.ask("worked")) - before) / count
 
 
-def kloak_prefix(server):
-    return [rigs.KLOAK, "run", "-s", "BENCH_SECRET@127.0.0.1:%d" % server.port, "--"]
+def kloak_prefix(server, name=SERVER_NAME):
+    """A rule of a name, so that the programs that watch name servers are there; or of an address."""
+    pin = ["--pin", name + "=127.0.0.1"] if name == SERVER_NAME else []
+    return [rigs.KLOAK, "run", "-s", "BENCH_SECRET@%s:%d" % (name, server.port), *pin, "--"]
 
 
 def floor_prefix(*options):

@@ -11,6 +11,8 @@ class Cast:
     again       the same once more: what differs between these two is noise
     outside     not under Kloak, but uses the libraries that Kloak has probed
     inside      under kloak run
+    by-address  the same with a rule of an address: without the programs that watch
+                name servers, which see every packet
     to-outside  as base, but the server is one that uses the probed libraries
     floor-*     empty programs instead of Kloak's: a probe at SSL_write's site, a
                 sockhash with sk_msg, both, both with each message redirected to
@@ -29,6 +31,7 @@ class Cast:
         self._start("again", "base")
         self._start("outside", "kloak")
         self._start("inside", "kloak", actors.kloak_prefix(self.server))
+        self._start("by-address", "address", actors.kloak_prefix(self.server, "127.0.0.1"))
         self._start("to-outside", "base", server=probed_server)
         self._start("floor-probe", "probed", actors.floor_prefix("-e", probed))
         self._start("floor-message", "base", actors.floor_prefix("-m"))
@@ -61,6 +64,6 @@ def cast(rig):
         clients = Cast(rig, exits)
         yield clients
     # A placeholder that was not swapped would have been measured as one that was.
-    said = clients["inside"].said()
+    said = clients["inside"].said() + clients["by-address"].said()
     if "left unchanged" in said:
         raise rigs.CannotMeasure(said)

@@ -51,7 +51,7 @@ def run_writes(rig, table):
 def run_handshake(rig, table):
     with cast(rig) as clients:
         chosen = [clients[name] for name in (
-            "base", "again", "outside", "to-outside", "inside", "floor-derive")]
+            "base", "again", "outside", "to-outside", "inside", "by-address", "floor-derive")]
         for suite, limit in HANDSHAKES:
             measured = writes.measure_handshakes(chosen, suite, HANDSHAKE_SECONDS)
             for what, results in zip(("time", "work of both sides"), measured):
@@ -86,7 +86,7 @@ def run_programs(rig, table):
     figures.heading("Kloak's programs, ns a run (kernel.bpf_stats)")
     with cast(rig) as clients, programs.statistics():
         inside = clients["inside"]
-        inside.connect(actors.TLS13_256, "S")
+        inside.connect(actors.TLS13_PACKETS, "S")
         for size, payload, count in SIZES:
             for placeholder in (False, True):
                 programs.show("%s%s" % (size, ", placeholder" if placeholder else ""),

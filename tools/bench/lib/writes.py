@@ -32,7 +32,7 @@ def in_turns(actions, rounds=None, seconds=None):
 
 
 def write_cells(cast, payload, floors):
-    names = ["base", "again", "outside", "inside"]
+    names = ["base", "again", "outside", "inside", "by-address"]
     cells = [Cell(cast[name], payload) for name in names] + [Cell(cast["inside"], payload, True)]
     if floors:
         cells += [Cell(cast[name], payload)

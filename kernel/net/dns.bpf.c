@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The DNS object: what name servers tell a workload about the addresses of the
+ * names in its rules. It knows nothing about TLS; the socket object reads what
+ * it has learnt from the map "verified".
+ *
+ * Attached to the workload's cgroup, or to that of a resolver daemon. Every
+ * packet of the cgroup's sockets comes by, so what is not DNS leaves after the
+ * ports have been looked at. No packet is changed or dropped.
+ */
+#include "kernel/dns/stream.h"
+
+#define DNS_PORTS	 4
+#define SEGMENT_MESSAGES 8
+
+/* Ports that resolvers listen on; unused ones repeat the first. */
+BPF_SETTING u32 dns_ports[DNS_PORTS] = {53, 53, 53, 53};
+
+#define AF_INET	    2
+#define AF_INET6    10
+#define SOCK_STREAM 1
+#define SOCK_DGRAM  2
+
+static inline int port_watched(u32 port)
+{
+	return port == dns_ports[0] || port == dns_ports[1] || port == dns_ports[2] ||
+	       port == dns_ports[3];
+}
+
+/*
+ * A socket is made in the workload. Marks those of its own network namespace;
+ * the others have no say in names.
+ */
+SEC("cgroup/sock_create")
+int dns_socket_created(struct bpf_sock *ctx)
+{
+	if (ctx->family != AF_INET && ctx->family != AF_INET6)
+		return 1;
+	if (ctx->type != SOCK_STREAM && ctx->type != SOCK_DGRAM)
+		return 1;
+	if (workload_netns && bpf_get_netns_cookie(ctx) != workload_netns)
+		return 1;
+	bpf_sk_storage_get(&dns_sockets, ctx, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	return 1;
+}
+
+/* NULL for a socket that has no say: see dns/socket.h. */
+static inline struct dns_socket *dns_socket_get(struct bpf_sock *sk)
+{
+	if (sk->bound_dev_if && !dns_daemon)
+		return NULL;
+	return bpf_sk_storage_get(&dns_sockets, sk, NULL,
+				  dns_daemon ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+}
+
+/* A datagram's payload into work->message. */
+static inline int dns_datagram(struct __sk_buff *skb, u32 transport, struct dns_message *m)
+{
+	u64 size = skb->len;
+
+	if (size <= transport + UDP_HEADER)
+		return -1;
+	size -= transport + UDP_HEADER;
+	if (size > DNS_MESSAGE_MAX)
+		size = DNS_MESSAGE_MAX;
+	m->size = size;
+	size--;
+	barrier_var(size);
+	size &= DNS_MESSAGE_MASK;
+	barrier_var(size);
+	return bpf_skb_load_bytes(skb, transport + UDP_HEADER, m->byte, size + 1) ? -1 : 0;
+}
+
+/* The messages of one segment; more than it has room for end the reading of this connection. */
+KERNEL_GLOBAL int dns_messages(struct __sk_buff *skb, struct dns_stream_side *side,
+			       struct dns_socket *socket, u64 slot)
+{
+	u32 i;
+
+	if (!skb || !side || !socket)
+		return -1;
+	for (i = 0; i < SEGMENT_MESSAGES; i++) {
+		if (!dns_stream_message(skb, side))
+			break;
+		dns_message(&side->message, socket, slot);
+	}
+	if (side->left) {
+		side->state = DNS_STREAM_LOST;
+		counter_add(COUNTER_ANSWERS_LOST);
+	}
+	return 0;
+}
+
+/* A segment of the connection @sk to a trusted resolver. */
+static inline void dns_segment(struct __sk_buff *skb, struct bpf_sock *sk,
+			       struct dns_socket *socket, const struct ports *ports, u64 slot)
+{
+	struct dns_work *work = dns_work_get(slot);
+	struct dns_stream_side *side;
+	struct dns_stream *stream;
+	struct segment segment;
+	u64 flags;
+
+	if (!work || packet_segment(skb, ports, &segment) || segment.flags & TCP_RST)
+		return;
+	if (!segment.size && !(segment.flags & TCP_SYN))
+		return; /* acknowledgements go by at any time, beside a segment that is read */
+	flags = segment.flags & TCP_SYN && !work->is_answer ? BPF_SK_STORAGE_GET_F_CREATE : 0;
+	stream = bpf_sk_storage_get(&dns_streams, sk, NULL, flags);
+	if (!stream)
+		return;
+	if (flags)
+		stream->answer.state = DNS_STREAM_NONE; /* what an earlier connection left */
+	side = work->is_answer ? &stream->answer : &stream->query;
+	if (__sync_lock_test_and_set(&side->busy, 1)) {
+		side->state = DNS_STREAM_LOST;
+		counter_add(COUNTER_ANSWERS_LOST);
+		return;
+	}
+	dns_stream_begin(side, &segment);
+	dns_messages(skb, side, socket, slot);
+	side->busy = 0;
+}
+
+/* A packet between @sk and work->server. */
+static inline void dns_packet(struct __sk_buff *skb, struct bpf_sock *sk, struct dns_socket *socket,
+			      const struct ports *ports, u64 slot)
+{
+	struct dns_work *work = dns_work_get(slot);
+
+	if (ports->protocol == PROTOCOL_TCP)
+		dns_segment(skb, sk, socket, ports, slot);
+	else if (work && !dns_datagram(skb, ports->transport, &work->message))
+		dns_message(&work->message, socket, slot);
+}
+
+static inline u32 resolver_side(const struct ports *ports)
+{
+	return ports->protocol == PROTOCOL_TCP ? RESOLVER_TCP : RESOLVER_UDP;
+}
+
+/* The other end of a connected socket as the application named it: NAT may send packets elsewhere. */
+static inline int dns_peer(struct __sk_buff *skb, const struct bpf_sock *sk, u32 port,
+			   struct endpoint *server)
+{
+	u32 address[4] = {sk->dst_ip6[0], sk->dst_ip6[1], sk->dst_ip6[2], sk->dst_ip6[3]};
+	u32 v4 = sk->dst_ip4;
+	u32 family = sk->family;
+
+	server->reserved = 0;
+	server->port = bpf_ntohs(sk->dst_port);
+	if (!server->port) {
+		server->port = port;
+		return packet_address(skb, 1, server->address);
+	}
+	if (family == AF_INET) {
+		address[0] = 0;
+		address[1] = 0;
+		address[2] = 0xffff0000;
+		address[3] = v4;
+	}
+	__builtin_memcpy(server->address, address, sizeof(server->address));
+	return 0;
+}
+
+/* A packet to a port that resolvers listen on. */
+static inline void dns_sent(struct __sk_buff *skb, struct bpf_sock *sk, const struct ports *ports)
+{
+	struct endpoint server = {};
+	struct dns_socket *socket;
+	struct dns_work *work;
+	u64 slot;
+
+	if (dns_peer(skb, sk, ports->destination, &server))
+		return;
+	if (!dns_daemon && !resolver_find(&server))
+		return;
+	socket = dns_socket_get(sk);
+	if (!socket)
+		return;
+	slot = dns_work_claim();
+	work = dns_work_get(slot);
+	if (!work)
+		return;
+	work->server = server;
+	work->is_answer = 0;
+	dns_packet(skb, sk, socket, ports, slot);
+	dns_work_release(slot);
+}
+
+/* A packet from a port that resolvers listen on. */
+static inline void dns_received(struct __sk_buff *skb, struct bpf_sock *sk,
+				const struct ports *ports)
+{
+	struct endpoint server = {};
+	struct dns_socket *socket;
+	struct resolver_state *resolver;
+	struct dns_work *work;
+	u64 slot;
+
+	if (packet_address(skb, 0, server.address))
+		return;
+	server.port = ports->source;
+	socket = dns_socket_get(sk);
+	if (!socket)
+		return;
+	slot = dns_work_claim();
+	work = dns_work_get(slot);
+	if (!work)
+		return;
+	resolver = resolver_find(&server);
+	work->server = server;
+	work->is_answer = 1;
+	work->trusted = dns_daemon ||
+			(resolver && !(resolver->impersonated & resolver_side(ports)));
+	dns_packet(skb, sk, socket, ports, slot);
+	dns_work_release(slot);
+}
+
+/*
+ * A packet from a port that resolvers listen on leaves a socket of the workload:
+ * if it has a trusted resolver's address as well, the application answers in
+ * that one's name. From now on nothing that comes from there counts.
+ */
+static inline void dns_impersonated(struct __sk_buff *skb, const struct ports *ports)
+{
+	struct endpoint server = {};
+	struct resolver_state *resolver;
+
+	if (packet_address(skb, 0, server.address))
+		return;
+	server.port = ports->source;
+	resolver = resolver_find(&server);
+	if (!resolver)
+		return;
+	__sync_fetch_and_or(&resolver->impersonated, resolver_side(ports));
+	counter_add(COUNTER_IMPERSONATED);
+}
+
+/* Every packet that a socket of the cgroup sends. Reads its ports; see dns_sent(). */
+SEC("cgroup_skb/egress")
+int dns_egress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct ports ports;
+	u32 peer;
+
+	if (packet_ports(skb, &ports))
+		return 1;
+	if (port_watched(ports.source) && !dns_daemon)
+		dns_impersonated(skb, &ports);
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (!sk)
+		return 1;
+	peer = bpf_ntohs(sk->dst_port);
+	if (port_watched(peer ? peer : ports.destination))
+		dns_sent(skb, sk, &ports);
+	return 1;
+}
+
+/* Every packet that a socket of the cgroup receives. Reads its ports; see dns_received(). */
+SEC("cgroup_skb/ingress")
+int dns_ingress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk;
+	struct ports ports;
+
+	if (packet_ports(skb, &ports) || !port_watched(ports.source))
+		return 1;
+	sk = skb->sk;
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (sk)
+		dns_received(skb, sk, &ports);
+	return 1;
+}
+
+LICENSE("GPL");

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What tests need besides installed packages, made once below the build directory."""
+import os
+import subprocess
+
+from lib import tap
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+O = os.path.abspath(os.path.join(TREE, os.environ.get("O", "build")))
+_CLIENTS = os.path.join(TREE, "selftests/system/clients")
+
+
+def _directory(name):
+    path = os.path.join(O, "selftests", name)
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def _made(source, target, command, **environment):
+    source = os.path.join(_CLIENTS, source)
+    target = os.path.join(_directory("clients"), target)
+    if not os.path.exists(target) or os.path.getmtime(target) < os.path.getmtime(source):
+        subprocess.run([*command, "-o", target + ".new", source], check=True, cwd=_CLIENTS,
+                       stdin=subprocess.DEVNULL, env={**os.environ, **environment})
+        os.rename(target + ".new", target)
+    return target
+
+
+def musl_look_up():
+    return _made("look_up.c", "look_up-musl", ["musl-gcc", "-static", "-O2", "-Wall", "-Werror"])
+
+
+def glibc_look_up():
+    return _made("look_up.c", "look_up-glibc", ["gcc", "-O2", "-Wall", "-Werror"])
+
+
+def race_library():
+    return _made("race.c", "race.so", ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror"])
+
+
+def go_look_up():
+    return _made("look_up.go", "look_up-go", ["go", "build"], CGO_ENABLED="0",
+                 GOCACHE=_directory("go-cache"), GO111MODULE="off", GOFLAGS="", GOTOOLCHAIN="local",
+                 GOPATH=_directory("go-path"))
+
+
+def unpacked(package):
+    """The directory of a Debian package that is not installed, since that would start services."""
+    directory = os.path.join(O, "packages", package)
+    if os.path.isdir(directory):
+        return directory
+    partial = directory + ".partial"
+    subprocess.run(["rm", "-rf", partial], check=True)
+    os.makedirs(partial)
+    for words in (["apt-get", "-q", "download", package],
+                  ["sh", "-c", "dpkg-deb -x ./*.deb . && rm -f ./*.deb"]):
+        done = subprocess.run(words, cwd=partial, stdin=subprocess.DEVNULL, capture_output=True)
+        if done.returncode != 0:
+            tap.skip("%s: %s" % (" ".join(words), done.stderr.decode()[-200:].strip()))
+    os.rename(partial, directory)
+    return directory
+
+
+class Made:
+    """What could be made before there was no network any more, or why not."""
+
+    def __init__(self, make, *arguments):
+        self.error = self.path = None
+        try:
+            self.path = make(*arguments)
+        except (tap.Skip, OSError, subprocess.CalledProcessError) as error:
+            self.error = error
+
+    def get(self):
+        if self.error:
+            tap.skip(str(self.error))
+        return self.path

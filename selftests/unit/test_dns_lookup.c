@@ -1,0 +1,751 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kloak run --resolve against name servers that answer rightly, wrongly, late
+ * or not at all. Time is the test's own where it only has to pass.
+ */
+#include "selftests/unit/stderr_capture.h"
+
+#include "selftests/unit/dns_server.h"
+#include "user/dns/exchange.h"
+#include "user/dns/lookup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define SECOND       1000000000ULL
+#define FOREVER      (20 * SECOND) /* longer than any test takes; a test that needs it fails */
+
+static struct error err;
+static struct rule_set rules;
+static struct resolver_set resolvers;
+static struct dns_server server, second;
+static struct dns_lookup *lookup;
+static uint32_t min_ttl;
+static int found_result;
+
+static struct {
+	char name[NAME_SIZE];
+	char address[RESOLVER_TEXT_SIZE];
+	uint64_t expires;
+} found[256];
+static size_t found_count;
+
+static int take(void *context, const char *name, const uint8_t address[static ADDRESS_SIZE],
+		uint64_t expires)
+{
+	ck_assert_ptr_eq(context, &found_count);
+	ck_assert_uint_lt(found_count, COUNT(found));
+	snprintf(found[found_count].name, NAME_SIZE, "%s", name);
+	resolver_text(address, found[found_count].address);
+	found[found_count++].expires = expires;
+	return found_result;
+}
+
+static void setup(void)
+{
+	min_ttl = 0;
+}
+
+static void teardown(void)
+{
+	dns_lookup_close(lookup);
+	rule_set_release(&rules);
+	if (server.port)
+		dns_server_stop(&server);
+	if (second.port)
+		dns_server_stop(&second);
+}
+
+static void grant(const char *hosts)
+{
+	ck_assert_msg(rule_set_add(&rules, hosts, 0, &err) == 0, "%s", err.text);
+}
+
+static void trust(const char *address, unsigned port)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "%s:%u", address, port);
+	ck_assert_msg(resolver_set_add(&resolvers, text, &err) == 0, "%s", err.text);
+}
+
+/* A trusted server on 127.0.0.1 */
+static void start(struct dns_server *which, void (*answer)(struct dns_request *request))
+{
+	dns_server_start(which, AF_INET, answer);
+	trust("127.0.0.1", which->port);
+}
+
+static void open_lookup(void)
+{
+	const struct dns_lookup_options options = {
+		.rules = &rules,
+		.resolvers = &resolvers,
+		.min_ttl = min_ttl,
+		.found = take,
+		.context = &found_count,
+	};
+
+	ck_assert_msg(dns_lookup_open(&options, &lookup, &err) == 0, "%s", err.text);
+}
+
+/* Looks up @hosts to the end. Returns the warnings. */
+static const char *resolve(const char *hosts)
+{
+	grant(hosts);
+	open_lookup();
+	ck_assert_ptr_nonnull(lookup);
+	capture_begin();
+	dns_lookup_wait(lookup, FOREVER);
+	return capture_end();
+}
+
+static size_t times_found(const char *name, const char *address)
+{
+	size_t times = 0;
+
+	for (size_t i = 0; i < found_count; i++)
+		times += strcmp(found[i].name, name) == 0 && strcmp(found[i].address, address) == 0;
+	return times;
+}
+
+static void expect_one(const char *name, const char *address)
+{
+	ck_assert_msg(found_count == 1 && times_found(name, address) == 1, "%zu: %s %s",
+		      found_count, found[0].name, found[0].address);
+}
+
+/* Steps until @count addresses were found in all, at the test's time @now. */
+static void step_until(size_t count, uint64_t now)
+{
+	for (int i = 0; i < 1000 && found_count < count; i++) {
+		dns_lookup_step(lookup, now);
+		usleep(1000);
+	}
+	ck_assert_uint_eq(found_count, count);
+}
+
+/* Steps at @now for a while; nobody may be asked. */
+static void step_in_vain(uint64_t now)
+{
+	unsigned asked = atomic_load(&server.asked_udp);
+
+	for (int i = 0; i < 30; i++) {
+		dns_lookup_step(lookup, now);
+		usleep(1000);
+	}
+	ck_assert_uint_eq(atomic_load(&server.asked_udp), asked);
+}
+
+/* ---- how servers answer ---- */
+
+static void right_with(struct dns_request *request, const char *v4, const char *v6, uint32_t ttl)
+{
+	struct dns_draft d;
+
+	answer_begin(&d, request, DNS_TEST_FLAGS);
+	if (request->type == 1 && v4)
+		put_address(&d, NULL, ttl, v4);
+	if (request->type == 28 && v6)
+		put_address(&d, NULL, ttl, v6);
+	answer_send(request, &d);
+}
+
+static void right(struct dns_request *request)
+{
+	right_with(request, "192.0.2.1", NULL, 60);
+}
+
+static void right_both(struct dns_request *request)
+{
+	right_with(request, "192.0.2.1", "2001:db8::1", 60);
+}
+
+static void silent(struct dns_request *request)
+{
+	(void)request;
+}
+
+/* What a forger would send, and the right answer behind it. */
+static void forged_first(struct dns_request *request)
+{
+	struct dns_draft d;
+
+	answer_begin(&d, request, DNS_TEST_FLAGS);
+	put_address(&d, NULL, 60, "192.0.2.66");
+	answer_from(request->server->other, request, &d); /* another source port */
+	d.byte[1] ^= 1;
+	answer_send(request, &d); /* another number */
+	d.byte[1] ^= 1;
+	d.byte[DNS_TEST_QUESTION + 1] ^= 1;
+	answer_send(request, &d); /* another name */
+	right(request);
+}
+
+static void only_forged(struct dns_request *request)
+{
+	struct dns_draft d;
+
+	answer_begin(&d, request, DNS_TEST_FLAGS);
+	put_address(&d, NULL, 60, "192.0.2.66");
+	d.byte[0] ^= 0x80;
+	for (unsigned i = 0; i < DNS_STRANGERS; i++)
+		answer_send(request, &d);
+	d.byte[0] ^= 0x80;
+	if (request->tcp < 0)
+		answer_send(request, &d); /* right at last: not to be taken any more */
+}
+
+static void forged_over_udp(struct dns_request *request)
+{
+	if (request->tcp < 0)
+		only_forged(request);
+	else
+		right(request);
+}
+
+static void with_code(struct dns_request *request, unsigned code)
+{
+	struct dns_draft d;
+
+	answer_begin(&d, request, DNS_TEST_FLAGS | code);
+	answer_send(request, &d);
+}
+
+static void failing(struct dns_request *request)
+{
+	with_code(request, 2);
+}
+
+static void refusing(struct dns_request *request)
+{
+	with_code(request, 5);
+}
+
+static void no_name(struct dns_request *request)
+{
+	with_code(request, 3);
+}
+
+static void without_edns(struct dns_request *request)
+{
+	if (request->edns)
+		with_code(request, 1);
+	else
+		right(request);
+}
+
+/* UDP says too little; what it says must not be taken. */
+static void truncated_with(struct dns_request *request, const char *address)
+{
+	struct dns_draft d;
+
+	answer_begin(&d, request, DNS_TEST_FLAGS | 0x200);
+	if (request->type == 1)
+		put_address(&d, NULL, 60, address);
+	answer_send(request, &d);
+}
+
+static void truncated(struct dns_request *request)
+{
+	if (request->tcp < 0)
+		truncated_with(request, "192.0.2.66");
+	else
+		right(request);
+}
+
+/* Byte by byte, with pauses around the places that matter. */
+static void truncated_slow(struct dns_request *request)
+{
+	struct dns_draft d, stream = {.size = 0};
+
+	if (request->tcp < 0) {
+		truncated_with(request, "192.0.2.66");
+		return;
+	}
+	answer_begin(&d, request, DNS_TEST_FLAGS);
+	if (request->type == 1)
+		put_address(&d, NULL, 60, "192.0.2.1");
+	put_u16(&stream, (unsigned)d.size);
+	put(&stream, d.byte, d.size);
+	for (size_t i = 0; i < stream.size; i++) {
+		send(request->tcp, stream.byte + i, 1, MSG_NOSIGNAL);
+		if (i < 4 || i + 2 >= stream.size)
+			usleep(5000);
+	}
+}
+
+/* More than is read: the beginning is what counts. */
+static void truncated_large(struct dns_request *request)
+{
+	struct dns_draft d;
+
+	if (request->tcp < 0 || request->type != 1) {
+		truncated(request);
+		return;
+	}
+	answer_begin(&d, request, DNS_TEST_FLAGS);
+	for (unsigned i = 0; i < 400; i++)
+		put_address(&d, NULL, 60, i ? "192.0.2.2" : "192.0.2.1");
+	answer_send(request, &d);
+}
+
+static void truncated_then_closed(struct dns_request *request)
+{
+	if (request->tcp < 0)
+		truncated_with(request, "192.0.2.66");
+	else
+		send(request->tcp, "\0\x40", 2, MSG_NOSIGNAL); /* and no more */
+}
+
+static void truncated_then_forged(struct dns_request *request)
+{
+	request->byte[0] ^= (uint8_t)(request->tcp < 0 ? 0 : 1);
+	truncated(request);
+}
+
+/* ---- the tests ---- */
+
+START_TEST(a_name)
+{
+	uint64_t before = dns_clock();
+
+	start(&server, right);
+	ck_assert_str_eq(resolve("Api.Example.,api.example:8443,*.b.example,192.0.2.9"), "");
+	expect_one("api.example", "192.0.2.1");
+	ck_assert_uint_ge(found[0].expires, before + (60 + DNS_LOOKUP_GRACE) * SECOND);
+	ck_assert_uint_le(found[0].expires, dns_clock() + (60 + DNS_LOOKUP_GRACE) * SECOND);
+	ck_assert_uint_eq(server.asked_udp, 2);
+	ck_assert_uint_eq(server.asked_tcp, 0);
+}
+END_TEST
+
+START_TEST(both_families)
+{
+	start(&server, right_both);
+	ck_assert_str_eq(resolve("api.example"), "");
+	ck_assert_uint_eq(found_count, 2);
+	ck_assert_uint_eq(times_found("api.example", "192.0.2.1"), 1);
+	ck_assert_uint_eq(times_found("api.example", "2001:db8::1"), 1);
+}
+END_TEST
+
+START_TEST(over_ipv6)
+{
+	if (access("/proc/sys/net/ipv6/conf/lo", F_OK))
+		return;
+	dns_server_start(&server, AF_INET6, truncated);
+	trust("[::1]", server.port);
+	ck_assert_str_eq(resolve("api.example"), "");
+	expect_one("api.example", "192.0.2.1");
+	ck_assert_uint_eq(server.asked_tcp, 2);
+}
+END_TEST
+
+static void chain(struct dns_request *request)
+{
+	struct dns_draft d;
+
+	answer_begin(&d, request, DNS_TEST_FLAGS);
+	put_alias(&d, NULL, 50, "edge.example");
+	if (request->type == 1) {
+		put_address(&d, "edge.example", 300, "192.0.2.1");
+		put_address(&d, "edge.example", 20, "192.0.2.2");
+		put_address(&d, "other.example", 300, "192.0.2.66");
+	}
+	answer_send(request, &d);
+}
+
+START_TEST(an_alias)
+{
+	uint64_t now = dns_clock();
+
+	start(&server, chain);
+	ck_assert_str_eq(resolve("api.example"), "");
+	ck_assert_uint_eq(found_count, 2);
+	ck_assert_uint_eq(times_found("api.example", "192.0.2.1"), 1);
+	ck_assert_uint_eq(times_found("api.example", "192.0.2.2"), 1);
+	for (size_t i = 0; i < 2; i++) {
+		uint64_t seconds = (found[i].expires - now) / SECOND - DNS_LOOKUP_GRACE;
+
+		ck_assert_uint_eq(seconds, strcmp(found[i].address, "192.0.2.1") ? 20 : 50);
+	}
+}
+END_TEST
+
+/* 0, TTL as it is, at least .min_ttl, at most a day. */
+static uint32_t served_ttl;
+
+static void right_for(struct dns_request *request)
+{
+	right_with(request, "192.0.2.1", NULL, served_ttl);
+}
+
+START_TEST(times_to_live)
+{
+	static const struct {
+		uint32_t ttl, min, seconds;
+	} times[] = {
+		{60, 0, 60},          {60, 30, 60},
+		{60, 300, 300},       {0, 0, 0},
+		{0, 30, 30},          {86400, 0, 86400},
+		{86401, 0, 86400},    {0x7fffffff, 30, 86400},
+		{0x80000000, 30, 30}, {10, 86400, 86400},
+	};
+	uint64_t now = dns_clock();
+
+	served_ttl = times[_i].ttl;
+	min_ttl = times[_i].min;
+	start(&server, right_for);
+	ck_assert_str_eq(resolve("api.example"), "");
+	expect_one("api.example", "192.0.2.1");
+	ck_assert_uint_eq((found[0].expires - now) / SECOND - DNS_LOOKUP_GRACE, times[_i].seconds);
+}
+END_TEST
+
+START_TEST(forgeries_are_passed_over)
+{
+	start(&server, forged_first);
+	ck_assert_str_eq(resolve("api.example"), "");
+	expect_one("api.example", "192.0.2.1");
+	ck_assert_uint_eq(server.asked_udp, 2); /* the first question, not another one */
+}
+END_TEST
+
+/* A forger may guess a few times, once; then everything goes over TCP, which he is not in. */
+START_TEST(forgeries_end_udp)
+{
+	unsigned asked;
+
+	start(&server, forged_over_udp);
+	ck_assert_ptr_nonnull(strstr(resolve("api.example"), "forged answers in the name of 127."));
+	expect_one("api.example", "192.0.2.1");
+	ck_assert_uint_eq(server.asked_tcp, 2);
+	asked = server.asked_udp;
+	step_until(2, dns_clock() + 100 * SECOND);
+	ck_assert_uint_eq(server.asked_udp, asked);
+	ck_assert_uint_eq(times_found("api.example", "192.0.2.1"), 2);
+}
+END_TEST
+
+START_TEST(truncated_over_udp)
+{
+	static void (*const answers[])(struct dns_request *) = {truncated, truncated_slow,
+								truncated_large};
+
+	start(&server, answers[_i]);
+	ck_assert_str_eq(resolve("api.example"), "");
+	ck_assert_uint_eq(times_found("api.example", "192.0.2.1"), 1);
+	ck_assert_uint_eq(times_found("api.example", "192.0.2.66"), 0);
+	if (answers[_i] == truncated_large)
+		ck_assert_uint_eq(times_found("api.example", "192.0.2.2"), DNS_ANSWER_COUNT - 1);
+	ck_assert_uint_eq(server.asked_tcp, 2);
+	ck_assert_uint_eq(server.asked_udp, 2);
+}
+END_TEST
+
+/* A server that fails in whatever way is not the last word: the next one is asked. */
+START_TEST(next_server)
+{
+	static void (*const answers[])(struct dns_request *) = {
+		silent,
+		failing,
+		refusing,
+		only_forged,
+		truncated_then_closed,
+		truncated_then_forged,
+	};
+
+	start(&server, answers[_i]);
+	start(&second, right);
+	ck_assert_int_eq(resolve("api.example")[0] != 0, answers[_i] == only_forged);
+	expect_one("api.example", "192.0.2.1");
+	ck_assert_uint_ge(server.asked_udp, 1);
+	ck_assert_uint_eq(second.asked_udp + second.asked_tcp, 2);
+	ck_assert_uint_eq(second.asked_tcp, answers[_i] == only_forged ? 2 : 0);
+}
+END_TEST
+
+START_TEST(nobody_listens_at_the_first)
+{
+	uint64_t before = dns_clock();
+
+	trust("127.0.0.1", 1);
+	start(&server, right);
+	ck_assert_str_eq(resolve("api.example"), "");
+	expect_one("api.example", "192.0.2.1");
+	ck_assert_uint_lt(dns_clock() - before, SECOND / 2); /* refused, not waited for */
+}
+END_TEST
+
+START_TEST(server_without_edns)
+{
+	start(&server, without_edns);
+	ck_assert_str_eq(resolve("api.example"), "");
+	expect_one("api.example", "192.0.2.1");
+	ck_assert_uint_eq(server.asked_udp, 2 * 3);
+}
+END_TEST
+
+/* What is wrong is said, with the name, the server and what to do. */
+START_TEST(cause_is_said)
+{
+	static const struct {
+		void (*answer)(struct dns_request *request);
+		const char *cause, *remedy;
+	} causes[] = {
+		{no_name, "no such name", "check it"},
+		{failing, "failed (code 2)", "--resolver"},
+		{refusing, "refuses (code 5)", "--resolver"},
+		{only_forged, "127.0.0.1: ", "--pin"},
+		{truncated_then_closed, "reset", "--resolver"},
+		{silent, "no answer from 127.0.0.1 in time", "--pin"},
+	};
+	const char *warned;
+
+	start(&server, causes[_i].answer);
+	warned = resolve("api.example");
+	if (causes[_i].answer == only_forged)
+		warned = strchr(warned, '\n') + 1; /* the first line is about that */
+	ck_assert_msg(strstr(warned, "api.example is not resolved") &&
+			      strstr(warned, causes[_i].cause) && strstr(warned, causes[_i].remedy),
+		      "%s", warned);
+	ck_assert_uint_eq(found_count, 0);
+	ck_assert_ptr_eq(strchr(warned, '\n') + 1, warned + strlen(warned)); /* one line */
+}
+END_TEST
+
+static void empty(struct dns_request *request)
+{
+	right_with(request, NULL, NULL, 60);
+}
+
+START_TEST(no_address)
+{
+	start(&server, empty);
+	ck_assert_ptr_nonnull(strstr(resolve("api.example"), "has no address"));
+}
+END_TEST
+
+START_TEST(nobody_listens)
+{
+	trust("127.0.0.1", 1);
+	ck_assert_ptr_nonnull(strstr(resolve("api.example"), "Connection refused"));
+}
+END_TEST
+
+/* The start waits as long as it was told to, and no longer. */
+START_TEST(deadline)
+{
+	uint64_t before = dns_clock(), took;
+
+	start(&server, silent);
+	grant("api.example,b.example");
+	open_lookup();
+	capture_begin();
+	dns_lookup_wait(lookup, SECOND / 5);
+	ck_assert_ptr_nonnull(strstr(capture_end(), "b.example is not resolved: no answer"));
+	took = dns_clock() - before;
+	ck_assert_msg(took >= SECOND / 5 && took < SECOND, "%llu ns", (unsigned long long)took);
+}
+END_TEST
+
+START_TEST(nothing_to_do)
+{
+	grant("*.example,192.0.2.1,*");
+	trust("127.0.0.1", 1);
+	capture_begin();
+	open_lookup();
+	ck_assert_ptr_nonnull(strstr(capture_end(), "no rule has a name in full"));
+	ck_assert_ptr_null(lookup);
+	grant("api.example");
+	resolvers = (struct resolver_set){0};
+	capture_begin();
+	open_lookup();
+	ck_assert_ptr_nonnull(strstr(capture_end(), "--resolver ADDRESS"));
+	ck_assert_ptr_null(lookup);
+	dns_lookup_step(lookup, dns_clock());
+	dns_lookup_wait(lookup, 0);
+	dns_lookup_close(lookup);
+}
+END_TEST
+
+/* More names than slots; those behind the 256th are said to be left out. */
+START_TEST(many_names)
+{
+	char name[32];
+	const char *warned;
+
+	start(&server, right);
+	for (int i = 0; i < DNS_LOOKUP_NAMES + 2; i++) {
+		snprintf(name, sizeof(name), "h%d.example", i);
+		grant(name);
+	}
+	capture_begin();
+	open_lookup();
+	warned = capture_end();
+	ck_assert_ptr_nonnull(strstr(warned, "first 256 names only, and not h256.example"));
+	dns_lookup_wait(lookup, FOREVER);
+	ck_assert_uint_eq(found_count, DNS_LOOKUP_NAMES);
+	for (int i = 0; i < DNS_LOOKUP_NAMES; i++) {
+		snprintf(name, sizeof(name), "h%d.example", i);
+		ck_assert_uint_eq(times_found(name, "192.0.2.1"), 1);
+	}
+}
+END_TEST
+
+static size_t open_descriptors(void)
+{
+	size_t count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+START_TEST(descriptors_are_closed)
+{
+	size_t before;
+
+	start(&server, truncated_then_closed);
+	grant("a.example,b.example,c.example");
+	before = open_descriptors();
+	open_lookup();
+	capture_begin();
+	dns_lookup_wait(lookup, FOREVER);
+	capture_end();
+	ck_assert_uint_eq(open_descriptors(), before);
+	server.answer = silent;
+	dns_lookup_step(lookup, dns_clock() + 100 * SECOND);
+	ck_assert_uint_gt(open_descriptors(), before);
+	dns_lookup_close(lookup);
+	lookup = NULL;
+	ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+/* ---- while the command runs ---- */
+
+START_TEST(asked_again_when_it_ends)
+{
+	uint64_t now = dns_clock();
+
+	served_ttl = 60;
+	start(&server, right_for);
+	resolve("api.example");
+	ck_assert_uint_eq(found_count, 1);
+	step_in_vain(now + 59 * SECOND);
+	now += 61 * SECOND;
+	served_ttl = 1;
+	step_until(2, now);
+	ck_assert_uint_eq(found[1].expires, now + (1 + DNS_LOOKUP_GRACE) * SECOND);
+	step_in_vain(now + (DNS_LOOKUP_GRACE - 1) * SECOND);
+	now += DNS_LOOKUP_GRACE * SECOND; /* before it ends */
+	step_until(3, now);
+	ck_assert_uint_lt(now, found[1].expires);
+}
+END_TEST
+
+START_TEST(asked_again_when_nobody_answered)
+{
+	uint64_t now = dns_clock();
+
+	start(&server, failing);
+	resolve("api.example");
+	step_in_vain(now + (DNS_LOOKUP_RETRY - 1) * SECOND);
+	server.answer = right;
+	step_until(1, now + (DNS_LOOKUP_RETRY + 2) * SECOND);
+}
+END_TEST
+
+START_TEST(asked_again_when_it_was_empty)
+{
+	uint64_t now = dns_clock();
+
+	start(&server, no_name);
+	resolve("api.example");
+	step_in_vain(now + (DNS_LOOKUP_EMPTY - 1) * SECOND);
+	server.answer = right;
+	step_until(1, now + (DNS_LOOKUP_EMPTY + 2) * SECOND);
+}
+END_TEST
+
+/* Steps return at once, whatever servers do; the questions end by time alone. */
+START_TEST(steps_do_not_block)
+{
+	uint64_t now = dns_clock(), begun;
+
+	start(&server, right);
+	resolve("api.example");
+	server.answer = silent;
+	begun = dns_clock();
+	for (unsigned second_of = 0; second_of < 10; second_of++)
+		dns_lookup_step(lookup, now + (70 + second_of) * SECOND);
+	ck_assert_uint_lt(dns_clock() - begun, SECOND / 4);
+	server.answer = right;
+	step_until(2, now + 200 * SECOND);
+}
+END_TEST
+
+START_TEST(kernel_is_full)
+{
+	const char *warned, *first;
+
+	found_result = -E2BIG;
+	start(&server, right);
+	warned = resolve("api.example,b.example");
+	first = strstr(warned, "cannot give the kernel");
+	ck_assert_ptr_nonnull(first);
+	ck_assert_ptr_null(strstr(first + 1, "cannot give the kernel"));
+}
+END_TEST
+
+int main(void)
+{
+	const struct {
+		const TTest *function;
+		int loops;
+	} tests[] = {
+		{a_name, 1},
+		{both_families, 1},
+		{over_ipv6, 1},
+		{an_alias, 1},
+		{times_to_live, 10},
+		{forgeries_are_passed_over, 1},
+		{forgeries_end_udp, 1},
+		{truncated_over_udp, 3},
+		{next_server, 6},
+		{nobody_listens_at_the_first, 1},
+		{server_without_edns, 1},
+		{cause_is_said, 6},
+		{no_address, 1},
+		{nobody_listens, 1},
+		{deadline, 1},
+		{nothing_to_do, 1},
+		{many_names, 1},
+		{descriptors_are_closed, 1},
+		{asked_again_when_it_ends, 1},
+		{asked_again_when_nobody_answered, 1},
+		{asked_again_when_it_was_empty, 1},
+		{steps_do_not_block, 1},
+		{kernel_is_full, 1},
+	};
+	Suite *suite = suite_create("dns lookup");
+	TCase *tcase = tcase_create("dns lookup");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 30);
+	for (size_t i = 0; i < COUNT(tests); i++)
+		tcase_add_loop_test(tcase, tests[i].function, 0, tests[i].loops);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
