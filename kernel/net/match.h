@@ -234,8 +234,7 @@ static inline void match_next(struct sk_msg_md *m, struct tls_socket *s, struct 
 	if (!write->id || write->attempts > STAGED_ATTEMPTS || index >= write->count ||
 	    s->now - write->time > STAGED_TIMEOUT)
 		return;
-	/* Not by index + 1: Linux 6.12 then forgets the bounds of both. */
-	if (index != write->count - 1) {
+	if (index + 1 < write->count) {
 		s->match_index = index + 1;
 		s->match_turn = turn;
 	}
