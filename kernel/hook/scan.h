@@ -104,7 +104,7 @@ static inline u64 window_colon(const u8 *p)
 	return window_has(p, ':') & window_has(p - 1, 'k');
 }
 
-/* 1 or 0. clang must not see the comparison: it would be a branch, and states for the verifier. */
+/* 1 or 0. clang must not see a comparison: it would be a branch, and states for the verifier. */
 static inline u64 not_zero(u64 x)
 {
 	u64 y = -x;

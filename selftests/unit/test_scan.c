@@ -213,7 +213,8 @@ END_TEST
 /* The shortest long one at every offset of a part, between bytes of every kind. */
 START_TEST(every_offset)
 {
-	static const uint8_t around[] = {0x00, 0x2f, 0x30, 0x5f, 0x60, 0x7f, 0x80, 0xb0, 0xdf, 0xff};
+	static const uint8_t around[] = {0x00, 0x2f, 0x30, 0x5f, 0x60,
+					 0x7f, 0x80, 0xb0, 0xdf, 0xff};
 
 	grant_long();
 	for (size_t i = 0; i < COUNT(around); i++) {
