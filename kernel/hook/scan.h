@@ -18,7 +18,8 @@
  * and calls nothing. A body of digits is slow, not wrong.
  *
  * Placeholders of 8 to 31 bytes have no such run: where such a one is granted,
- * every byte goes to step 3.
+ * every byte goes to step 3. So does what begins less than 32 bytes before the end
+ * of the write: a placeholder that is cut there is reported.
  *
  * The buffer is copied in chunks into scratch memory. Chunks overlap by a head,
  * and each is responsible for what begins in its first SCAN_STEP bytes. Per-CPU
@@ -39,9 +40,10 @@
 #define SCAN_STEP    (SCAN_CHUNK - PLACEHOLDER_HEAD)
 #define SCAN_MARGIN  32 /* in front of and behind the chunk, read and never believed */
 #define SCAN_MASK    0x3fff /* of offsets in the buffer: Linux 6.1 believes no comparison here */
+#define SCAN_CUT     (PLACEHOLDER_HEAD - PLACEHOLDER_PREFIX_SIZE) /* colons so near the end */
 #define SCAN_HITS    16 /* in a chunk, a power of 2 */
 #define SCAN_WORDS   32 /* no less than a block has, a power of 2 */
-#define SCAN_AT_ONCE 4
+#define SCAN_AT_ONCE 4	/* blocks in a turn: a call costs as much as one */
 #define SCAN_BUFFERS 32
 #define SCAN_TURNS   (1 << 20)
 
@@ -61,7 +63,7 @@ struct scan_buffer {
 	u32 candidate[SCAN_BLOCKS + 1]; /* blocks of the part, by their offset in .byte */
 	u32 words;
 	u32 word[SCAN_WORDS]; /* words of a block, likewise, that have a "k:" */
-	u32 length;	    /* bytes of .head that look like a placeholder */
+	u32 length;	      /* bytes of .head that look like a placeholder */
 	u8 head[PLACEHOLDER_HEAD];
 	struct secret_key key;
 	u32 reserved;
@@ -102,7 +104,7 @@ static inline u64 window_colon(const u8 *p)
 	return window_has(p, ':') & window_has(p - 1, 'k');
 }
 
-/* 1 or 0. clang must not see the comparison: it would be a branch, and states for the verifier. */
+/* 1 or 0. clang must not see a comparison: it would be a branch, and states for the verifier. */
 static inline u64 not_zero(u64 x)
 {
 	u64 y = -x;
@@ -297,7 +299,6 @@ static inline void scan_block(struct scan_buffer *buffer, u64 candidate)
 		scan_colons(buffer, at - (SCAN_STRIDE - 1));
 }
 
-/* A few blocks in a turn: a call costs as much as half of a block. */
 static long scan_blocks_step(u32 turn, struct scan_buffer **context)
 {
 	struct scan_buffer *buffer = *context;
@@ -329,6 +330,7 @@ struct scan_chunk {
 	u64 size;
 };
 
+/* One block where short placeholders exist. */
 static long scan_colons_step(u32 block, struct scan_chunk *chunk)
 {
 	u64 from = (u64)block * SCAN_BLOCK;
@@ -381,10 +383,33 @@ KERNEL_GLOBAL int scan_part(struct scan_buffer *buffer, u64 at, u64 blocks)
 
 #undef W
 
+/* Looks for a placeholder that the end of the write cuts, behind @size bytes of the chunk. */
+KERNEL_GLOBAL int scan_end(struct scan_buffer *buffer, u64 size)
+{
+	u64 last;
+
+	if (!buffer)
+		return -1;
+	last = buffer->hits - 1ULL;
+	barrier_var(last);
+	/* Hits are in order: one that is cut may have been found already. */
+	if (buffer->hits && buffer->hit[last & (SCAN_HITS - 1)] + PLACEHOLDER_HEAD > size)
+		return 0;
+	return scan_colons(buffer, SCAN_MARGIN + size - SCAN_CUT);
+}
+
+/* Is there a "k:" where it would be of a placeholder that is cut at @end? */
+static inline u64 scan_may_be_cut(const u8 *end)
+{
+	const u8 *p = end - SCAN_CUT;
+
+	return window_colon(p) | window_colon(p + 8) | window_colon(p + 16) | window_colon(p + 24);
+}
+
 /* How many blocks are begun in @size bytes, up to SCAN_MASK. */
 static inline u64 scan_blocks(u64 size)
 {
-	return (size + SCAN_BLOCK - 1) * 6554 >> 20;
+	return (size + SCAN_BLOCK - 1) * 6554 >> 20; /* times 1/160 */
 }
 
 /* Fills buffer->hit for a chunk of @size bytes. */
@@ -431,6 +456,8 @@ static long scan_step(u32 i, struct scan *scan)
 	for (k = 0; k < PLACEHOLDER_HEAD; k += 8)
 		store_le64(end + k, 0);
 	scan_chunk(buffer, size);
+	if (size == left && scan_may_be_cut(end) && !buffer->short_ones)
+		scan_end(buffer, size);
 	if (buffer->hits) {
 		buffer->from = from;
 		buffer->last = size == left ? size : SCAN_STEP;

@@ -127,7 +127,7 @@ struct tail_search {
 	u32 found; /* offset behind the tail, 0 if not found */
 };
 
-/* Where the tail ends among the message's bytes from @from to @to, at most TAIL_WINDOW; 0: nowhere. */
+/* Where the tail ends among the bytes from @from to @to, at most TAIL_WINDOW; 0: nowhere. */
 KERNEL_GLOBAL int tail_window(struct sk_msg_md *m, struct tls_socket *s, u64 from, u64 to)
 {
 	u64 first, second, k;

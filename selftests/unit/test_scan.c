@@ -213,7 +213,8 @@ END_TEST
 /* The shortest long one at every offset of a part, between bytes of every kind. */
 START_TEST(every_offset)
 {
-	static const uint8_t around[] = {0x00, 0x2f, 0x30, 0x5f, 0x60, 0x7f, 0x80, 0xb0, 0xdf, 0xff};
+	static const uint8_t around[] = {0x00, 0x2f, 0x30, 0x5f, 0x60,
+					 0x7f, 0x80, 0xb0, 0xdf, 0xff};
 
 	grant_long();
 	for (size_t i = 0; i < COUNT(around); i++) {
@@ -338,6 +339,38 @@ START_TEST(cut_by_the_end)
 }
 END_TEST
 
+/* Likewise with so little of it that it has no long run, wherever it lies. */
+START_TEST(cut_early)
+{
+	grant_long();
+	for (size_t at = 0; at < 200; at++) {
+		memset(text, '.', 1000);
+		place(5, at); /* 100 bytes */
+		for (size_t cut = 7; cut < 64; cut++) {
+			ck_assert_uint_eq(check(at + cut), 0);
+			ck_assert_uint_eq(world_events(VERDICT_REFUSED, REASON_SPLIT),
+					  cut > SECRET_MIN);
+			ck_assert_uint_eq(host.events, cut > SECRET_MIN);
+		}
+	}
+}
+END_TEST
+
+/* A whole one in front of one that is cut: each is found once. */
+START_TEST(cut_behind_another)
+{
+	grant_long();
+	for (size_t between = 0; between < 100; between++) {
+		memset(text, '.', 1000);
+		place(5, place(0, 30) + between);
+		for (size_t cut = 9; cut < 64; cut++) {
+			ck_assert_uint_eq(check(30 + 32 + between + cut), 1);
+			ck_assert_uint_eq(world_events(VERDICT_REFUSED, REASON_SPLIT), 1);
+		}
+	}
+}
+END_TEST
+
 START_TEST(unreadable)
 {
 	uint8_t *exact = host_alloc(9000);
@@ -420,7 +453,7 @@ int main(void)
 		alone,	     random_texts,    adjacent,	   too_many,
 		too_many_hits, not_granted,   cut_by_the_end, unreadable,
 		no_buffer_free, buffers_return, other_workloads, every_offset,
-		shortest_run,   last_buffer_free,
+		shortest_run,   last_buffer_free, cut_early, cut_behind_another,
 	};
 	Suite *suite = suite_create("scan");
 	TCase *tcase = tcase_create("scan");

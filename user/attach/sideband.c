@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #define RING_PAGES   16	 /* powers of two */
 #define RING_MIN     2
 #define TOTAL_PAGES  256 /* of all rings, unless RING_MIN makes it more */
+#define PRIME_MS     7
 #define RECORD_BYTES 4352 /* an MMAP2 record with a path of PATH_MAX */
 
 /* PERF_RECORD_MMAP2 as linux/perf_event.h describes it, without build id. */
@@ -71,30 +74,47 @@ static int add_ring(struct sideband *sideband, int event)
 	return 0;
 }
 
+static int prime_once(struct sideband_primer *primer)
+{
+	int probe = primer->probe_count < PRIMER_PROBES ? bpf_prime_uprobes() : -ENOSPC;
+
+	if (probe >= 0)
+		primer->probe[primer->probe_count++] = probe;
+	return probe;
+}
+
 static void *prime(void *data)
 {
 	struct sideband_primer *primer = data;
+	struct pollfd stop = { .fd = primer->stop, .events = POLLIN };
 
 	primer->event = open_event(-1, getpid(), -1);
-	primer->probe[0] = bpf_prime_uprobes();
+	while (prime_once(primer) >= 0 && poll(&stop, 1, PRIME_MS) == 0)
+		;
 	return NULL;
 }
 
 void sideband_prime(struct sideband_primer *primer)
 {
 	primer->event = -1;
-	primer->probe[0] = -1;
-	primer->probe[1] = -1;
-	primer->started = !pthread_create(&primer->thread, NULL, prime, primer);
+	primer->probe_count = 0;
+	primer->stop = eventfd(0, EFD_CLOEXEC);
+	primer->started = primer->stop >= 0 &&
+			  !pthread_create(&primer->thread, NULL, prime, primer);
 }
 
 void sideband_primed(struct sideband_primer *primer)
 {
-	if (!primer->started)
-		return;
-	pthread_join(primer->thread, NULL);
+	if (primer->stop >= 0)
+		eventfd_write(primer->stop, 1);
+	if (primer->started) {
+		pthread_join(primer->thread, NULL);
+		prime_once(primer);
+	}
+	if (primer->stop >= 0)
+		close(primer->stop);
 	primer->started = false;
-	primer->probe[1] = bpf_prime_uprobes();
+	primer->stop = -1;
 }
 
 void sideband_unprime(struct sideband_primer *primer)

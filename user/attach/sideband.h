@@ -29,16 +29,21 @@
 /*
  * The first perf event of a machine waits some 10 ms for the kernel to switch
  * its accounting on, the first probe as long for mappings to stand still. Primed
- * in a thread, that time is spent while the BPF objects load. sideband_primed()
- * waits for the thread, and must be called before the process is cloned;
- * sideband_unprime() when the real events are open. The probes are for the caller
- * to close, with others: each close waits 50 ms.
+ * in a thread, that time is spent while the BPF objects load, however long they
+ * take: a probe's effect is over after some 12 ms, and it is repeated.
+ * sideband_primed() ends the thread, and must be called before the process is
+ * cloned; sideband_unprime() when the real events are open. The probes are for the
+ * caller to close, with others: each close waits 50 ms.
  */
+#define PRIMER_PROBES 6
+
 struct sideband_primer {
 	pthread_t thread;
 	bool started;
-	int event;    /* < 0: none */
-	int probe[2]; /* likewise; one for the wait, one to make it last */
+	int stop;  /* an eventfd */
+	int event; /* < 0: none */
+	int probe[PRIMER_PROBES];
+	size_t probe_count;
 };
 
 void sideband_prime(struct sideband_primer *primer);

@@ -143,9 +143,8 @@ static int start_engine(struct session *session, struct error *err)
 	ret = engine_open(&session->engine, &options, err);
 	sideband_primed(&session->primer);
 	session->has_engine = !ret;
-	for (i = 0; !ret && i < ARRAY_SIZE(session->primer.probe); i++)
-		if (session->primer.probe[i] >= 0)
-			hook_links_add(&session->engine.probes, session->primer.probe[i]);
+	for (i = 0; !ret && i < session->primer.probe_count; i++)
+		hook_links_add(&session->engine.probes, session->primer.probe[i]);
 	return ret;
 }
 
@@ -378,6 +377,7 @@ int session_run(const struct run_options *options, int *status, struct error *er
 	session->options = options;
 	session->report.fd = -1;
 	session->primer.event = -1;
+	session->primer.stop = -1;
 	ret = session_start(session, err);
 	if (!ret)
 		ret = start_command(session, err);
