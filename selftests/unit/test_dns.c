@@ -6,13 +6,13 @@
  * not, and TCP cut into segments in every way.
  */
 #include "selftests/unit/dns_world.h"
+#include "selftests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define NAME	     "www.example.com"
-#define TTL	     300
+#define NAME "www.example.com"
+#define TTL  300
 
 /* Bit 0: IPv6. */
 enum { KIND_UDP = 0, KIND_CONNECTED = 2, KIND_TCP = 4, KINDS = 6 };
@@ -282,7 +282,7 @@ START_TEST(late)
 		   {3600 * WORLD_SECOND, false}};
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
-		for (size_t i = 0; i < COUNT(row); i++) {
+		for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 			begin(kind);
 			ask(77, NAME, WIRE_A);
 			host.time += row[i].after;
@@ -398,7 +398,7 @@ START_TEST(ports)
 	} row[] = {{53, true}, {5353, true}, {8053, true}, {1, true}, {54, false}, {0x3500, false}};
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
-		for (size_t i = 0; i < COUNT(row); i++) {
+		for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 			struct party server = party(kind & 1, 53, row[i].port);
 
 			teardown();
@@ -431,7 +431,7 @@ START_TEST(names_without_rule)
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		begin(kind);
 		world_rule(WORLD_WORKLOAD + 1, "localhost");
-		for (size_t i = 0; i < COUNT(name); i++) {
+		for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
 			ask(77, name[i], WIRE_A);
 			reply(77, name[i], WIRE_A, 1);
 			reply(78, name[i], WIRE_A, 1);
@@ -451,12 +451,12 @@ START_TEST(wildcards)
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		begin(kind);
-		for (size_t i = 0; i < COUNT(name); i++) {
+		for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
 			ask(77, name[i], WIRE_A);
 			reply(77, name[i], WIRE_A, 1);
 			ck_assert_msg(is_verified(name[i], 1), "%s", name[i]);
 		}
-		ck_assert_uint_eq(verified.count, COUNT(name));
+		ck_assert_uint_eq(verified.count, ARRAY_SIZE(name));
 	}
 }
 END_TEST
@@ -534,7 +534,7 @@ START_TEST(marks)
 {
 	static const unsigned family[] = {AF_INET, AF_INET6, 0, 1, 16, 17};
 
-	for (size_t i = 0; i < COUNT(family); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(family); i++) {
 		for (unsigned type = 0; type < 8; type++) {
 			begin(KIND_UDP);
 			link_close(&l);
@@ -557,7 +557,7 @@ START_TEST(foreign_namespace)
 	} row[] = {{1, 1, true}, {1, 2, false}, {0, 2, true}, {1ULL << 32 | 1, 1, false}};
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
-		for (size_t i = 0; i < COUNT(row); i++) {
+		for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 			teardown();
 			setup();
 			workload_netns = row[i].wanted;
@@ -659,7 +659,7 @@ START_TEST(connected_elsewhere)
 	static const unsigned port[] = {53, 443};
 
 	for (unsigned v6 = 0; v6 < 2; v6++) {
-		for (size_t i = 0; i < COUNT(port); i++) {
+		for (size_t i = 0; i < ARRAY_SIZE(port); i++) {
 			struct party peer = party(v6, 99, port[i]);
 
 			begin(v6);
@@ -740,7 +740,7 @@ START_TEST(no_impersonation)
 				       party(kind & 1, 53, 40000)};
 
 		begin(kind);
-		for (size_t i = 0; i < COUNT(from); i++) {
+		for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
 			packet_udp(&p, kind & 1, &from[i], &to, "x", 1);
 			packet_show(&p, dns_egress, NULL);
 			packet_tcp(&p, kind & 1, &from[i], &to, 1, 0, "x", 1);
@@ -831,7 +831,7 @@ START_TEST(ip_extensions)
 	static const unsigned header[] = {0, 43, 44, 60, 1, 41, 255};
 
 	for (unsigned kind = 1; kind < KINDS; kind += 2) {
-		for (size_t i = 0; i < COUNT(header); i++) {
+		for (size_t i = 0; i < ARRAY_SIZE(header); i++) {
 			begin(kind);
 			style.extension = header[i] ? header[i] : 60;
 			ask(77, NAME, WIRE_A);
@@ -1009,7 +1009,7 @@ START_TEST(lifetimes)
 	};
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
-		for (size_t i = 0; i < COUNT(row); i++) {
+		for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 			begin(kind);
 			dns_ttl_min = row[i].least;
 			ask(77, NAME, WIRE_A);
@@ -1422,7 +1422,7 @@ START_TEST(long_messages)
 	static const size_t size[] = {511,  512,  513,	1024, 4095,  4096,
 				      4097, 4607, 4608, 4609, 10000, 65535};
 
-	for (size_t i = 0; i < COUNT(size); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(size); i++) {
 		for (size_t step = 100; step < 200000; step *= 6) {
 			begin(KIND_TCP);
 			ask(0, NAME, WIRE_A);
@@ -1614,19 +1614,6 @@ int main(void)
 		long_message_end, empty_messages, resets, stream_busy, stream_busy_beside,
 		tcp_offsets, load_failures_of_parts,
 	};
-	Suite *suite = suite_create("dns");
-	TCase *tcase = tcase_create("dns");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 120);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("dns", tests, ARRAY_SIZE(tests), 120, setup, teardown);
 }

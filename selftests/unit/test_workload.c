@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "selftests/unit/suite.h"
 #include "user/lib/cleanup.h"
 #include "user/workload/account.h"
 #include "user/workload/caps.h"
@@ -85,6 +86,13 @@ static int mode_main(const char *mode)
 }
 
 /* ---- running commands ---- */
+
+static void forget_sudo(void)
+{
+	unsetenv("SUDO_UID");
+	unsetenv("SUDO_GID");
+	unsetenv("SUDO_USER");
+}
 
 struct result {
 	int status; /* of waitpid */
@@ -229,6 +237,7 @@ static void find_place(void)
 {
 	struct error err = { 0 };
 
+	forget_sudo();
 	ck_assert_msg(cgroup_find(&place, &err) == 0, "%s", err.text);
 	CLEANUP_FD int own = open(place.own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -389,13 +398,6 @@ static void remove_leftovers(void)
 }
 
 /* ---- identity and capabilities ---- */
-
-static void forget_sudo(void)
-{
-	unsetenv("SUDO_UID");
-	unsetenv("SUDO_GID");
-	unsetenv("SUDO_USER");
-}
 
 START_TEST(capabilities_are_taken)
 {
@@ -1066,62 +1068,41 @@ END_TEST
 
 static TCase *texts(void)
 {
-	TCase *cases = tcase_create("texts");
+	const TTest *const tests[] = {
+		place_is_found, place_is_refused, capability_names, accounts_are_parsed,
+		fifo_as_passwd_does_not_block,
+	};
 
-	tcase_add_checked_fixture(cases, forget_sudo, NULL);
-	tcase_add_test(cases, place_is_found);
-	tcase_add_test(cases, place_is_refused);
-	tcase_add_test(cases, capability_names);
-	tcase_add_test(cases, accounts_are_parsed);
-	tcase_add_test(cases, fifo_as_passwd_does_not_block);
-	return cases;
+	return suite_case("texts", tests, ARRAY_SIZE(tests), 0, forget_sudo, NULL);
 }
 
 static TCase *cgroups(void)
 {
-	TCase *cases = tcase_create("cgroups");
+	const TTest *const tests[] = {
+		cgroup_is_made_and_removed, failure_has_a_remedy, level_is_what_bpf_counts,
+		command_is_in_its_cgroup_from_the_start, what_is_left_behind_is_not_killed,
+		sweep_takes_the_stale_and_leaves_the_live, only_the_callers_fds_are_inherited,
+	};
 
-	tcase_set_timeout(cases, 20);
-	tcase_add_checked_fixture(cases, forget_sudo, NULL);
-	tcase_add_checked_fixture(cases, find_place, remove_leftovers);
-	tcase_add_test(cases, cgroup_is_made_and_removed);
-	tcase_add_test(cases, failure_has_a_remedy);
-	tcase_add_test(cases, level_is_what_bpf_counts);
-	tcase_add_test(cases, command_is_in_its_cgroup_from_the_start);
-	tcase_add_test(cases, what_is_left_behind_is_not_killed);
-	tcase_add_test(cases, sweep_takes_the_stale_and_leaves_the_live);
-	tcase_add_test(cases, only_the_callers_fds_are_inherited);
-	return cases;
+	return suite_case("cgroups", tests, ARRAY_SIZE(tests), 20, find_place, remove_leftovers);
 }
 
 static TCase *commands(void)
 {
-	TCase *cases = tcase_create("commands");
+	const TTest *const tests[] = {
+		capabilities_are_taken, a_capability_can_be_kept, ambient_capabilities_are_taken,
+		user_is_switched, user_behind_sudo, root_stays_root_with_its_environment,
+		signal_state_is_inherited, limits_are_restored, status_is_the_commands,
+		kloak_ends_like_the_command, failure_to_execute_is_126_or_127,
+		path_is_searched_as_the_user, path_is_reported_before_it_executes,
+		nothing_executes_if_kloak_dies_first, signals_pass_through,
+		timer_runs_while_waiting, terminal_signals_arrive_once,
+		kloak_stops_and_continues_with_the_command, parent_cannot_be_read, kloak_shrinks,
+		network_namespace_has_a_cookie,
+	};
 
-	tcase_set_timeout(cases, 30);
-	tcase_add_checked_fixture(cases, make_directory, remove_directory);
-	tcase_add_test(cases, capabilities_are_taken);
-	tcase_add_test(cases, a_capability_can_be_kept);
-	tcase_add_test(cases, ambient_capabilities_are_taken);
-	tcase_add_test(cases, user_is_switched);
-	tcase_add_test(cases, user_behind_sudo);
-	tcase_add_test(cases, root_stays_root_with_its_environment);
-	tcase_add_test(cases, signal_state_is_inherited);
-	tcase_add_test(cases, limits_are_restored);
-	tcase_add_test(cases, status_is_the_commands);
-	tcase_add_test(cases, kloak_ends_like_the_command);
-	tcase_add_test(cases, failure_to_execute_is_126_or_127);
-	tcase_add_test(cases, path_is_searched_as_the_user);
-	tcase_add_test(cases, path_is_reported_before_it_executes);
-	tcase_add_test(cases, nothing_executes_if_kloak_dies_first);
-	tcase_add_test(cases, signals_pass_through);
-	tcase_add_test(cases, timer_runs_while_waiting);
-	tcase_add_test(cases, terminal_signals_arrive_once);
-	tcase_add_test(cases, kloak_stops_and_continues_with_the_command);
-	tcase_add_test(cases, parent_cannot_be_read);
-	tcase_add_test(cases, kloak_shrinks);
-	tcase_add_test(cases, network_namespace_has_a_cookie);
-	return cases;
+	return suite_case("commands", tests, ARRAY_SIZE(tests), 30, make_directory,
+			  remove_directory);
 }
 
 /* Says why a group of tests does not run here, so that nobody takes it for passed. */
@@ -1145,23 +1126,16 @@ static bool can_run(void)
 
 int main(int argc, char **argv)
 {
-	SRunner *runner;
-	Suite *suite;
-	int failed;
+	TCase *cases[3] = {NULL, NULL, NULL};
 
 	if (argc > 1)
 		return mode_main(argv[1]);
-	suite = suite_create("workload");
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		return 1;
-	suite_add_tcase(suite, texts());
+	cases[0] = texts();
 	if (can_run()) {
-		suite_add_tcase(suite, cgroups());
-		suite_add_tcase(suite, commands());
+		cases[1] = cgroups();
+		cases[2] = commands();
 	}
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run_cases("workload", cases, ARRAY_SIZE(cases));
 }
