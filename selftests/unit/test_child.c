@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "selftests/unit/run_command.h"
+#include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
 #include "user/lib/cleanup.h"
 #include "user/workload/caps.h"
@@ -157,39 +158,10 @@ END_TEST
 
 /* ---- finding and executing ---- */
 
-static char directory[PATH_MAX];
-
-static void make_script(const char *relative, const char *text, mode_t mode)
+static void set_up(void)
 {
-	char path[PATH_MAX + 64];
-	CLEANUP_FILE FILE *file = NULL;
-
-	snprintf(path, sizeof(path), "%s/%s", directory, relative);
-	for (char *slash = path + strlen(directory) + 1; (slash = strchr(slash, '/')); slash++) {
-		*slash = '\0';
-		mkdir(path, 0755);
-		*slash = '/';
-	}
-	file = fopen(path, "we");
-	ck_assert_ptr_nonnull(file);
-	fputs(text, file);
-	ck_assert_int_eq(fchmod(fileno(file), mode), 0);
-}
-
-static void make_directory(void)
-{
-	strcpy(directory, "/tmp/kloak-path-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	ck_assert_int_eq(chmod(directory, 0755), 0);
+	scratch_make();
 	forget_sudo();
-}
-
-static void remove_directory(void)
-{
-	char command[PATH_MAX + 16];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", directory);
-	ck_assert_int_eq(system(command), 0);
 }
 
 static void expect_status(const char *command, int expected)
@@ -227,7 +199,7 @@ START_TEST(kloak_ends_like_the_command)
 	struct rlimit core = { RLIM_INFINITY, RLIM_INFINITY };
 
 	ck_assert_int_eq(setrlimit(RLIMIT_CORE, &core), 0);
-	ck_assert_int_eq(chdir(directory), 0);
+	ck_assert_int_eq(chdir(scratch), 0);
 	expect_exit_code(0, 0);
 	expect_exit_code(7 << 8, 7 << 8);
 	expect_exit_code(SIGTERM, SIGTERM);
@@ -257,16 +229,16 @@ START_TEST(failure_to_execute_is_126_or_127)
 {
 	char path[PATH_MAX + 64];
 
-	make_script("d/plain", "echo\n", 0644);
-	make_script("d/lost", "#!/nonexistent/interpreter\n", 0755);
+	scratch_write("d/plain", "echo\n", 0644);
+	scratch_write("d/lost", "#!/nonexistent/interpreter\n", 0755);
 	expect_failure("kloak-no-such-command", EXIT_NOT_FOUND, "PATH");
 	expect_failure("", EXIT_NOT_FOUND, "PATH");
 	expect_failure("/nonexistent/x", EXIT_NOT_FOUND, "/nonexistent/x");
-	snprintf(path, sizeof(path), "%s/d/lost", directory);
+	snprintf(path, sizeof(path), "%s/d/lost", scratch);
 	expect_failure(path, EXIT_NOT_FOUND, "interpreter");
-	snprintf(path, sizeof(path), "%s/d/plain", directory);
+	snprintf(path, sizeof(path), "%s/d/plain", scratch);
 	expect_failure(path, EXIT_CANNOT_EXEC, "ermission");
-	snprintf(path, sizeof(path), "%s/d", directory);
+	snprintf(path, sizeof(path), "%s/d", scratch);
 	expect_failure(path, EXIT_CANNOT_EXEC, "ermission");
 }
 END_TEST
@@ -278,15 +250,15 @@ START_TEST(path_is_searched_as_the_user)
 	struct child_options options = { .cgroup = -1, .envp = envp };
 	struct result result;
 
-	make_script("private/kloak-tool", "echo private\n", 0755); /* no #!: a shell script */
-	make_script("public/kloak-tool", "#!/bin/sh\necho public\n", 0755);
-	make_script("plain/kloak-tool", "echo plain\n", 0644);
-	make_script("directory/kloak-tool/x", "", 0755);
-	snprintf(private, sizeof(private), "%s/private", directory);
+	scratch_write("private/kloak-tool", "echo private\n", 0755); /* no #!: a shell script */
+	scratch_write("public/kloak-tool", "#!/bin/sh\necho public\n", 0755);
+	scratch_write("plain/kloak-tool", "echo plain\n", 0644);
+	scratch_write("directory/kloak-tool/x", "", 0755);
+	snprintf(private, sizeof(private), "%s/private", scratch);
 	ck_assert_int_eq(chmod(private, 0700), 0);
 	snprintf(path, sizeof(path),
-		 "PATH=/nonexistent:%s/plain:%s/directory:%s/private:%s/public", directory,
-		 directory, directory, directory);
+		 "PATH=/nonexistent:%s/plain:%s/directory:%s/private:%s/public", scratch, scratch,
+		 scratch, scratch);
 	ck_assert_int_eq(run(&options, argv, &result, NULL), 0);
 	ck_assert_str_eq(result.output, "private\n");
 	options.user = "nobody";
@@ -303,7 +275,7 @@ START_TEST(path_is_reported_before_it_executes)
 	struct child child;
 	int status;
 
-	snprintf(marker, sizeof(marker), "%s/marker", directory);
+	snprintf(marker, sizeof(marker), "%s/marker", scratch);
 	ck_assert_int_eq(child_prepare(&options, &child, NULL), 0);
 	ck_assert_ptr_nonnull(strstr(child.path, "/touch"));
 	usleep(100000);
@@ -327,7 +299,7 @@ START_TEST(nothing_executes_if_kloak_dies_first)
 	pid_t pid;
 	char byte;
 
-	snprintf(marker, sizeof(marker), "%s/marker", directory);
+	snprintf(marker, sizeof(marker), "%s/marker", scratch);
 	ck_assert_int_eq(pipe(ended), 0); /* inherited: its end is the end of the process */
 	pid = fork();
 	if (pid == 0) {
@@ -580,6 +552,6 @@ int main(int argc, char **argv)
 		return mode_main(argv[1]);
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		return 1;
-	return suite_run("child", tests, can_run("commands") ? ARRAY_SIZE(tests) : 0, 30,
-			 make_directory, remove_directory);
+	return suite_run("child", tests, can_run("commands") ? ARRAY_SIZE(tests) : 0, 30, set_up,
+			 scratch_remove);
 }

@@ -18,44 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
 #include "user/cmd/doctor.h"
 #include "user/doctor/doctor.h"
 #include "user/lib/cleanup.h"
 #include "user/lib/error.h"
 #include "user/workload/caps.h"
-
-static char root[64];
-
-static void make_root(void)
-{
-	strcpy(root, "/tmp/kloak-doctor-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(root));
-}
-
-static void remove_root(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", root);
-	ck_assert_int_eq(system(command), 0);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	char full[PATH_MAX];
-	CLEANUP_FILE FILE *file = NULL;
-
-	snprintf(full, sizeof(full), "%s%s", root, path);
-	for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
-		*slash = '\0';
-		mkdir(full, 0755);
-		*slash = '/';
-	}
-	file = fopen(full, "we");
-	ck_assert_ptr_nonnull(file);
-	fputs(text, file);
-}
 
 static size_t check_index(const char *name)
 {
@@ -70,7 +39,7 @@ static struct doctor_finding examine(const char *name)
 	struct doctor_finding finding;
 
 	memset(&finding, 0x55, sizeof(finding));
-	doctor_checks[check_index(name)].examine(root, &finding);
+	doctor_checks[check_index(name)].examine(scratch, &finding);
 	ck_assert_msg(finding.found[0], "%s: nothing found", name);
 	if (finding.verdict == DOCTOR_OK)
 		ck_assert_str_eq(finding.remedy, "");
@@ -142,7 +111,7 @@ START_TEST(files_are_understood)
 	struct doctor_finding finding;
 
 	if (expected->text)
-		write_file(expected->path, expected->text);
+		scratch_write(expected->path, expected->text, 0644);
 	finding = examine(expected->check);
 	ck_assert_msg(finding.verdict == expected->verdict, "%s with %s: %s", expected->check,
 		      expected->text ? expected->text : "no file", finding.found);
@@ -161,13 +130,13 @@ static void expect(const char *check, enum doctor_verdict verdict, const char *f
 
 START_TEST(who_resolves_has_its_remedy)
 {
-	write_file("/etc/nsswitch.conf", "hosts: resolve [!UNAVAIL=return] dns\n");
+	scratch_write("/etc/nsswitch.conf", "hosts: resolve [!UNAVAIL=return] dns\n", 0644);
 	expect("name service", DOCTOR_WARN, "nss-resolve", "\"hosts: files dns\"");
 	expect("name service", DOCTOR_WARN, "nss-resolve",
 	       "--resolver cgroup:/system.slice/systemd-resolved.service");
-	write_file("/etc/resolv.conf", "nameserver 127.0.0.53\nnameserver 2001:db8::1\n");
+	scratch_write("/etc/resolv.conf", "nameserver 127.0.0.53\nnameserver 2001:db8::1\n", 0644);
 	expect("resolvers", DOCTOR_OK, "127.0.0.53, 2001:db8::1", "");
-	write_file("/etc/resolv.conf", "\n");
+	scratch_write("/etc/resolv.conf", "\n", 0644);
 	expect("resolvers", DOCTOR_WARN, "names no address", "--resolver ADDRESS");
 }
 END_TEST
@@ -194,9 +163,9 @@ START_TEST(nscd_is_asked)
 		char path[PATH_MAX];
 		int fd;
 
-		write_file(sockets[i], "");
+		scratch_write(sockets[i], "", 0644);
 		expect("name service", DOCTOR_OK, "files dns", "");
-		snprintf(path, sizeof(path), "%s%s", root, sockets[i]);
+		snprintf(path, sizeof(path), "%s%s", scratch, sockets[i]);
 		ck_assert_int_eq(unlink(path), 0);
 		fd = listen_at(path);
 		expect("name service", DOCTOR_WARN, "nscd", "stop nscd");
@@ -212,8 +181,8 @@ START_TEST(resolv_conf_that_others_may_write)
 {
 	char path[PATH_MAX];
 
-	write_file("/etc/resolv.conf", "nameserver 192.0.2.1\n");
-	snprintf(path, sizeof(path), "%s/etc/resolv.conf", root);
+	scratch_write("/etc/resolv.conf", "nameserver 192.0.2.1\n", 0644);
+	snprintf(path, sizeof(path), "%s/etc/resolv.conf", scratch);
 	ck_assert_int_eq(chmod(path, 0666), 0);
 	expect("resolvers", DOCTOR_WARN, "chmod 644", "--resolver ADDRESS");
 	ck_assert_int_eq(unlink(path), 0);
@@ -228,20 +197,20 @@ START_TEST(hostile_file_is_harmless)
 
 	memset(large, 'x', (1 << 20) - 1);
 	large[(1 << 20) - 1] = '\0';
-	write_file("/proc/sys/kernel/osrelease", large);
-	write_file("/etc/nsswitch.conf", large);
-	write_file("/etc/resolv.conf", large);
-	write_file("/sys/kernel/security/lockdown", large);
+	scratch_write("/proc/sys/kernel/osrelease", large, 0644);
+	scratch_write("/etc/nsswitch.conf", large, 0644);
+	scratch_write("/etc/resolv.conf", large, 0644);
+	scratch_write("/sys/kernel/security/lockdown", large, 0644);
 	examine("kernel");
 	examine("name service");
 	examine("resolvers");
 	examine("lockdown");
 	for (size_t at = 0; at + 24 < (1 << 20) - 1; at += 24)
 		memcpy(large + at, "nameserver 2001:db8::1 \n", 24);
-	write_file("/etc/resolv.conf", large);
+	scratch_write("/etc/resolv.conf", large, 0644);
 	expect("resolvers", DOCTOR_OK, "2001:db8::1, 2001:db8::1", "");
 	large[60000] = '\0';
-	write_file("/sys/kernel/security/lockdown", large);
+	scratch_write("/sys/kernel/security/lockdown", large, 0644);
 	examine("lockdown");
 	free(large);
 }
@@ -428,7 +397,8 @@ static TCase *files(void)
 		table_is_complete, who_resolves_has_its_remedy, nscd_is_asked,
 		resolv_conf_that_others_may_write, hostile_file_is_harmless,
 	};
-	TCase *tcase = suite_case("files", tests, ARRAY_SIZE(tests), 0, make_root, remove_root);
+	TCase *tcase = suite_case("files", tests, ARRAY_SIZE(tests), 0, scratch_make,
+				  scratch_remove);
 
 	tcase_add_loop_test(tcase, files_are_understood, 0, ARRAY_SIZE(expectations));
 	return tcase;

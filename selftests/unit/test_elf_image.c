@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "selftests/unit/elf_copy.h"
+#include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
 #include "user/lib/cleanup.h"
 
@@ -83,17 +84,14 @@ END_TEST
 
 START_TEST(only_regular_files)
 {
-	char directory[] = "/tmp/kloak-test-XXXXXX", fifo[64];
 	CLEANUP_FD int null = open("/dev/null", O_RDONLY);
 	CLEANUP_FD int dir = -1, pipe_end = -1;
 
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	snprintf(fifo, sizeof(fifo), "%s/fifo", directory);
-	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
-	dir = open(directory, O_RDONLY);
-	pipe_end = open(fifo, O_RDONLY | O_NONBLOCK);
-	unlink(fifo);
-	rmdir(directory);
+	scratch_make();
+	ck_assert_int_eq(mkfifo(scratch_path("fifo"), 0600), 0);
+	dir = open(scratch, O_RDONLY);
+	pipe_end = open(scratch_path("fifo"), O_RDONLY | O_NONBLOCK);
+	scratch_remove();
 	ck_assert_int_eq(open_error(null), -EINVAL);
 	ck_assert_int_eq(open_error(dir), -EINVAL);
 	ck_assert_int_eq(open_error(pipe_end), -EINVAL);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "selftests/unit/run_command.h"
+#include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
 #include "user/lib/cleanup.h"
 #include "user/workload/account.h"
@@ -132,21 +133,10 @@ START_TEST(root_stays_root_with_its_environment)
 }
 END_TEST
 
-static char passwd_path[] = "/tmp/kloak-passwd-XXXXXX";
-static char group_path[] = "/tmp/kloak-group-XXXXXX";
-
-static void write_file(char *path, const char *text)
-{
-	CLEANUP_FD int fd = mkstemp(path);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), strlen(text));
-}
-
 static int find(const char *user, struct account *account, struct error *err)
 {
 	memset(err, 0, sizeof(*err));
-	return account_find_in(user, passwd_path, group_path, account, err);
+	return account_find_in(user, scratch_path("passwd"), scratch_path("group"), account, err);
 }
 
 START_TEST(accounts_are_parsed)
@@ -157,10 +147,14 @@ START_TEST(accounts_are_parsed)
 	struct account account;
 	struct error err;
 
-	write_file(passwd_path, "root:x:0:0:root:/root:/bin/sh\nshort:x:5\n\n#bob:x:6:6::/:\n"
-				"carol:x:-7:7::/:/bin/sh\nalice:x:1000:1001:A,B:/home/a:/bin/zsh\n");
-	write_file(group_path, "adm:x:4:bob,alice\nx:x:5:alice2,malice\nbad:x:q:alice\n"
-			       "audio:x:29:alice\nalice:x:1001:\n");
+	scratch_write("passwd",
+		      "root:x:0:0:root:/root:/bin/sh\nshort:x:5\n\n#bob:x:6:6::/:\n"
+		      "carol:x:-7:7::/:/bin/sh\nalice:x:1000:1001:A,B:/home/a:/bin/zsh\n",
+		      0644);
+	scratch_write("group",
+		      "adm:x:4:bob,alice\nx:x:5:alice2,malice\nbad:x:q:alice\n"
+		      "audio:x:29:alice\nalice:x:1001:\n",
+		      0644);
 	ck_assert_int_eq(find("alice", &account, &err), 0);
 	ck_assert_uint_eq(account.uid, 1000);
 	ck_assert_uint_eq(account.gid, 1001);
@@ -186,23 +180,24 @@ START_TEST(accounts_are_parsed)
 	setenv("SUDO_UID", "12ab", 1);
 	ck_assert_int_lt(find(NULL, &account, &err), 0);
 	ck_assert_int_eq(err.exit_code, EXIT_CONFIG);
-	unlink(passwd_path);
-	unlink(group_path);
 }
 END_TEST
 
 START_TEST(fifo_as_passwd_does_not_block)
 {
 	struct account account;
-	char path[] = "/tmp/kloak-fifo-XXXXXX";
+	const char *path = scratch_path("fifo");
 
-	ck_assert_ptr_nonnull(mkdtemp(path));
-	ck_assert_int_eq(rmdir(path), 0);
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
 	ck_assert_int_lt(account_find_in("root", path, path, &account, NULL), 0);
-	unlink(path);
 }
 END_TEST
+
+static void set_up(void)
+{
+	scratch_make();
+	forget_sudo();
+}
 
 int main(void)
 {
@@ -214,7 +209,7 @@ int main(void)
 		user_is_switched, user_behind_sudo, root_stays_root_with_its_environment,
 	};
 	TCase *const cases[] = {
-		suite_case("texts", texts, ARRAY_SIZE(texts), 0, forget_sudo, NULL),
+		suite_case("texts", texts, ARRAY_SIZE(texts), 0, set_up, scratch_remove),
 		can_run("commands") ? suite_case("commands", commands, ARRAY_SIZE(commands), 30,
 						 forget_sudo, NULL)
 				    : NULL,

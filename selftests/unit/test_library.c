@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include "selftests/unit/elf_copy.h"
+#include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
 #include "user/attach/library.h"
 #include "user/attach/script.h"
@@ -18,7 +19,6 @@
 #define PROGRAMS_MAX 120 /* of /usr/bin that are compared with the loader */
 
 static const char *const tls[] = { "libssl.so", "libcrypto.so" };
-static char directory[] = "/tmp/kloak-test-XXXXXX";
 
 static int resolve(const char *path, char *const *envp, struct library_set *set)
 {
@@ -132,36 +132,12 @@ END_TEST
 
 /* --- programs built here ----------------------------------------------- */
 
-static const char *in_directory(const char *name)
-{
-	static char path[4][512];
-	static int turn;
-
-	turn = (turn + 1) % 4;
-	snprintf(path[turn], sizeof(path[turn]), "%s/%s", directory, name);
-	return path[turn];
-}
-
-static void make_directory(void)
-{
-	strcpy(directory, "/tmp/kloak-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-}
-
 static void shell(const char *script)
 {
 	char command[2048];
 
-	ck_assert_int_lt(snprintf(command, sizeof(command), "set -e; cd %s; %s", directory, script),
+	ck_assert_int_lt(snprintf(command, sizeof(command), "set -e; cd %s; %s", scratch, script),
 			 (int)sizeof(command));
-	ck_assert_int_eq(system(command), 0);
-}
-
-static void remove_directory(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s", directory);
 	ck_assert_int_eq(system(command), 0);
 }
 
@@ -186,10 +162,10 @@ START_TEST(rpath_counts_further_down)
 	struct library_set set;
 
 	build("-Wl,--disable-new-dtags -Wl,-rpath,'$ORIGIN/../lib'");
-	ck_assert_int_eq(resolve(in_directory("bin/program"), plain, &set), 0);
-	ck_assert_ptr_nonnull(find(&set, in_directory("lib/libone.so.1")));
-	ck_assert_ptr_nonnull(find(&set, in_directory("lib/libtwo.so.1")));
-	ck_assert_int_gt(compare_with_loader(in_directory("bin/program"), "", &set), 2);
+	ck_assert_int_eq(resolve(scratch_path("bin/program"), plain, &set), 0);
+	ck_assert_ptr_nonnull(find(&set, scratch_path("lib/libone.so.1")));
+	ck_assert_ptr_nonnull(find(&set, scratch_path("lib/libtwo.so.1")));
+	ck_assert_int_gt(compare_with_loader(scratch_path("bin/program"), "", &set), 2);
 	library_set_release(&set);
 }
 END_TEST
@@ -199,10 +175,10 @@ START_TEST(runpath_counts_for_one_file)
 	struct library_set set;
 
 	build("-Wl,--enable-new-dtags -Wl,-rpath,'${ORIGIN}/../lib'");
-	ck_assert_int_eq(resolve(in_directory("bin/program"), plain, &set), 0);
-	ck_assert_ptr_nonnull(find(&set, in_directory("lib/libone.so.1")));
-	ck_assert_ptr_null(find(&set, in_directory("lib/libtwo.so.1")));
-	compare_with_loader(in_directory("bin/program"), "", &set);
+	ck_assert_int_eq(resolve(scratch_path("bin/program"), plain, &set), 0);
+	ck_assert_ptr_nonnull(find(&set, scratch_path("lib/libone.so.1")));
+	ck_assert_ptr_null(find(&set, scratch_path("lib/libtwo.so.1")));
+	compare_with_loader(scratch_path("bin/program"), "", &set);
 	library_set_release(&set);
 }
 END_TEST
@@ -215,17 +191,18 @@ START_TEST(environment_of_the_program)
 
 	build("");
 	shell("cp lib/libtwo.so.1 other/preloaded.so");
-	snprintf(variable, sizeof(variable), "LD_LIBRARY_PATH=/nonexistent:%s", in_directory("lib"));
-	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", in_directory("other/preloaded.so"));
-	ck_assert_int_eq(resolve(in_directory("bin/program"), plain, &set), 0);
-	ck_assert_ptr_null(find(&set, in_directory("lib/libone.so.1")));
+	snprintf(variable, sizeof(variable), "LD_LIBRARY_PATH=/nonexistent:%s",
+		 scratch_path("lib"));
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", scratch_path("other/preloaded.so"));
+	ck_assert_int_eq(resolve(scratch_path("bin/program"), plain, &set), 0);
+	ck_assert_ptr_null(find(&set, scratch_path("lib/libone.so.1")));
 	library_set_release(&set);
 
-	ck_assert_int_eq(resolve(in_directory("bin/program"), envp, &set), 0);
-	ck_assert_ptr_nonnull(find(&set, in_directory("lib/libone.so.1")));
-	ck_assert_ptr_nonnull(find(&set, in_directory("lib/libtwo.so.1")));
-	ck_assert_int_eq(find(&set, in_directory("other/preloaded.so"))->reason, LIBRARY_PRELOADED);
-	ck_assert_int_gt(compare_with_loader(in_directory("bin/program"), variable, &set), 2);
+	ck_assert_int_eq(resolve(scratch_path("bin/program"), envp, &set), 0);
+	ck_assert_ptr_nonnull(find(&set, scratch_path("lib/libone.so.1")));
+	ck_assert_ptr_nonnull(find(&set, scratch_path("lib/libtwo.so.1")));
+	ck_assert_int_eq(find(&set, scratch_path("other/preloaded.so"))->reason, LIBRARY_PRELOADED);
+	ck_assert_int_gt(compare_with_loader(scratch_path("bin/program"), variable, &set), 2);
 	library_set_release(&set);
 }
 END_TEST
@@ -239,14 +216,14 @@ START_TEST(what_is_not_a_library)
 
 	build("");
 	shell("mkdir first second; mkfifo first/libone.so.1; echo no > second/libone.so.1");
-	snprintf(variable, sizeof(variable), "LD_LIBRARY_PATH=%s:%s:%s", in_directory("first"),
-		 in_directory("second"), in_directory("lib"));
-	ck_assert_int_eq(resolve(in_directory("bin/program"), envp, &set), 0);
-	ck_assert_ptr_nonnull(find(&set, in_directory("lib/libone.so.1")));
+	snprintf(variable, sizeof(variable), "LD_LIBRARY_PATH=%s:%s:%s", scratch_path("first"),
+		 scratch_path("second"), scratch_path("lib"));
+	ck_assert_int_eq(resolve(scratch_path("bin/program"), envp, &set), 0);
+	ck_assert_ptr_nonnull(find(&set, scratch_path("lib/libone.so.1")));
 	library_set_release(&set);
-	ck_assert_int_eq(resolve(in_directory("first/libone.so.1"), envp, &set), -EINVAL);
-	ck_assert_int_eq(resolve(in_directory("first"), envp, &set), -EINVAL);
-	ck_assert_int_eq(resolve(in_directory("nothing"), envp, &set), -ENOENT);
+	ck_assert_int_eq(resolve(scratch_path("first/libone.so.1"), envp, &set), -EINVAL);
+	ck_assert_int_eq(resolve(scratch_path("first"), envp, &set), -EINVAL);
+	ck_assert_int_eq(resolve(scratch_path("nothing"), envp, &set), -ENOENT);
 	ck_assert_uint_eq(set.count, 0);
 }
 END_TEST
@@ -261,11 +238,11 @@ START_TEST(libraries_for_later)
 	build("");
 	shell("cp lib/libtwo.so.1 lib/libssl.so.9; cp lib/libtwo.so.1 other/libcrypto.so.9;"
 	      "cp lib/libtwo.so.1 other/libother.so.9");
-	snprintf(variable, sizeof(variable), "LD_LIBRARY_PATH=%s", in_directory("other"));
-	ck_assert_int_eq(resolve(in_directory("bin/program"), envp, &set), 0);
-	ck_assert_int_eq(find(&set, in_directory("lib/libssl.so.9"))->reason, LIBRARY_DISCOVERED);
-	ck_assert_ptr_nonnull(find(&set, in_directory("other/libcrypto.so.9")));
-	ck_assert_ptr_null(find(&set, in_directory("other/libother.so.9")));
+	snprintf(variable, sizeof(variable), "LD_LIBRARY_PATH=%s", scratch_path("other"));
+	ck_assert_int_eq(resolve(scratch_path("bin/program"), envp, &set), 0);
+	ck_assert_int_eq(find(&set, scratch_path("lib/libssl.so.9"))->reason, LIBRARY_DISCOVERED);
+	ck_assert_ptr_nonnull(find(&set, scratch_path("other/libcrypto.so.9")));
+	ck_assert_ptr_null(find(&set, scratch_path("other/libother.so.9")));
 	library_set_release(&set);
 }
 END_TEST
@@ -278,8 +255,8 @@ START_TEST(too_many_libraries)
 
 	build("-Wl,-rpath,'$ORIGIN/../lib'");
 	shell("i=0; while [ $i -lt 400 ]; do cp lib/libtwo.so.1 other/libssl.so.$i; i=$((i+1)); done");
-	snprintf(variable, sizeof(variable), "LD_LIBRARY_PATH=%s", in_directory("other"));
-	ck_assert_int_eq(resolve(in_directory("bin/program"), envp, &set), 0);
+	snprintf(variable, sizeof(variable), "LD_LIBRARY_PATH=%s", scratch_path("other"));
+	ck_assert_int_eq(resolve(scratch_path("bin/program"), envp, &set), 0);
 	ck_assert_uint_eq(set.count, LIBRARY_MAX);
 	ck_assert_uint_gt(set.left_out, 0);
 	library_set_release(&set);
@@ -288,39 +265,30 @@ END_TEST
 
 /* --- scripts ----------------------------------------------------------- */
 
-static void write_script(const char *name, const char *text)
-{
-	CLEANUP_FILE FILE *file = fopen(in_directory(name), "w");
-
-	ck_assert_ptr_nonnull(file);
-	fputs(text, file);
-	ck_assert_int_eq(fchmod(fileno(file), 0755), 0);
-}
-
 START_TEST(script_interpreters)
 {
 	char line[600];
 	struct library_set set;
 
-	write_script("inner", "#! /bin/sh -e\n");
-	snprintf(line, sizeof(line), "#!%s\n", in_directory("inner"));
-	write_script("outer", line);
-	write_script("env", "#!/usr/bin/env -S A=b cat -u\n");
-	write_script("none", "echo no first line\n");
-	snprintf(line, sizeof(line), "#!%s\n", in_directory("loop"));
-	write_script("loop", line);
+	scratch_write("inner", "#! /bin/sh -e\n", 0755);
+	snprintf(line, sizeof(line), "#!%s\n", scratch_path("inner"));
+	scratch_write("outer", line, 0755);
+	scratch_write("env", "#!/usr/bin/env -S A=b cat -u\n", 0755);
+	scratch_write("none", "echo no first line\n", 0755);
+	snprintf(line, sizeof(line), "#!%s\n", scratch_path("loop"));
+	scratch_write("loop", line, 0755);
 
-	ck_assert_int_eq(resolve(in_directory("outer"), plain, &set), 0);
+	ck_assert_int_eq(resolve(scratch_path("outer"), plain, &set), 0);
 	ck_assert_int_eq(find(&set, "/bin/sh")->reason, LIBRARY_EXECUTABLE);
 	library_set_release(&set);
-	ck_assert_int_eq(resolve(in_directory("env"), plain, &set), 0);
+	ck_assert_int_eq(resolve(scratch_path("env"), plain, &set), 0);
 	ck_assert_int_eq(find(&set, "/usr/bin/env")->reason, LIBRARY_EXECUTABLE);
 	ck_assert_int_eq(find(&set, "/usr/bin/cat")->reason, LIBRARY_EXECUTABLE);
 	library_set_release(&set);
-	ck_assert_int_eq(resolve(in_directory("none"), plain, &set), 0);
+	ck_assert_int_eq(resolve(scratch_path("none"), plain, &set), 0);
 	ck_assert_ptr_nonnull(find(&set, "/bin/sh"));
 	library_set_release(&set);
-	ck_assert_int_eq(resolve(in_directory("loop"), plain, &set), 0);
+	ck_assert_int_eq(resolve(scratch_path("loop"), plain, &set), 0);
 	ck_assert_uint_eq(set.count, 0);
 	library_set_release(&set);
 }
@@ -448,6 +416,5 @@ int main(void)
 		longest_script_line, search_lists, too_long_search_elements,
 	};
 
-	return suite_run("libraries", tests, ARRAY_SIZE(tests), 60, make_directory,
-			 remove_directory);
+	return suite_run("libraries", tests, ARRAY_SIZE(tests), 60, scratch_make, scratch_remove);
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
 #include "user/attach/maps.h"
 
@@ -145,37 +146,21 @@ START_TEST(no_process)
 END_TEST
 
 /* The files of a cgroup directory are all that is asked of it. */
-static void write_procs(const char *directory, const char *text)
-{
-	char path[PATH_MAX];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", directory);
-	file = fopen(path, "w");
-	ck_assert_ptr_nonnull(file);
-	fputs(text, file);
-	fclose(file);
-}
-
 START_TEST(cgroup)
 {
-	char root[] = "/tmp/kloak-test-XXXXXX", path[] = "/tmp/kloak-test-XXXXXX";
-	char nested[PATH_MAX], text[64], command[64];
+	char path[] = "/tmp/kloak-test-XXXXXX", text[64];
 	struct search search;
 
 	map_file(path, &search);
-	ck_assert_ptr_nonnull(mkdtemp(root));
-	maps_visit_cgroup(root, compare, &search);
+	scratch_make();
+	maps_visit_cgroup(scratch, compare, &search);
 	ck_assert_int_eq(search.found, 0);
-	write_procs(root, "0\n2147483647\nword\n99999999999999999999\n\n");
-	snprintf(nested, sizeof(nested), "%s/inner", root);
-	ck_assert_int_eq(mkdir(nested, 0755), 0);
+	scratch_write("cgroup.procs", "0\n2147483647\nword\n99999999999999999999\n\n", 0644);
 	snprintf(text, sizeof(text), "0\n%d\n", getpid());
-	write_procs(nested, text);
-	maps_visit_cgroup(root, compare, &search);
+	scratch_write("inner/cgroup.procs", text, 0644);
+	maps_visit_cgroup(scratch, compare, &search);
 	ck_assert_int_eq(search.found, 1);
-	snprintf(command, sizeof(command), "rm -r %s", root);
-	ck_assert_int_eq(system(command), 0);
+	scratch_remove();
 }
 END_TEST
 

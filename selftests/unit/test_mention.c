@@ -8,48 +8,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
 #include "user/attach/mention.h"
 
-static char directory[] = "/tmp/kloak-test-XXXXXX";
 static char path_variable[64];
 static char *envp[] = { path_variable, NULL };
-
-static void make_file(const char *name, mode_t mode)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	fd = open(path, O_CREAT | O_WRONLY, mode);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(fchmod(fd, mode), 0);
-	close(fd);
-}
 
 static void set_up(void)
 {
 	char name[8];
 	int i;
 
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	ck_assert_int_eq(chdir(directory), 0);
-	snprintf(path_variable, sizeof(path_variable), "PATH=/nonexistent:%s", directory);
-	make_file("node", 0755);
-	make_file("client", 0755);
-	make_file("data", 0644);
+	scratch_make();
+	ck_assert_int_eq(chdir(scratch), 0);
+	snprintf(path_variable, sizeof(path_variable), "PATH=/nonexistent:%s", scratch);
+	scratch_write("node", "", 0755);
+	scratch_write("client", "", 0755);
+	scratch_write("data", "", 0644);
 	for (i = 0; i < 2 * MENTION_MAX; i++) {
 		snprintf(name, sizeof(name), "p%d", i);
-		make_file(name, 0755);
+		scratch_write(name, "", 0755);
 	}
-}
-
-static void tear_down(void)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -r %s", directory);
-	ck_assert_int_eq(system(command), 0);
 }
 
 static struct mention mention;
@@ -83,7 +63,7 @@ START_TEST(found)
 	for (i = 0; i < 3 && lines[_i].found[i]; i++) {
 		const char *name = lines[_i].found[i];
 
-		snprintf(want, sizeof(want), "%s%s%s", *name == '.' ? "" : directory,
+		snprintf(want, sizeof(want), "%s%s%s", *name == '.' ? "" : scratch,
 			 *name == '.' ? "" : "/", name);
 		ck_assert_uint_gt(mention.count, i);
 		ck_assert_str_eq(mention.paths[i], want);
@@ -138,7 +118,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {many_found, long_word};
-	TCase *tcase = suite_case("mention", tests, ARRAY_SIZE(tests), 0, set_up, tear_down);
+	TCase *tcase = suite_case("mention", tests, ARRAY_SIZE(tests), 0, set_up, scratch_remove);
 
 	tcase_add_loop_test(tcase, found, 0, ARRAY_SIZE(lines));
 	tcase_add_loop_test(tcase, many_words, 0, 3);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Static pins: --pin, the hosts file, and the rows of the map "verified". */
+#include "selftests/unit/scratch.h"
 #include "selftests/unit/stderr_capture.h"
 #include "selftests/unit/suite.h"
 #include "user/policy/hosts.h"
@@ -21,13 +22,10 @@ static char path[64];
 
 static void setup(void)
 {
-	int fd;
-
 	err = (struct error){0};
-	strcpy(path, "/tmp/kloak-hosts.XXXXXX");
-	fd = mkstemp(path);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
+	scratch_make();
+	strcpy(path, scratch_path("hosts"));
+	write_file(path, "", 0, 0600);
 	ck_assert_int_eq(rule_set_add(&rules, "api.example,*.b.example:8443,192.0.2.0/24", 0, &err),
 			 0);
 }
@@ -36,22 +34,12 @@ static void teardown(void)
 {
 	pin_set_release(&pins);
 	rule_set_release(&rules);
-	unlink(path);
-}
-
-static void hosts_write(const char *text, size_t size)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, size), size);
-	ck_assert_int_eq(fchmod(fd, 0644), 0);
-	close(fd);
+	scratch_remove();
 }
 
 static void add_hosts(const char *text)
 {
-	hosts_write(text, strlen(text));
+	write_file(path, text, strlen(text), 0644);
 	ck_assert_msg(pin_set_add_hosts(&pins, &rules, path, &err) == 0, "%s", err.text);
 }
 
@@ -200,7 +188,7 @@ START_TEST(hosts_bad_lines)
 		  "010.0.0.1 api.example\n"
 		  "192.0.2.1 *.b.example -x.b.example a..b.example 7.b.7\n");
 	ck_assert_uint_eq(pins.count, 0);
-	hosts_write(nul, sizeof(nul) - 1);
+	write_file(path, nul, sizeof(nul) - 1, 0644);
 	ck_assert_int_eq(pin_set_add_hosts(&pins, &rules, path, &err), 0);
 	ck_assert_uint_eq(pins.count, 1);
 	ck_assert(pinned("api.example", "192.0.2.9"));
@@ -240,7 +228,7 @@ START_TEST(hosts_of_others)
 {
 	static const char text[] = "192.0.2.1 api.example\n";
 
-	hosts_write(text, strlen(text));
+	write_file(path, text, strlen(text), 0644);
 	ck_assert_int_eq(chmod(path, 0666), 0);
 	capture_begin();
 	ck_assert_int_eq(pin_set_add_hosts(&pins, &rules, path, &err), 0);
@@ -271,7 +259,7 @@ START_TEST(hosts_too_large)
 	memcpy(data, first, strlen(first));
 	memcpy(data + TRUSTED_FILE_MAX - strlen(cut) + 1, cut, strlen(cut));
 	memcpy(data + TRUSTED_FILE_MAX + 100, "192.0.2.3 api.example", 21);
-	hosts_write(data, sizeof(data));
+	write_file(path, data, sizeof(data), 0644);
 	capture_begin();
 	ck_assert_int_eq(pin_set_add_hosts(&pins, &rules, path, &err), 0);
 	ck_assert_ptr_nonnull(strstr(capture_end(), "1 MiB"));
@@ -288,7 +276,7 @@ START_TEST(too_many_pins)
 	for (int i = 0; i <= PIN_SET_MAX; i++)
 		size += (size_t)snprintf(data + size, sizeof(data) - size,
 					 "192.0.2.1 h%d.b.example h%d.c.example\n", i, i);
-	hosts_write(data, size);
+	write_file(path, data, size, 0644);
 	ck_assert_int_eq(pin_set_add_hosts(&pins, &rules, path, &err), -E2BIG);
 	ck_assert_ptr_nonnull(strstr(err.text, "narrower"));
 	ck_assert_uint_eq(pins.count, PIN_SET_MAX);

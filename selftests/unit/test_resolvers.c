@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Trusted resolvers: --resolver, resolv.conf, and what is warned of. */
+#include "selftests/unit/scratch.h"
 #include "selftests/unit/stderr_capture.h"
 #include "selftests/unit/suite.h"
 #include "user/policy/resolvers.h"
@@ -25,21 +26,18 @@ static char path[64];
 
 static void setup(void)
 {
-	int fd;
-
 	err = (struct error){0};
 	set = (struct resolver_set){0};
-	strcpy(path, "/tmp/kloak-resolv.XXXXXX");
-	fd = mkstemp(path);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
+	scratch_make();
+	strcpy(path, scratch_path("resolv.conf"));
+	write_file(path, "", 0, 0600);
 }
 
 static void teardown(void)
 {
 	pin_set_release(&pins);
 	rule_set_release(&rules);
-	unlink(path);
+	scratch_remove();
 }
 
 static void add(const char *text)
@@ -47,20 +45,10 @@ static void add(const char *text)
 	ck_assert_msg(resolver_set_add(&set, text, &err) == 0, "%s: %s", text, err.text);
 }
 
-static void conf_write(const char *file, const char *text, size_t size)
-{
-	int fd = open(file, O_WRONLY | O_TRUNC | O_CREAT, 0644);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, text, size), size);
-	ck_assert_int_eq(fchmod(fd, 0644), 0);
-	close(fd);
-}
-
 /* Reads @text as resolv.conf; returns the warnings. */
 static const char *conf(const char *text)
 {
-	conf_write(path, text, strlen(text));
+	write_file(path, text, strlen(text), 0644);
 	capture_begin();
 	ck_assert_msg(resolver_set_add_resolv_conf(&set, path, &err) == 0, "%s", err.text);
 	return capture_end();
@@ -278,7 +266,7 @@ START_TEST(resolv_conf_lines)
 				  "nameserver 192.0.2.3\n";
 	char line[RESOLV_CONF_LINE_MAX + 64];
 
-	conf_write(path, nul, sizeof(nul) - 1);
+	write_file(path, nul, sizeof(nul) - 1, 0644);
 	capture_begin();
 	ck_assert_int_eq(resolver_set_add_resolv_conf(&set, path, &err), 0);
 	capture_end();
@@ -330,7 +318,7 @@ static void conf_change(const char *text, unsigned second)
 {
 	const struct timespec times[2] = {{.tv_sec = second}, {.tv_sec = second}};
 
-	conf_write(path, text, strlen(text));
+	write_file(path, text, strlen(text), 0644);
 	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
@@ -400,7 +388,7 @@ START_TEST(resolv_conf_of_others)
 {
 	static const char text[] = "nameserver 192.0.2.1\n";
 
-	conf_write(path, text, strlen(text));
+	write_file(path, text, strlen(text), 0644);
 	ck_assert_int_eq(chmod(path, 0646), 0);
 	capture_begin();
 	ck_assert_int_eq(resolver_set_add_resolv_conf(&set, path, &err), 0);
@@ -430,8 +418,8 @@ START_TEST(resolv_conf_of_resolved)
 	ck_assert_int_eq(mount("none", "/run", "tmpfs", 0, "mode=755"), 0);
 	ck_assert_int_eq(mkdir("/run/systemd", 0755), 0);
 	ck_assert_int_eq(mkdir("/run/systemd/resolve", 0755), 0);
-	conf_write("/run/systemd/resolve/stub-resolv.conf", text, strlen(text));
-	conf_write("/run/systemd/resolver", text, strlen(text));
+	write_file("/run/systemd/resolve/stub-resolv.conf", text, strlen(text), 0644);
+	write_file("/run/systemd/resolver", text, strlen(text), 0644);
 	ck_assert_int_eq(chown("/run/systemd/resolve/stub-resolv.conf", 991, 991), 0);
 	ck_assert_int_eq(chown("/run/systemd/resolver", 991, 991), 0);
 	ck_assert_int_eq(unlink(path), 0);
@@ -456,7 +444,7 @@ START_TEST(file_is_cut)
 	memset(data, 'x', sizeof(data));
 	data[9] = '\n';
 	for (size_t size = TRUSTED_FILE_MAX - 1; size <= TRUSTED_FILE_MAX + 1; size++) {
-		conf_write(path, data, size);
+		write_file(path, data, size, 0644);
 		ck_assert_int_eq(trusted_file_read(path, &file), 0);
 		ck_assert_int_eq(file.cut, size >= TRUSTED_FILE_MAX);
 		ck_assert_uint_eq(file.size, size < TRUSTED_FILE_MAX ? size : 10);

@@ -3,6 +3,7 @@
  * Secrets from the argument to the map row: grammar, sources, bad input, the
  * child's environment and Kloak's own.
  */
+#include "selftests/unit/scratch.h"
 #include "selftests/unit/stderr_capture.h"
 #include "selftests/unit/suite.h"
 #include "user/secret/environment.h"
@@ -32,33 +33,20 @@
 
 static struct error err;
 static struct secret_set set;
-static char directory[64];
 static char path[128];
 
 static void setup(void)
 {
 	err = (struct error){0};
 	ck_assert_int_eq(secret_set_init(&set, &err), 0);
-	snprintf(directory, sizeof(directory), "/tmp/kloak-test.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/secret", directory);
+	scratch_make();
+	strcpy(path, scratch_path("secret"));
 }
 
 static void teardown(void)
 {
 	secret_set_wipe(&set);
-	unlink(path);
-	rmdir(directory);
-}
-
-static void file_write(const void *data, size_t size, mode_t mode)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, data, size), size);
-	ck_assert_int_eq(fchmod(fd, mode), 0);
-	close(fd);
+	scratch_remove();
 }
 
 static int add(const char *text)
@@ -154,8 +142,8 @@ START_TEST(memory_without_lock_warns_once)
 	if (ASAN)
 		return;
 	ck_assert_int_eq(setrlimit(RLIMIT_MEMLOCK, &none), 0);
-	if (geteuid() == 0)
-		ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+	if (getuid() == 0)
+		ck_assert_int_eq(seteuid(65534), 0);
 	capture_begin();
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(secret_memory_map(&memory, 100, &err), 0);
@@ -163,6 +151,7 @@ START_TEST(memory_without_lock_warns_once)
 		secret_memory_release(&memory);
 	}
 	printed = capture_end();
+	ck_assert_int_eq(seteuid(getuid()), 0);
 	first = strstr(printed, "ulimit -l");
 	ck_assert_ptr_nonnull(first);
 	ck_assert_ptr_null(strstr(first + 1, "ulimit -l"));
@@ -284,7 +273,7 @@ START_TEST(from_file)
 		char name[8];
 
 		snprintf(name, sizeof(name), "N%u", i);
-		file_write(file[i].content, strlen(file[i].content), 0600);
+		write_file(path, file[i].content, strlen(file[i].content), 0600);
 		ck_assert_msg(add_file(name) == (int)i, "%u: %s", i, err.text);
 		assert_value(i, file[i].value);
 	}
@@ -295,7 +284,7 @@ START_TEST(file_through_a_link)
 {
 	char link[256], text[512];
 
-	file_write(VALUE, strlen(VALUE), 0600);
+	write_file(path, VALUE, strlen(VALUE), 0600);
 	snprintf(link, sizeof(link), "%s.link", path);
 	ck_assert_int_eq(symlink(path, link), 0);
 	snprintf(text, sizeof(text), "K=file:%s@h", link);
@@ -318,11 +307,11 @@ END_TEST
 
 START_TEST(file_that_all_may_read)
 {
-	file_write(VALUE, strlen(VALUE), 0644);
+	write_file(path, VALUE, strlen(VALUE), 0644);
 	capture_begin();
 	ck_assert_int_eq(add_file("K"), 0);
 	ck_assert_ptr_nonnull(strstr(capture_end(), "chmod 600"));
-	file_write(VALUE, strlen(VALUE), 0600);
+	write_file(path, VALUE, strlen(VALUE), 0600);
 	capture_begin();
 	ck_assert_int_eq(add_file("L"), 1);
 	ck_assert_ptr_null(strstr(capture_end(), "chmod 600"));
@@ -352,7 +341,7 @@ START_TEST(from_standard_input)
 {
 	char byte;
 
-	file_write(VALUE "\n", strlen(VALUE) + 1, 0600);
+	write_file(path, VALUE "\n", strlen(VALUE) + 1, 0600);
 	ck_assert_int_ge(close(STDIN_FILENO), -1);
 	ck_assert_int_eq(open(path, O_RDONLY), STDIN_FILENO);
 	ck_assert_int_eq(add("K=fd:0@h"), 0);
@@ -377,12 +366,12 @@ END_TEST
 
 START_TEST(from_credential)
 {
-	file_write(VALUE "\n", strlen(VALUE) + 1, 0400);
+	write_file(path, VALUE "\n", strlen(VALUE) + 1, 0400);
 	unsetenv("CREDENTIALS_DIRECTORY");
 	assert_refused("K=cred:secret@h", "LoadCredential");
 	setenv("CREDENTIALS_DIRECTORY", "relative", 1);
 	assert_refused("K=cred:secret@h", "LoadCredential");
-	setenv("CREDENTIALS_DIRECTORY", directory, 1);
+	setenv("CREDENTIALS_DIRECTORY", scratch, 1);
 	assert_refused("K=cred:../secret@h", "no name of a credential");
 	assert_refused("K=cred:..@h", "no name of a credential");
 	assert_refused("K=cred:other@h", "cannot open other");
@@ -423,7 +412,7 @@ START_TEST(value_sizes)
 
 			snprintf(name, sizeof(name), "N%u_%d", i, newline);
 			data[value[i].size] = '\n';
-			file_write(data, value[i].size + (size_t)newline, 0600);
+			write_file(path, data, value[i].size + (size_t)newline, 0600);
 			data[value[i].size] = 'v';
 			ret = add_file(name);
 			if (!value[i].fault) {
@@ -457,7 +446,7 @@ END_TEST
 
 START_TEST(value_with_nul)
 {
-	file_write("0123456\0"
+	write_file(path, "0123456\0"
 		   "9abcdef",
 		   15, 0600);
 	ck_assert_int_eq(add_file("K"), -EINVAL);
@@ -476,7 +465,7 @@ END_TEST
 /* A refused value does not stay in memory. */
 START_TEST(refused_value_is_wiped)
 {
-	file_write("1234567", 7, 0600);
+	write_file(path, "1234567", 7, 0600);
 	ck_assert_int_eq(add_file("K"), -EINVAL);
 	for (size_t i = 0; i < set.memory.size; i++)
 		ck_assert_uint_eq(set.memory.base[i], 0);
@@ -489,11 +478,11 @@ START_TEST(values_are_never_printed)
 	char many[600];
 
 	memset(many, 'Q', sizeof(many));
-	file_write(many, sizeof(many), 0644);
+	write_file(path, many, sizeof(many), 0644);
 	capture_begin();
 	ck_assert_int_lt(add_file("K"), 0);
 	ck_assert_ptr_null(strstr(err.text, "QQ"));
-	file_write("QQQQQQ", 6, 0644);
+	write_file(path, "QQQQQQ", 6, 0644);
 	ck_assert_int_lt(add_file("K"), 0);
 	ck_assert_ptr_null(strstr(err.text, "QQ"));
 	setenv("KLOAK_T", "{QQ}{QQ}{QQ}", 1);
@@ -660,7 +649,7 @@ START_TEST(child_environment)
 	char **child, expected[2 * SECRET_MAX + 64];
 
 	setenv("KLOAK_T", VALUE, 1);
-	file_write("other-value-of-a-file", 21, 0600);
+	write_file(path, "other-value-of-a-file", 21, 0600);
 	ck_assert_int_eq(add("KLOAK_T@h"), 0);
 	ck_assert_int_eq(add_file("K"), 1);
 	ck_assert_int_eq(add_file("NEW"), 2);
@@ -689,8 +678,8 @@ START_TEST(child_does_not_see_the_credentials)
 	char *parent[] = {"CREDENTIALS_DIRECTORY=/run/credentials", "A=b", NULL};
 	char **child;
 
-	file_write(VALUE, strlen(VALUE), 0400);
-	setenv("CREDENTIALS_DIRECTORY", directory, 1);
+	write_file(path, VALUE, strlen(VALUE), 0400);
+	setenv("CREDENTIALS_DIRECTORY", scratch, 1);
 	ck_assert_int_eq(add("K=cred:secret@h"), 0);
 	ck_assert_int_eq(environment_for_child(&set, parent, &child, &err), 0);
 	ck_assert_ptr_null(find(child, "CREDENTIALS_DIRECTORY"));

@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
 #include "user/attach/watch.h"
 #include "user/workload/cgroup.h"
@@ -31,7 +32,6 @@
 #define ROUNDS	  30   /* several rings, */
 #define ROUND_MAPPINGS 100 /* of which one holds so many */
 
-static char directory[] = "/tmp/kloak-test-XXXXXX";
 static char file[64], other[64]; /* names for the tests in the directory */
 
 static struct watch watch;
@@ -151,7 +151,7 @@ static void start_watch(bool by_cgroup)
 {
 	struct watch_options options = {
 		.cgroup = -1, .pid = child, .seen = &seen, .attach = take, .data = &seen,
-		.cgroup_path = directory,
+		.cgroup_path = scratch,
 	};
 
 	if (by_cgroup) {
@@ -184,9 +184,9 @@ static struct stat status_of(const char *path)
 
 static void set_up(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	snprintf(file, sizeof(file), "%s/file", directory);
-	snprintf(other, sizeof(other), "%s/other", directory);
+	scratch_make();
+	strcpy(file, scratch_path("file"));
+	strcpy(other, scratch_path("other"));
 	copy_file("/bin/true", file);
 	copy_file("/bin/true", other);
 	cgroup.fd = -1;
@@ -194,7 +194,6 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	char command[64];
 	unsigned int left;
 
 	watch_close(&watch);
@@ -203,8 +202,7 @@ static void tear_down(void)
 		end_child();
 	if (cgroup.fd >= 0)
 		ck_assert_int_eq(cgroup_remove(&cgroup, &left), 0);
-	snprintf(command, sizeof(command), "rm -r %s", directory);
-	ck_assert_int_eq(system(command), 0);
+	scratch_remove();
 }
 
 /* --- what is seen ------------------------------------------------------ */
@@ -471,14 +469,10 @@ static void flood(void)
 /* For the watch by inheritance, a directory that looks like a cgroup will do. */
 static void write_procs(void)
 {
-	char path[80];
-	FILE *procs;
+	char text[16];
 
-	snprintf(path, sizeof(path), "%s/cgroup.procs", directory);
-	procs = fopen(path, "w");
-	ck_assert_ptr_nonnull(procs);
-	fprintf(procs, "%d\n", child);
-	fclose(procs);
+	snprintf(text, sizeof(text), "%d\n", child);
+	scratch_write("cgroup.procs", text, 0644);
 }
 
 START_TEST(lost_reports)
@@ -545,7 +539,8 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		library_by_path, executed, executed_by_grandchild, deleted, replaced, cut_up,
-		cut_up_and_replaced, once_each, nothing_to_take, readiness, lost_reports, round_and_round,
+		cut_up_and_replaced, once_each, nothing_to_take, readiness, lost_reports,
+		round_and_round,
 	};
 	TCase *const cases[] = {
 		suite_case("watched", NULL, 0, 60, set_up, tear_down),
