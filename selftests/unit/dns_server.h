@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A name server for tests: a thread that answers on a loopback port over UDP and
- * TCP, with messages that the test's own function makes byte by byte.
+ * TCP, with messages that the test's own function makes (dns_wire.h).
  */
 #ifndef KLOAK_SELFTESTS_DNS_SERVER_H
 #define KLOAK_SELFTESTS_DNS_SERVER_H
@@ -17,13 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DNS_TEST_QUESTION 12 /* where the question stands */
-
-/* A message that is being made. */
-struct dns_draft {
-	uint8_t byte[8192];
-	size_t size;
-};
+#include "selftests/unit/dns_wire.h"
 
 struct dns_server;
 
@@ -49,143 +43,55 @@ struct dns_server {
 	pthread_t thread;
 };
 
-/* ---- making messages ---- */
+/* ---- answering ---- */
 
-static inline void put(struct dns_draft *d, const void *bytes, size_t size)
+/* The beginning of an answer: the question's own number and question. */
+static inline void answer_begin(struct wire *w, const struct dns_request *request, unsigned flags)
 {
-	ck_assert_uint_le(d->size + size, sizeof(d->byte));
-	memcpy(d->byte + d->size, bytes, size);
-	d->size += size;
+	w->random = 0;
+	wire_begin(w, 0, flags);
+	memcpy(w->byte, request->byte, 2);
+	wire_count(w, 0);
+	wire_put(w, request->byte + WIRE_HEADER, request->question_size);
 }
 
-static inline void put_u16(struct dns_draft *d, unsigned value)
-{
-	const uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
-
-	put(d, bytes, 2);
-}
-
-static inline void put_u32(struct dns_draft *d, uint32_t value)
-{
-	put_u16(d, value >> 16);
-	put_u16(d, value & 0xffff);
-}
-
-static inline void set_u16(struct dns_draft *d, size_t at, unsigned value)
-{
-	d->byte[at] = (uint8_t)(value >> 8);
-	d->byte[at + 1] = (uint8_t)value;
-}
-
-/* "a.example" in wire form. */
-static inline void put_name(struct dns_draft *d, const char *name)
-{
-	while (*name) {
-		uint8_t size = (uint8_t)strcspn(name, ".");
-
-		put(d, &size, 1);
-		put(d, name, size);
-		name += size + (name[size] == '.');
-	}
-	put(d, "", 1);
-}
-
-/* Header with one question and no records; put_record() counts them. */
-static inline void put_question(struct dns_draft *d, unsigned id, unsigned flags, const char *name,
-				unsigned type)
-{
-	d->size = 0;
-	put_u16(d, id);
-	put_u16(d, flags);
-	put_u16(d, 1);
-	put_u16(d, 0);
-	put_u32(d, 0);
-	put_name(d, name);
-	put_u16(d, type);
-	put_u16(d, 1);
-}
-
-/* The beginning of a record of the answer section; NULL: the question's name, compressed. */
-static inline void put_record(struct dns_draft *d, const char *owner, unsigned type, uint32_t ttl)
-{
-	set_u16(d, 6, (unsigned)(d->byte[6] << 8 | d->byte[7]) + 1);
-	if (owner)
-		put_name(d, owner);
-	else
-		put_u16(d, 0xc000 | DNS_TEST_QUESTION);
-	put_u16(d, type);
-	put_u16(d, 1);
-	put_u32(d, ttl);
-}
-
-static inline void put_address(struct dns_draft *d, const char *owner, uint32_t ttl,
-			       const char *address)
+static inline void answer_address(struct wire *w, const char *owner, uint32_t ttl,
+				  const char *address)
 {
 	bool v6 = strchr(address, ':');
 	uint8_t bytes[16];
 
 	ck_assert_int_eq(inet_pton(v6 ? AF_INET6 : AF_INET, address, bytes), 1);
-	put_record(d, owner, v6 ? 28 : 1, ttl);
-	put_u16(d, v6 ? 16 : 4);
-	put(d, bytes, v6 ? 16 : 4);
+	wire_record(w, owner, v6 ? WIRE_AAAA : WIRE_A, ttl, bytes, v6 ? 16 : 4);
 }
 
-static inline void put_alias(struct dns_draft *d, const char *owner, uint32_t ttl,
-			     const char *target)
+static inline void answer_from(int fd, const struct dns_request *request, const struct wire *w)
 {
-	size_t at;
-
-	put_record(d, owner, 5, ttl);
-	at = d->size;
-	put_u16(d, 0);
-	put_name(d, target);
-	set_u16(d, at, (unsigned)(d->size - at - 2));
-}
-
-/* ---- answering ---- */
-
-#define DNS_TEST_FLAGS 0x8180 /* response, recursion desired and available */
-
-/* The beginning of an answer: the question's own header and question. */
-static inline void answer_begin(struct dns_draft *d, const struct dns_request *request,
-				unsigned flags)
-{
-	d->size = 0;
-	put(d, request->byte, 2);
-	put_u16(d, flags);
-	put_u16(d, 1);
-	put_u16(d, 0);
-	put_u32(d, 0);
-	put(d, request->byte + DNS_TEST_QUESTION, request->question_size);
-}
-
-static inline void answer_from(int fd, const struct dns_request *request, const struct dns_draft *d)
-{
-	sendto(fd, d->byte, d->size, MSG_NOSIGNAL, (const struct sockaddr *)&request->from,
+	sendto(fd, w->byte, w->size, MSG_NOSIGNAL, (const struct sockaddr *)&request->from,
 	       request->from_size);
 }
 
-static inline void answer_send(const struct dns_request *request, const struct dns_draft *d)
+static inline void answer_send(const struct dns_request *request, const struct wire *w)
 {
-	const uint8_t length[2] = {(uint8_t)(d->size >> 8), (uint8_t)d->size};
+	const uint8_t length[2] = {(uint8_t)(w->size >> 8), (uint8_t)w->size};
 
 	if (request->tcp < 0) {
-		answer_from(request->server->udp, request, d);
+		answer_from(request->server->udp, request, w);
 		return;
 	}
 	send(request->tcp, length, 2, MSG_NOSIGNAL);
-	send(request->tcp, d->byte, d->size, MSG_NOSIGNAL);
+	send(request->tcp, w->byte, w->size, MSG_NOSIGNAL);
 }
 
 /* ---- the thread ---- */
 
 static inline void serve(struct dns_request *request)
 {
-	size_t at = DNS_TEST_QUESTION;
+	size_t at = WIRE_HEADER;
 
 	while (at < request->size && request->byte[at])
 		at += request->byte[at] + 1u;
-	request->question_size = at + 5 - DNS_TEST_QUESTION;
+	request->question_size = at + 5 - WIRE_HEADER;
 	request->type = (uint16_t)(request->byte[at + 1] << 8 | request->byte[at + 2]);
 	request->edns = request->byte[11] != 0;
 	request->server->answer(request);
@@ -218,7 +124,7 @@ static inline void serve_udp(struct dns_server *server)
 	request.from_size = sizeof(request.from);
 	size = recvfrom(server->udp, request.byte, sizeof(request.byte), 0,
 			(struct sockaddr *)&request.from, &request.from_size);
-	if (size < DNS_TEST_QUESTION)
+	if (size < WIRE_HEADER)
 		return;
 	request.size = (size_t)size;
 	atomic_fetch_add(&server->asked_udp, 1);

@@ -162,12 +162,21 @@ static inline void wire_head(struct wire *w, unsigned type, unsigned class, uint
 	wire_u16(w, (unsigned)size);
 }
 
+/* Whose record it is; NULL: the name in the question, by a pointer to it. */
+static inline void wire_owner(struct wire *w, const char *owner)
+{
+	if (owner)
+		wire_name(w, owner);
+	else
+		wire_pointer(w, WIRE_HEADER);
+}
+
 /* A record of the answer section. */
 static inline void wire_record(struct wire *w, const char *owner, unsigned type, uint32_t ttl,
 			       const void *data, size_t size)
 {
 	wire_count(w, 1);
-	wire_name(w, owner);
+	wire_owner(w, owner);
 	wire_head(w, type, WIRE_IN, ttl, size);
 	wire_put(w, data, size);
 }
@@ -211,7 +220,7 @@ static inline void wire_alias(struct wire *w, const char *owner, uint32_t ttl, c
 	size_t start;
 
 	wire_count(w, 1);
-	wire_name(w, owner);
+	wire_owner(w, owner);
 	wire_head(w, WIRE_CNAME, WIRE_IN, ttl, 0);
 	start = w->size;
 	wire_name(w, target);

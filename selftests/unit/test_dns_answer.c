@@ -9,14 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ID   0x1234
-#define A    1
-#define AAAA 28
+#define ID 0x1234
 
 static struct dns_reader *reader;
-static struct dns_draft draft;
+static struct wire draft;
 static struct dns_answer answer;
-static const struct dns_question api = {"api.example", A};
+static const struct dns_question api = {"api.example", WIRE_A};
 
 static void setup(void)
 {
@@ -28,6 +26,12 @@ static void setup(void)
 static void teardown(void)
 {
 	dns_reader_close(reader);
+}
+
+static void respond(const char *name, unsigned type)
+{
+	wire_begin(&draft, ID, WIRE_RESPONSE);
+	wire_question(&draft, name, type);
 }
 
 static int read_draft(const struct dns_question *question)
@@ -61,7 +65,7 @@ START_TEST(question_bytes)
 	static const char edns[] = "\x12\x34\x01\x00\0\1\0\0\0\0\0\1"
 				   "\3api\7example\0\0\x1c\0\1"
 				   "\0\0\x29\x04\xd0\0\0\0\0\0\0";
-	const struct dns_question v6 = {"api.example", AAAA};
+	const struct dns_question v6 = {"api.example", WIRE_AAAA};
 	uint8_t query[DNS_QUERY_MAX];
 
 	ck_assert_uint_eq(dns_query_build(query, &api, ID, false), sizeof(plain) - 1);
@@ -75,7 +79,7 @@ END_TEST
 START_TEST(question_longest)
 {
 	char name[NAME_MAX_BYTES + 1];
-	const struct dns_question question = {name, A};
+	const struct dns_question question = {name, WIRE_A};
 	uint8_t *query = malloc(DNS_QUERY_MAX);
 	size_t size;
 
@@ -85,8 +89,8 @@ START_TEST(question_longest)
 	size = dns_query_build(query, &question, ID, true);
 	ck_assert_uint_eq(size, DNS_QUERY_MAX);
 	free(query);
-	put_question(&draft, ID, DNS_TEST_FLAGS, name, A);
-	put_address(&draft, NULL, 60, "192.0.2.1");
+	respond(name, WIRE_A);
+	answer_address(&draft, NULL, 60, "192.0.2.1");
 	ck_assert_int_eq(read_draft(&question), 0);
 	expect(0, "192.0.2.1", 60);
 }
@@ -96,20 +100,20 @@ END_TEST
 
 START_TEST(addresses)
 {
-	const struct dns_question v6 = {"api.example", AAAA};
+	const struct dns_question v6 = {"api.example", WIRE_AAAA};
 
-	put_question(&draft, ID, DNS_TEST_FLAGS, "API.Example", A);
-	put_address(&draft, NULL, 300, "192.0.2.1");
-	put_address(&draft, "api.EXAMPLE", 60, "192.0.2.2");
-	put_address(&draft, NULL, 60, "2001:db8::1"); /* nobody asked for it */
+	respond("API.Example", WIRE_A);
+	answer_address(&draft, NULL, 300, "192.0.2.1");
+	answer_address(&draft, "api.EXAMPLE", 60, "192.0.2.2");
+	answer_address(&draft, NULL, 60, "2001:db8::1"); /* nobody asked for it */
 	ck_assert_int_eq(read_draft(&api), 0);
 	ck_assert_uint_eq(answer.count, 2);
 	ck_assert_uint_eq(answer.rcode, 0);
 	ck_assert(!answer.truncated);
 	expect(0, "192.0.2.1", 300);
 	expect(1, "192.0.2.2", 60);
-	put_question(&draft, ID, DNS_TEST_FLAGS, "api.example", AAAA);
-	put_address(&draft, NULL, 60, "2001:db8::1");
+	respond("api.example", WIRE_AAAA);
+	answer_address(&draft, NULL, 60, "2001:db8::1");
 	ck_assert_int_eq(read_draft(&v6), 0);
 	ck_assert_uint_eq(answer.count, 1);
 	expect(0, "2001:db8::1", 60);
@@ -118,21 +122,21 @@ END_TEST
 
 START_TEST(aliases)
 {
-	put_question(&draft, ID, DNS_TEST_FLAGS, "api.example", A);
-	put_alias(&draft, NULL, 500, "cdn.example");
-	put_alias(&draft, "CDN.example", 20, "edge.example");
-	put_address(&draft, "edge.example", 300, "192.0.2.1");
-	put_address(&draft, "edge.example", 10, "192.0.2.2");
-	put_address(&draft, "other.example", 300, "192.0.2.3");
-	put_address(&draft, "cdn.example", 300, "192.0.2.4"); /* not the end of the chain */
-	put_address(&draft, NULL, 300, "192.0.2.5");
+	respond("api.example", WIRE_A);
+	wire_alias(&draft, NULL, 500, "cdn.example");
+	wire_alias(&draft, "CDN.example", 20, "edge.example");
+	answer_address(&draft, "edge.example", 300, "192.0.2.1");
+	answer_address(&draft, "edge.example", 10, "192.0.2.2");
+	answer_address(&draft, "other.example", 300, "192.0.2.3");
+	answer_address(&draft, "cdn.example", 300, "192.0.2.4"); /* not the end of the chain */
+	answer_address(&draft, NULL, 300, "192.0.2.5");
 	ck_assert_int_eq(read_draft(&api), 0);
 	ck_assert_uint_eq(answer.count, 2);
 	expect(0, "192.0.2.1", 20);
 	expect(1, "192.0.2.2", 10);
-	put_question(&draft, ID, DNS_TEST_FLAGS, "api.example", A);
-	put_alias(&draft, NULL, 500, "api.example"); /* a circle */
-	put_alias(&draft, "x.example", 500, "api.example");
+	respond("api.example", WIRE_A);
+	wire_alias(&draft, NULL, 500, "api.example"); /* a circle */
+	wire_alias(&draft, "x.example", 500, "api.example");
 	ck_assert_int_eq(read_draft(&api), 0);
 	ck_assert_uint_eq(answer.count, 0);
 }
@@ -144,40 +148,43 @@ START_TEST(not_an_answer)
 		const char *name;
 		unsigned id, flags, type;
 	} wrong[] = {
-		{"api.example", ID + 1, DNS_TEST_FLAGS, A},
-		{"api.example", 0x3412, DNS_TEST_FLAGS, A},
-		{"api.example", ID, 0x0100, A}, /* a question */
-		{"api.example", ID, 0xa900, A}, /* another kind of message */
-		{"api.example", ID, DNS_TEST_FLAGS, AAAA},
-		{"api.example", ID, DNS_TEST_FLAGS, 15},
-		{"api.exampl", ID, DNS_TEST_FLAGS, A},
-		{"api.example.x", ID, DNS_TEST_FLAGS, A},
-		{"xapi.example", ID, DNS_TEST_FLAGS, A},
-		{"api-example", ID, DNS_TEST_FLAGS, A},
-		{"", ID, DNS_TEST_FLAGS, A},
+		{"api.example", ID + 1, WIRE_RESPONSE, WIRE_A},
+		{"api.example", 0x3412, WIRE_RESPONSE, WIRE_A},
+		{"api.example", ID, WIRE_QUERY, WIRE_A}, /* a question */
+		{"api.example", ID, 0xa900, WIRE_A}, /* another kind of message */
+		{"api.example", ID, WIRE_RESPONSE, WIRE_AAAA},
+		{"api.example", ID, WIRE_RESPONSE, 15},
+		{"api.exampl", ID, WIRE_RESPONSE, WIRE_A},
+		{"api.example.x", ID, WIRE_RESPONSE, WIRE_A},
+		{"xapi.example", ID, WIRE_RESPONSE, WIRE_A},
+		{"api-example", ID, WIRE_RESPONSE, WIRE_A},
+		{"", ID, WIRE_RESPONSE, WIRE_A},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		put_question(&draft, wrong[i].id, wrong[i].flags, wrong[i].name, wrong[i].type);
-		put_address(&draft, NULL, 60, "192.0.2.1");
+		wire_begin(&draft, wrong[i].id, wrong[i].flags);
+		wire_question(&draft, wrong[i].name, wrong[i].type);
+		answer_address(&draft, NULL, 60, "192.0.2.1");
 		ck_assert_msg(read_draft(&api) == -EBADMSG, "%zu", i);
 	}
-	put_question(&draft, ID, DNS_TEST_FLAGS, "api.example", A);
-	set_u16(&draft, 4, 0); /* no question in it */
+	respond("api.example", WIRE_A);
+	wire_set_u16(&draft, 4, 0); /* no question in it */
 	ck_assert_int_eq(read_draft(&api), -EBADMSG);
-	set_u16(&draft, 4, 2);
+	wire_set_u16(&draft, 4, 2);
 	ck_assert_int_eq(read_draft(&api), -EBADMSG);
 }
 END_TEST
 
 START_TEST(codes)
 {
-	put_question(&draft, ID, DNS_TEST_FLAGS | 3, "api.example", A);
-	put_address(&draft, NULL, 60, "192.0.2.1"); /* does not go together */
+	wire_begin(&draft, ID, WIRE_RESPONSE | 3);
+	wire_question(&draft, "api.example", WIRE_A);
+	answer_address(&draft, NULL, 60, "192.0.2.1"); /* does not go together */
 	ck_assert_int_eq(read_draft(&api), 0);
 	ck_assert_uint_eq(answer.rcode, 3);
 	ck_assert_uint_eq(answer.count, 0);
-	put_question(&draft, ID, DNS_TEST_FLAGS | 0x200, "api.example", A);
+	wire_begin(&draft, ID, WIRE_RESPONSE | 0x200);
+	wire_question(&draft, "api.example", WIRE_A);
 	ck_assert_int_eq(read_draft(&api), 0);
 	ck_assert(answer.truncated);
 	ck_assert_uint_eq(answer.rcode, 0);
@@ -186,17 +193,17 @@ END_TEST
 
 START_TEST(blocked_names)
 {
-	const struct dns_question v6 = {"api.example", AAAA};
+	const struct dns_question v6 = {"api.example", WIRE_AAAA};
 
-	put_question(&draft, ID, DNS_TEST_FLAGS, "api.example", A);
-	put_address(&draft, NULL, 60, "0.0.0.0");
-	put_address(&draft, NULL, 60, "192.0.2.1");
+	respond("api.example", WIRE_A);
+	answer_address(&draft, NULL, 60, "0.0.0.0");
+	answer_address(&draft, NULL, 60, "192.0.2.1");
 	ck_assert_int_eq(read_draft(&api), 0);
 	ck_assert_uint_eq(answer.count, 1);
 	expect(0, "192.0.2.1", 60);
-	put_question(&draft, ID, DNS_TEST_FLAGS, "api.example", AAAA);
-	put_address(&draft, NULL, 60, "::");
-	put_address(&draft, NULL, 60, "::ffff:0.0.0.0");
+	respond("api.example", WIRE_AAAA);
+	answer_address(&draft, NULL, 60, "::");
+	answer_address(&draft, NULL, 60, "::ffff:0.0.0.0");
 	ck_assert_int_eq(read_draft(&v6), 0);
 	ck_assert_uint_eq(answer.count, 0);
 }
@@ -207,10 +214,10 @@ START_TEST(cut_anywhere)
 {
 	size_t whole, last = 0;
 
-	put_question(&draft, ID, DNS_TEST_FLAGS, "api.example", A);
-	put_alias(&draft, NULL, 40, "edge.example");
+	respond("api.example", WIRE_A);
+	wire_alias(&draft, NULL, 40, "edge.example");
 	for (unsigned i = 1; i <= 5; i++)
-		put_address(&draft, "edge.example", 60, "192.0.2.1");
+		answer_address(&draft, "edge.example", 60, "192.0.2.1");
 	whole = draft.size;
 	for (draft.size = 0; draft.size <= whole; draft.size++) {
 		int ret = read_draft(&api);
@@ -231,10 +238,10 @@ START_TEST(many_and_large)
 {
 	char text[32];
 
-	put_question(&draft, ID, DNS_TEST_FLAGS, "api.example", A);
+	respond("api.example", WIRE_A);
 	for (unsigned i = 0; i < 300; i++) {
 		snprintf(text, sizeof(text), "192.0.2.%u", i % 250 + 1);
-		put_address(&draft, NULL, 60, text);
+		answer_address(&draft, NULL, 60, text);
 	}
 	ck_assert_uint_gt(draft.size, DNS_ANSWER_SIZE);
 	ck_assert_int_eq(read_draft(&api), 0);

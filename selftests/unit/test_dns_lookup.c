@@ -144,13 +144,13 @@ static void step_in_vain(uint64_t now)
 
 static void right_with(struct dns_request *request, const char *v4, const char *v6, uint32_t ttl)
 {
-	struct dns_draft d;
+	struct wire d;
 
-	answer_begin(&d, request, DNS_TEST_FLAGS);
-	if (request->type == 1 && v4)
-		put_address(&d, NULL, ttl, v4);
-	if (request->type == 28 && v6)
-		put_address(&d, NULL, ttl, v6);
+	answer_begin(&d, request, WIRE_RESPONSE);
+	if (request->type == WIRE_A && v4)
+		answer_address(&d, NULL, ttl, v4);
+	if (request->type == WIRE_AAAA && v6)
+		answer_address(&d, NULL, ttl, v6);
 	answer_send(request, &d);
 }
 
@@ -172,25 +172,25 @@ static void silent(struct dns_request *request)
 /* What a forger would send, and the right answer behind it. */
 static void forged_first(struct dns_request *request)
 {
-	struct dns_draft d;
+	struct wire d;
 
-	answer_begin(&d, request, DNS_TEST_FLAGS);
-	put_address(&d, NULL, 60, "192.0.2.66");
+	answer_begin(&d, request, WIRE_RESPONSE);
+	answer_address(&d, NULL, 60, "192.0.2.66");
 	answer_from(request->server->other, request, &d); /* another source port */
 	d.byte[1] ^= 1;
 	answer_send(request, &d); /* another number */
 	d.byte[1] ^= 1;
-	d.byte[DNS_TEST_QUESTION + 1] ^= 1;
+	d.byte[WIRE_HEADER + 1] ^= 1;
 	answer_send(request, &d); /* another name */
 	right(request);
 }
 
 static void only_forged(struct dns_request *request)
 {
-	struct dns_draft d;
+	struct wire d;
 
-	answer_begin(&d, request, DNS_TEST_FLAGS);
-	put_address(&d, NULL, 60, "192.0.2.66");
+	answer_begin(&d, request, WIRE_RESPONSE);
+	answer_address(&d, NULL, 60, "192.0.2.66");
 	d.byte[0] ^= 0x80;
 	for (unsigned i = 0; i < DNS_STRANGERS; i++)
 		answer_send(request, &d);
@@ -209,9 +209,9 @@ static void forged_over_udp(struct dns_request *request)
 
 static void with_code(struct dns_request *request, unsigned code)
 {
-	struct dns_draft d;
+	struct wire d;
 
-	answer_begin(&d, request, DNS_TEST_FLAGS | code);
+	answer_begin(&d, request, WIRE_RESPONSE | code);
 	answer_send(request, &d);
 }
 
@@ -241,11 +241,11 @@ static void without_edns(struct dns_request *request)
 /* UDP says too little; what it says must not be taken. */
 static void truncated_with(struct dns_request *request, const char *address)
 {
-	struct dns_draft d;
+	struct wire d;
 
-	answer_begin(&d, request, DNS_TEST_FLAGS | 0x200);
-	if (request->type == 1)
-		put_address(&d, NULL, 60, address);
+	answer_begin(&d, request, WIRE_RESPONSE | 0x200);
+	if (request->type == WIRE_A)
+		answer_address(&d, NULL, 60, address);
 	answer_send(request, &d);
 }
 
@@ -260,17 +260,17 @@ static void truncated(struct dns_request *request)
 /* Byte by byte, with pauses around the places that matter. */
 static void truncated_slow(struct dns_request *request)
 {
-	struct dns_draft d, stream = {.size = 0};
+	struct wire d, stream = {.size = 0};
 
 	if (request->tcp < 0) {
 		truncated_with(request, "192.0.2.66");
 		return;
 	}
-	answer_begin(&d, request, DNS_TEST_FLAGS);
-	if (request->type == 1)
-		put_address(&d, NULL, 60, "192.0.2.1");
-	put_u16(&stream, (unsigned)d.size);
-	put(&stream, d.byte, d.size);
+	answer_begin(&d, request, WIRE_RESPONSE);
+	if (request->type == WIRE_A)
+		answer_address(&d, NULL, 60, "192.0.2.1");
+	wire_u16(&stream, (unsigned)d.size);
+	wire_put(&stream, d.byte, d.size);
 	for (size_t i = 0; i < stream.size; i++) {
 		send(request->tcp, stream.byte + i, 1, MSG_NOSIGNAL);
 		if (i < 4 || i + 2 >= stream.size)
@@ -281,15 +281,15 @@ static void truncated_slow(struct dns_request *request)
 /* More than is read: the beginning is what counts. */
 static void truncated_large(struct dns_request *request)
 {
-	struct dns_draft d;
+	struct wire d;
 
-	if (request->tcp < 0 || request->type != 1) {
+	if (request->tcp < 0 || request->type != WIRE_A) {
 		truncated(request);
 		return;
 	}
-	answer_begin(&d, request, DNS_TEST_FLAGS);
+	answer_begin(&d, request, WIRE_RESPONSE);
 	for (unsigned i = 0; i < 400; i++)
-		put_address(&d, NULL, 60, i ? "192.0.2.2" : "192.0.2.1");
+		answer_address(&d, NULL, 60, i ? "192.0.2.2" : "192.0.2.1");
 	answer_send(request, &d);
 }
 
@@ -347,14 +347,14 @@ END_TEST
 
 static void chain(struct dns_request *request)
 {
-	struct dns_draft d;
+	struct wire d;
 
-	answer_begin(&d, request, DNS_TEST_FLAGS);
-	put_alias(&d, NULL, 50, "edge.example");
-	if (request->type == 1) {
-		put_address(&d, "edge.example", 300, "192.0.2.1");
-		put_address(&d, "edge.example", 20, "192.0.2.2");
-		put_address(&d, "other.example", 300, "192.0.2.66");
+	answer_begin(&d, request, WIRE_RESPONSE);
+	wire_alias(&d, NULL, 50, "edge.example");
+	if (request->type == WIRE_A) {
+		answer_address(&d, "edge.example", 300, "192.0.2.1");
+		answer_address(&d, "edge.example", 20, "192.0.2.2");
+		answer_address(&d, "other.example", 300, "192.0.2.66");
 	}
 	answer_send(request, &d);
 }
