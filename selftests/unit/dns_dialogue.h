@@ -81,6 +81,18 @@ static inline void make_reply(unsigned id, const char *name, unsigned type, uint
 	wire_has(&wire, name, type, TTL, number);
 }
 
+/* One whose address stands in the last bytes of @size, behind a record of another type. */
+static inline void make_reply_of(size_t size, unsigned id)
+{
+	static const uint8_t filler[DNS_MESSAGE_MAX];
+
+	wire_begin(&wire, id, WIRE_RESPONSE);
+	wire_question(&wire, NAME, WIRE_A);
+	wire_record(&wire, "", WIRE_TXT, 1, filler, size - wire.size - 11 - 31);
+	wire_has(&wire, NAME, WIRE_A, TTL, 1);
+	ck_assert_uint_eq(wire.size, size);
+}
+
 static inline void ask(unsigned id, const char *name, unsigned type)
 {
 	make_query(id, name, type);

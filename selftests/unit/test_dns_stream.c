@@ -320,15 +320,10 @@ END_TEST
 /* The last record that is read ends with byte DNS_MESSAGE_MAX. */
 START_TEST(long_message_end)
 {
-	static const uint8_t filler[DNS_MESSAGE_MAX];
-
 	for (size_t end = DNS_MESSAGE_MAX - 20; end < DNS_MESSAGE_MAX + 20; end++) {
 		begin(KIND_TCP);
 		ask(77, NAME, WIRE_A);
-		wire_begin(&wire, 77, WIRE_RESPONSE);
-		wire_question(&wire, NAME, WIRE_A);
-		wire_record(&wire, "", WIRE_TXT, 1, filler, end - wire.size - 11 - 31);
-		wire_has(&wire, NAME, WIRE_A, TTL, 1);
+		make_reply_of(end, 77);
 		link_message(&l, false, &wire);
 		ck_assert_int_eq(is_verified(NAME, 1), end <= DNS_MESSAGE_MAX);
 	}
@@ -376,16 +371,22 @@ START_TEST(resets)
 }
 END_TEST
 
+/* A new connection, and what says that a packet of one direction is being read. */
+static u32 *busy_mark(unsigned side)
+{
+	struct dns_stream *state;
+
+	begin(KIND_TCP);
+	state = bpf_sk_storage_get(&dns_streams, &l.socket, NULL, 0);
+	return side ? &state->answer.busy : &state->query.busy;
+}
+
 /* Another packet of the same connection, in the same direction, is being read. */
 START_TEST(stream_busy)
 {
 	for (unsigned side = 0; side < 2; side++) {
-		struct dns_stream *state;
-		u32 *busy;
+		u32 *busy = busy_mark(side);
 
-		begin(KIND_TCP);
-		state = bpf_sk_storage_get(&dns_streams, &l.socket, NULL, 0);
-		busy = side ? &state->answer.busy : &state->query.busy;
 		if (side)
 			ask(0, NAME, WIRE_A);
 		*busy = 1;
@@ -406,12 +407,8 @@ END_TEST
 START_TEST(stream_busy_beside)
 {
 	for (unsigned side = 0; side < 2; side++) {
-		struct dns_stream *state;
-		u32 *busy;
+		u32 *busy = busy_mark(side);
 
-		begin(KIND_TCP);
-		state = bpf_sk_storage_get(&dns_streams, &l.socket, NULL, 0);
-		busy = side ? &state->answer.busy : &state->query.busy;
 		if (!side) {
 			ask(0, NAME, WIRE_A);
 			*busy = 1;
