@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Questions to name servers byte by byte, and what counts as an answer to one. */
 #include "selftests/unit/dns_server.h"
+#include "selftests/unit/mapped.h"
 #include "selftests/unit/suite.h"
 #include "user/dns/answer.h"
 #include "user/policy/name.h"
@@ -47,11 +48,10 @@ static int read_draft(const struct dns_question *question)
 
 static void expect(size_t index, const char *text, uint32_t ttl)
 {
-	uint8_t address[16] = {[10] = 0xff, [11] = 0xff};
-	bool v6 = strchr(text, ':');
+	uint8_t address[16];
 
 	ck_assert_msg(index < answer.count, "%s is missing", text);
-	inet_pton(v6 ? AF_INET6 : AF_INET, text, address + (v6 ? 0 : 12));
+	to_mapped(text, address);
 	ck_assert_mem_eq(answer.address[index].address, address, 16);
 	ck_assert_uint_eq(answer.address[index].ttl, ttl);
 }

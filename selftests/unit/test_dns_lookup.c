@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define SECOND  1000000000ULL
 #define FOREVER (20 * SECOND) /* longer than any test takes; a test that needs it fails */

@@ -14,9 +14,7 @@
 #include <ftw.h>
 #include <gelf.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "elf/dynamic.h"

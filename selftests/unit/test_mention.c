@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* user/attach/mention: executables among the words of a command line. */
 #include <check.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "selftests/unit/scratch.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Static pins: --pin, the hosts file, and the rows of the map "verified". */
+#include "selftests/unit/mapped.h"
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/stderr_capture.h"
 #include "selftests/unit/suite.h"
@@ -7,10 +8,8 @@
 #include "user/policy/pins.h"
 #include "user/policy/trusted_file.h"
 
-#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,17 +40,6 @@ static void add_hosts(const char *text)
 {
 	write_file(path, text, strlen(text), 0644);
 	ck_assert_msg(pin_set_add_hosts(&pins, &rules, path, &err) == 0, "%s", err.text);
-}
-
-static void to_mapped(const char *text, uint8_t address[static 16])
-{
-	memset(address, 0, 16);
-	if (strchr(text, ':')) {
-		ck_assert_int_eq(inet_pton(AF_INET6, text, address), 1);
-		return;
-	}
-	memset(address + 10, 0xff, 2);
-	ck_assert_int_eq(inet_pton(AF_INET, text, address + 12), 1);
 }
 
 static bool pinned(const char *name, const char *text)

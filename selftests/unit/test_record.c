@@ -4,7 +4,6 @@
 #include "selftests/unit/suite.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 /* Every first byte with every version. */
 START_TEST(types_and_versions)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Trusted resolvers: --resolver, resolv.conf, and what is warned of. */
+#include "selftests/unit/mapped.h"
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/stderr_capture.h"
 #include "selftests/unit/suite.h"
@@ -56,13 +57,10 @@ static const char *conf(const char *text)
 
 static void expect(size_t index, const char *text, unsigned port)
 {
-	uint8_t address[16] = {[10] = 0xff, [11] = 0xff};
+	uint8_t address[16];
 
 	ck_assert_msg(index < set.count, "%s is missing", text);
-	if (strchr(text, ':'))
-		ck_assert_int_eq(inet_pton(AF_INET6, text, address), 1);
-	else
-		ck_assert_int_eq(inet_pton(AF_INET, text, address + 12), 1);
+	to_mapped(text, address);
 	ck_assert_msg(memcmp(set.resolver[index].address, address, 16) == 0, "%s", text);
 	ck_assert_uint_eq(set.resolver[index].port, port);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Destination rules: the grammar, what is refused, what a rule covers, and the map rows. */
+#include "selftests/unit/mapped.h"
 #include "selftests/unit/stderr_capture.h"
 #include "selftests/unit/suite.h"
 #include "user/policy/name.h"
@@ -559,12 +560,7 @@ static secret_mask trie_lookup(const struct rows *rows, const char *address, uns
 	secret_mask secrets = 0;
 	unsigned longest = 0;
 
-	if (strchr(address, ':'))
-		ck_assert_int_eq(inet_pton(AF_INET6, address, wanted), 1);
-	else {
-		memcpy(wanted, (uint8_t[12]){[10] = 0xff, [11] = 0xff}, 12);
-		ck_assert_int_eq(inet_pton(AF_INET, address, wanted + 12), 1);
-	}
+	to_mapped(address, wanted);
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct net_key *key = &rows->net[i];
 		unsigned bits = key->prefix_bits - 64, at = 0;

@@ -2,7 +2,6 @@
 /* user/attach/seen: which files count as dealt with. */
 #include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "selftests/unit/suite.h"
 #include "user/attach/seen.h"

@@ -10,7 +10,6 @@
 #include <gelf.h>
 #include <libelf.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "elf/site.h"
