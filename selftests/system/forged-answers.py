@@ -485,7 +485,7 @@ forged_lookup("other ids", lambda source, kloak, query: [
     forger.send(query.answer([API], number=(query.number + step) % 65536), source, kloak)
     for step in (1, 256, 40000)])
 forged_lookup("another name", lambda source, kloak, query: forger.send(
-    dnswire.Query(dnswire.query(query.number, "x.test", query.kind)).addresses(LIE, LIE6),
+    dnswire.Query(dnswire.query(query.number, "ape.test", query.kind)).addresses(LIE, LIE6),
     source, kloak))
 forged_lookup("another type", lambda source, kloak, query: forger.send(
     dnswire.Query(dnswire.query(query.number, "api.test", 29 - query.kind)).addresses(LIE, LIE6),
