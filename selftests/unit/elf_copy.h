@@ -95,38 +95,4 @@ static inline uint64_t load_base(void)
 	return base;
 }
 
-struct test {
-	const TTest *function;
-	int loops; /* 0: once; else with _i from 0 to loops - 1 */
-};
-
-/* main() of a test program: one suite, one case, with a fixture around each test (or NULL). */
-static inline int run_tests_in(const char *name, const struct test tests[], size_t count,
-			       void (*before)(void), void (*after)(void))
-{
-	Suite *suite = suite_create(name);
-	TCase *tcase = tcase_create(name);
-	SRunner *runner;
-	size_t i;
-	int failed;
-
-	tcase_set_timeout(tcase, 60);
-	if (before)
-		tcase_add_checked_fixture(tcase, before, after);
-	for (i = 0; i < count; i++)
-		tcase_add_loop_test(tcase, tests[i].function, 0,
-				    tests[i].loops ? tests[i].loops : 1);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
-}
-
-static inline int run_tests(const char *name, const struct test tests[], size_t count)
-{
-	return run_tests_in(name, tests, count, NULL, NULL);
-}
-
 #endif

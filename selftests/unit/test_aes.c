@@ -2,10 +2,9 @@
 /* kernel/crypto/aes.h against FIPS 197, AESAVS, SP 800-38A and a plain second implementation. */
 #include "kernel/crypto/aes.h"
 #include "selftests/unit/reference.h"
+#include "selftests/unit/suite.h"
 
 #include <check.h>
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct aes_key expanded(const uint8_t *bytes, size_t size)
 {
@@ -60,7 +59,7 @@ START_TEST(published)
 {
 	uint8_t bytes[32], plain[16], expected[16], out[16];
 
-	for (size_t i = 0; i < COUNT(vector); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(vector); i++) {
 		struct aes_key key = expanded(bytes, unhex(vector[i].key, bytes));
 
 		unhex(vector[i].plain, plain);
@@ -86,7 +85,7 @@ START_TEST(key_expansion)
 	};
 	uint8_t bytes[32];
 
-	for (size_t i = 0; i < COUNT(schedule); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(schedule); i++) {
 		struct aes_key key = expanded(bytes, unhex(schedule[i].key, bytes));
 
 		ck_assert_uint_eq(key.rounds, schedule[i].rounds);
@@ -131,20 +130,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("aes");
-	TCase *tcase = tcase_create("aes");
-	SRunner *runner;
-	int failed;
+	const TTest *const tests[] = {
+		published, key_expansion, key_sizes, same_as_reference,
+	};
 
-	tcase_set_timeout(tcase, 60);
-	tcase_add_test(tcase, published);
-	tcase_add_test(tcase, key_expansion);
-	tcase_add_test(tcase, key_sizes);
-	tcase_add_test(tcase, same_as_reference);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("aes", tests, ARRAY_SIZE(tests), 60, NULL, NULL);
 }

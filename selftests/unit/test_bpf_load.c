@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "selftests/unit/bpf/objects.h"
+#include "selftests/unit/suite.h"
 #include "user/bpf/feature.h"
 #include "user/bpf/link.h"
 #include "user/bpf/map.h"
@@ -537,34 +538,18 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("bpf_load");
-	TCase *load = tcase_create("load"), *cgroup = tcase_create("cgroup");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const load[] = {
+		functions_variables_and_probe, return_probe, uprobe_multi, shared_map,
+		several_at_once, shared_map_of_another_shape, verifier_log,
+		global_functions_are_verified_alone, set_refuses, skip_a_program, damaged_object,
+		nothing_left_open, without_privileges,
+	};
+	const TTest *const cgroup[] = {cgroup_sockets, cgroup_setsockopt};
+	TCase *const cases[] = {
+		suite_case("load", load, ARRAY_SIZE(load), 60, require_objects, NULL),
+		suite_case("cgroup", cgroup, ARRAY_SIZE(cgroup), 60, require_objects,
+			   remove_cgroup),
+	};
 
-	tcase_set_timeout(load, 60);
-	tcase_add_checked_fixture(load, require_objects, NULL);
-	tcase_add_test(load, functions_variables_and_probe);
-	tcase_add_test(load, return_probe);
-	tcase_add_test(load, uprobe_multi);
-	tcase_add_test(load, shared_map);
-	tcase_add_test(load, several_at_once);
-	tcase_add_test(load, shared_map_of_another_shape);
-	tcase_add_test(load, verifier_log);
-	tcase_add_test(load, global_functions_are_verified_alone);
-	tcase_add_test(load, set_refuses);
-	tcase_add_test(load, skip_a_program);
-	tcase_add_test(load, damaged_object);
-	tcase_add_test(load, nothing_left_open);
-	tcase_add_test(load, without_privileges);
-	suite_add_tcase(suite, load);
-	tcase_set_timeout(cgroup, 60);
-	tcase_add_checked_fixture(cgroup, require_objects, remove_cgroup);
-	tcase_add_test(cgroup, cgroup_sockets);
-	tcase_add_test(cgroup, cgroup_setsockopt);
-	suite_add_tcase(suite, cgroup);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run_cases("bpf_load", cases, ARRAY_SIZE(cases));
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "selftests/unit/bpf/objects.h"
+#include "selftests/unit/suite.h"
 #include "user/bpf/feature.h"
 #include "user/bpf/link.h"
 #include "user/bpf/map.h"
@@ -312,34 +313,20 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("bpf_map");
-	TCase *maps = tcase_create("maps"), *ring = tcase_create("ringbuf");
-	TCase *features = tcase_create("features");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const maps[] = {
+		elements, full_map, frozen_map, shape_is_read_back, sum_over_cpus, set_limits,
+	};
+	const TTest *const ring[] = {
+		records_in_order, discarded_records_are_skipped, callback_stops, overflow,
+		epoll_reports_records, not_a_ring_buffer,
+	};
+	const TTest *const features[] = {helpers};
+	TCase *const cases[] = {
+		suite_case("maps", maps, ARRAY_SIZE(maps), 0, NULL, NULL),
+		suite_case("ringbuf", ring, ARRAY_SIZE(ring), 60, start_ringbuf, stop_ringbuf),
+		suite_case("features", features, ARRAY_SIZE(features), 60, NULL, NULL),
+	};
 
-	tcase_add_test(maps, elements);
-	tcase_add_test(maps, full_map);
-	tcase_add_test(maps, frozen_map);
-	tcase_add_test(maps, shape_is_read_back);
-	tcase_add_test(maps, sum_over_cpus);
-	tcase_add_test(maps, set_limits);
-	suite_add_tcase(suite, maps);
-	tcase_set_timeout(ring, 60);
-	tcase_add_checked_fixture(ring, start_ringbuf, stop_ringbuf);
-	tcase_add_test(ring, records_in_order);
-	tcase_add_test(ring, discarded_records_are_skipped);
-	tcase_add_test(ring, callback_stops);
-	tcase_add_test(ring, overflow);
-	tcase_add_test(ring, epoll_reports_records);
-	tcase_add_test(ring, not_a_ring_buffer);
-	suite_add_tcase(suite, ring);
-	tcase_set_timeout(features, 60);
-	tcase_add_loop_test(features, required_features, 0, BPF_FEATURE_UPROBE_MULTI);
-	tcase_add_test(features, helpers);
-	suite_add_tcase(suite, features);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	tcase_add_loop_test(cases[2], required_features, 0, BPF_FEATURE_UPROBE_MULTI);
+	return suite_run_cases("bpf_map", cases, ARRAY_SIZE(cases));
 }

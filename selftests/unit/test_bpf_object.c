@@ -7,6 +7,7 @@
 
 #include "elf/object.h"
 #include "selftests/unit/bpf/objects.h"
+#include "selftests/unit/suite.h"
 #include "user/bpf/linker.h"
 #include "user/lib/cleanup.h"
 
@@ -403,31 +404,20 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("bpf_object");
-	TCase *reader = tcase_create("reader"), *damaged = tcase_create("damaged");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const reader[] = {
+		sections_as_libelf_sees_them, symbols_as_libelf_sees_them,
+		relocations_as_libelf_sees_them, what_the_source_says, linked_program,
+		unused_functions_stay_out, linker_refuses_unknown_targets,
+	};
+	const TTest *const damaged[] = {
+		truncated_anywhere, every_byte_damaged, relocations_in_any_order,
+		relocation_inside_an_instruction, string_without_end,
+	};
+	TCase *const cases[] = {
+		suite_case("reader", reader, ARRAY_SIZE(reader), 0, open_calls, close_calls),
+		suite_case("damaged", damaged, ARRAY_SIZE(damaged), 60, open_calls, close_calls),
+	};
 
-	tcase_add_checked_fixture(reader, open_calls, close_calls);
-	tcase_add_test(reader, sections_as_libelf_sees_them);
-	tcase_add_test(reader, symbols_as_libelf_sees_them);
-	tcase_add_test(reader, relocations_as_libelf_sees_them);
-	tcase_add_test(reader, what_the_source_says);
-	tcase_add_test(reader, linked_program);
-	tcase_add_test(reader, unused_functions_stay_out);
-	tcase_add_test(reader, linker_refuses_unknown_targets);
-	suite_add_tcase(suite, reader);
-	tcase_add_checked_fixture(damaged, open_calls, close_calls);
-	tcase_set_timeout(damaged, 60);
-	tcase_add_test(damaged, truncated_anywhere);
-	tcase_add_test(damaged, every_byte_damaged);
-	tcase_add_test(damaged, relocations_in_any_order);
-	tcase_add_test(damaged, relocation_inside_an_instruction);
-	tcase_add_test(damaged, string_without_end);
-	tcase_add_loop_test(damaged, hostile_fields, 0, ARRAY_SIZE(damages));
-	suite_add_tcase(suite, damaged);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	tcase_add_loop_test(cases[1], hostile_fields, 0, ARRAY_SIZE(damages));
+	return suite_run_cases("bpf_object", cases, ARRAY_SIZE(cases));
 }

@@ -9,6 +9,7 @@
 #include "elf/btf.h"
 #include "elf/object.h"
 #include "selftests/unit/bpf/objects.h"
+#include "selftests/unit/suite.h"
 #include "user/bpf/prog.h"
 
 static struct object object;
@@ -258,25 +259,18 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("btf");
-	TCase *real = tcase_create("real"), *hostile = tcase_create("hostile");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const real[] = {
+		prototype_of_a_global_function, other_prototypes, written_is_read_back,
+		kernel_takes_what_is_written, truncated_anywhere,
+	};
+	const TTest *const hostile[] = {
+		typedefs_in_a_circle, numbers_out_of_range, members_beyond_the_end,
+		array_size_overflow,
+	};
+	TCase *const cases[] = {
+		suite_case("real", real, ARRAY_SIZE(real), 0, open_btf, close_btf),
+		suite_case("hostile", hostile, ARRAY_SIZE(hostile), 0, NULL, NULL),
+	};
 
-	tcase_add_checked_fixture(real, open_btf, close_btf);
-	tcase_add_test(real, prototype_of_a_global_function);
-	tcase_add_test(real, other_prototypes);
-	tcase_add_test(real, written_is_read_back);
-	tcase_add_test(real, kernel_takes_what_is_written);
-	tcase_add_test(real, truncated_anywhere);
-	suite_add_tcase(suite, real);
-	tcase_add_test(hostile, typedefs_in_a_circle);
-	tcase_add_test(hostile, numbers_out_of_range);
-	tcase_add_test(hostile, members_beyond_the_end);
-	tcase_add_test(hostile, array_size_overflow);
-	suite_add_tcase(suite, hostile);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run_cases("btf", cases, ARRAY_SIZE(cases));
 }

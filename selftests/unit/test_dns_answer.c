@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Questions to name servers byte by byte, and what counts as an answer to one. */
 #include "selftests/unit/dns_server.h"
+#include "selftests/unit/suite.h"
 #include "user/dns/answer.h"
 #include "user/policy/name.h"
 
@@ -8,10 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define ID           0x1234
-#define A            1
-#define AAAA         28
+#define ID   0x1234
+#define A    1
+#define AAAA 28
 
 static struct dns_reader *reader;
 static struct dns_draft draft;
@@ -157,7 +157,7 @@ START_TEST(not_an_answer)
 		{"", ID, DNS_TEST_FLAGS, A},
 	};
 
-	for (size_t i = 0; i < COUNT(wrong); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		put_question(&draft, wrong[i].id, wrong[i].flags, wrong[i].name, wrong[i].type);
 		put_address(&draft, NULL, 60, "192.0.2.1");
 		ck_assert_msg(read_draft(&api) == -EBADMSG, "%zu", i);
@@ -246,21 +246,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		question_bytes, question_longest, addresses,    aliases,        not_an_answer,
-		codes,          blocked_names,    cut_anywhere, many_and_large,
+		question_bytes, question_longest, addresses, aliases, not_an_answer, codes,
+		blocked_names, cut_anywhere, many_and_large,
 	};
-	Suite *suite = suite_create("dns answer");
-	TCase *tcase = tcase_create("dns answer");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("dns answer", tests, ARRAY_SIZE(tests), 0, setup, teardown);
 }

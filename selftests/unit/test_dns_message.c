@@ -5,6 +5,7 @@
  * if they were read, in memory that still holds an earlier message's reading.
  */
 #include "selftests/unit/dns_wire.h"
+#include "selftests/unit/suite.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -16,8 +17,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define QNAME	     WIRE_HEADER
+#define QNAME WIRE_HEADER
 
 static struct wire wire, other;
 static struct dns_message message;
@@ -95,7 +95,7 @@ static void setup(void)
 /* ---- checked access ---- */
 
 /* Where the message ends, for every way to read it. */
-START_TEST(access)
+START_TEST(checked_access)
 {
 	for (u32 size = 0; size <= DNS_MESSAGE_MAX; size += size < 20 ? 1 : 4076 / 4) {
 		memset(&message, 0xff, sizeof(message));
@@ -125,7 +125,7 @@ START_TEST(fold)
 
 	for (unsigned c = 0; c < 256; c++) {
 		for (unsigned shift = 0; shift < 64; shift += 8) {
-			for (size_t i = 0; i < COUNT(around); i++) {
+			for (size_t i = 0; i < ARRAY_SIZE(around); i++) {
 				u64 rest = around[i] & ~(0xffULL << shift);
 				u64 low = c < 128 ? (u64)tolower((int)c) : c;
 
@@ -205,9 +205,9 @@ START_TEST(hashes_of_boundaries)
 		{{"\1b", 2}, {"c", 1}},	    {{"a\1b", 3}, {"c", 1}},	    {{"a\1b\1c", 5}},
 		{{"abcdefgh", 8}, {"abcdefgh", 8}},
 	};
-	u64 hash[COUNT(name)];
+	u64 hash[ARRAY_SIZE(name)];
 
-	for (size_t i = 0; i < COUNT(name); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
 		wire_begin(&wire, 0, 0);
 		for (size_t k = 0; k < 4 && name[i][k].label; k++)
 			wire_label(&wire, name[i][k].label, name[i][k].size);
@@ -260,7 +260,7 @@ START_TEST(question_names)
 		{"a@b.example", NULL},
 	};
 
-	for (size_t i = 0; i < COUNT(row); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		wire_begin(&wire, 0xbeef, WIRE_QUERY);
 		wire_question(&wire, row[i].sent, i % 2 ? WIRE_A : WIRE_AAAA);
 		ck_assert_msg(question(&wire) == (row[i].text ? 0 : -1), "%s", row[i].sent);
@@ -313,7 +313,7 @@ START_TEST(question_sizes)
 {
 	static const size_t label[] = {1, 2, 7, 8, 9, 62, 63};
 
-	for (size_t i = 0; i < COUNT(label); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(label); i++) {
 		for (size_t size = 1; size < 300; size++) {
 			const char *text = long_name(size, label[i]);
 
@@ -437,7 +437,7 @@ static const struct {
 
 START_TEST(real_answers)
 {
-	for (size_t i = 0; i < COUNT(real); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(real); i++) {
 		u32 ttl;
 
 		wire.size = unhex(real[i].hex, wire.byte);
@@ -489,7 +489,7 @@ static void truncate_everywhere(void)
 
 START_TEST(real_answers_truncated)
 {
-	for (size_t i = 0; i < COUNT(real); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(real); i++) {
 		wire.size = unhex(real[i].hex, wire.byte);
 		truncate_everywhere();
 	}
@@ -670,7 +670,7 @@ START_TEST(least_ttl)
 {
 	static const uint32_t ttl[] = {0, 1, 299, 300, 0x7fffffff, 0x80000000, 0xffffffff};
 
-	for (size_t i = 0; i < COUNT(ttl); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(ttl); i++) {
 		for (unsigned place = 0; place < 3; place++) {
 			long effective = ttl[i] >> 31 ? 0 : ttl[i];
 
@@ -1058,7 +1058,7 @@ START_TEST(damaged_answers)
 
 	for (unsigned turn = 0; turn < 100000; turn++) {
 		if (turn % 8 == 0)
-			wire.size = unhex(real[turn / 8 % COUNT(real)].hex, wire.byte);
+			wire.size = unhex(real[turn / 8 % ARRAY_SIZE(real)].hex, wire.byte);
 		for (unsigned i = random_below(&random, 4); i < 4; i++)
 			wire.byte[random_below(&random, (uint32_t)wire.size)] =
 				(uint8_t)random_below(&random, 256);
@@ -1070,7 +1070,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		access, fold, hashes, hashes_of_boundaries, hash_is_seeded, question_names,
+		checked_access, fold, hashes, hashes_of_boundaries, hash_is_seeded, question_names,
 		question_bytes, question_sizes, question_forms, question_compressed,
 		question_truncated, real_answers, real_answers_truncated, address_first_truncated,
 		not_an_answer, types_and_classes, unrelated_owners, addresses_on_the_way, chains,
@@ -1079,19 +1079,6 @@ int main(void)
 		pointer_back_and_forth, pointer_chains, long_by_pointer, scattered_name,
 		random_answers, damaged_answers,
 	};
-	Suite *suite = suite_create("dns_message");
-	TCase *tcase = tcase_create("dns_message");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(tcase, setup, NULL);
-	tcase_set_timeout(tcase, 60);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("dns_message", tests, ARRAY_SIZE(tests), 60, setup, NULL);
 }

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "selftests/unit/suite.h"
 #include "user/cmd/doctor.h"
 #include "user/doctor/doctor.h"
 #include "user/lib/cleanup.h"
@@ -423,47 +424,35 @@ END_TEST
 
 static TCase *files(void)
 {
-	TCase *cases = tcase_create("files");
+	const TTest *const tests[] = {
+		table_is_complete, who_resolves_has_its_remedy, nscd_is_asked,
+		resolv_conf_that_others_may_write, hostile_file_is_harmless,
+	};
+	TCase *tcase = suite_case("files", tests, ARRAY_SIZE(tests), 0, make_root, remove_root);
 
-	tcase_add_checked_fixture(cases, make_root, remove_root);
-	tcase_add_test(cases, table_is_complete);
-	tcase_add_loop_test(cases, files_are_understood, 0, ARRAY_SIZE(expectations));
-	tcase_add_test(cases, who_resolves_has_its_remedy);
-	tcase_add_test(cases, nscd_is_asked);
-	tcase_add_test(cases, resolv_conf_that_others_may_write);
-	tcase_add_test(cases, hostile_file_is_harmless);
-	return cases;
+	tcase_add_loop_test(tcase, files_are_understood, 0, ARRAY_SIZE(expectations));
+	return tcase;
 }
 
 static TCase *system_checks(void)
 {
-	TCase *cases = tcase_create("system");
+	const TTest *const tests[] = {
+		root_can_run, nobody_cannot_run, missing_capability_is_named,
+		missing_cgroup2_has_its_remedy, json_is_one_object, wrong_argument_is_refused,
+	};
 
-	tcase_set_timeout(cases, 30);
-	tcase_add_test(cases, root_can_run);
-	tcase_add_test(cases, nobody_cannot_run);
-	tcase_add_test(cases, missing_capability_is_named);
-	tcase_add_test(cases, missing_cgroup2_has_its_remedy);
-	tcase_add_test(cases, json_is_one_object);
-	tcase_add_test(cases, wrong_argument_is_refused);
-	return cases;
+	return suite_case("system", tests, ARRAY_SIZE(tests), 30, NULL, NULL);
 }
 
 int main(void)
 {
-	Suite *suite = suite_create("doctor");
-	SRunner *runner;
-	int failed;
+	TCase *cases[2] = {NULL, NULL};
 
 	if (geteuid() == 0) {
-		suite_add_tcase(suite, files());
-		suite_add_tcase(suite, system_checks());
+		cases[0] = files();
+		cases[1] = system_checks();
 	} else {
 		puts("skipped: doctor: not root");
 	}
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run_cases("doctor", cases, ARRAY_SIZE(cases));
 }

@@ -5,6 +5,7 @@
 #include "elf/dynamic.h"
 #include "elf/note.h"
 #include "selftests/unit/elf_copy.h"
+#include "selftests/unit/suite.h"
 #include "user/lib/cleanup.h"
 
 static uint64_t segment_header(int fd, uint32_t type)
@@ -295,17 +296,11 @@ END_TEST
 
 int main(void)
 {
-	const struct test tests[] = {
-		{ this_program_needs_the_c_library, 0 },
-		{ paths_and_soname, 0 },
-		{ lying_entries, 0 },
-		{ too_many_entries, 0 },
-		{ interpreter_without_nul, 0 },
-		{ build_id_behind_another_note, 0 },
-		{ notes_aligned_to_8, 0 },
-		{ lying_notes, 0 },
-		{ too_long_build_id, 0 },
+	const TTest *const tests[] = {
+		this_program_needs_the_c_library, paths_and_soname, lying_entries, too_many_entries,
+		interpreter_without_nul, build_id_behind_another_note, notes_aligned_to_8,
+		lying_notes, too_long_build_id,
 	};
 
-	return run_tests("elf dynamic and notes", tests, ARRAY_SIZE(tests));
+	return suite_run("elf dynamic and notes", tests, ARRAY_SIZE(tests), 60, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "selftests/unit/elf_copy.h"
+#include "selftests/unit/suite.h"
 #include "user/lib/cleanup.h"
 
 static const char initialised[] = "bytes to find in the file";
@@ -282,21 +283,13 @@ END_TEST
 
 int main(void)
 {
-	const struct test tests[] = {
-		{ reads_this_program, 0 },
-		{ zero_filled_memory_is_not_in_the_file, 0 },
-		{ ranges_do_not_wrap, 0 },
-		{ only_regular_files, 0 },
-		{ only_elf_files, 0 },
-		{ other_kinds_have_their_own_error, 0 },
-		{ truncated_headers, 0 },
-		{ lying_program_headers, 0 },
-		{ lying_section_headers, 0 },
-		{ counts_over_16_bits, 0 },
-		{ lying_segments, 0 },
-		{ shrinks_while_open, 0 },
-		{ strings_end_within_their_table, 0 },
+	const TTest *const tests[] = {
+		reads_this_program, zero_filled_memory_is_not_in_the_file, ranges_do_not_wrap,
+		only_regular_files, only_elf_files, other_kinds_have_their_own_error,
+		truncated_headers, lying_program_headers, lying_section_headers,
+		counts_over_16_bits, lying_segments, shrinks_while_open,
+		strings_end_within_their_table,
 	};
 
-	return run_tests("elf image", tests, ARRAY_SIZE(tests));
+	return suite_run("elf image", tests, ARRAY_SIZE(tests), 60, NULL, NULL);
 }

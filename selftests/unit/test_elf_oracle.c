@@ -22,6 +22,7 @@
 #include "elf/dynamic.h"
 #include "elf/note.h"
 #include "elf/symbol.h"
+#include "selftests/unit/suite.h"
 
 #define LOOKUPS		64 /* names looked up per file, spread over its .dynsym */
 #define DIFFERENCES_MAX 20 /* printed */
@@ -447,7 +448,7 @@ START_TEST(all_files_of_the_system)
 	size_t i;
 
 	ck_assert_uint_ne(elf_version(EV_CURRENT), EV_NONE);
-	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(roots); i++)
 		ck_assert_int_eq(nftw(roots[i], visit_path, 64, FTW_PHYS), 0);
 	printf("# %lu files (and %lu refused: 32-bit), %lu defined symbols, of .dynsym %lu again "
 	       "without section headers, %lu lookups by name (%lu of local symbols), %lu needed, "
@@ -465,16 +466,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("elf against libelf");
-	TCase *tcase = tcase_create("system");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const tests[] = {all_files_of_the_system};
 
-	tcase_set_timeout(tcase, 240);
-	tcase_add_test(tcase, all_files_of_the_system);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run("elf against libelf", tests, ARRAY_SIZE(tests), 240, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "elf/dynamic.h"
 #include "elf/symbol.h"
 #include "selftests/unit/elf_copy.h"
+#include "selftests/unit/suite.h"
 #include "user/lib/cleanup.h"
 
 /* Two static functions; a test gives them the same name. */
@@ -495,25 +496,15 @@ END_TEST
 
 int main(void)
 {
-	const struct test tests[] = {
-		{ local_function_of_this_program, 0 },
-		{ undefined_symbols_are_not_found, 0 },
-		{ many_names_at_once, 0 },
-		{ bad_names, 0 },
-		{ two_locals_of_one_name_are_ambiguous, 0 },
-		{ a_global_beats_a_local, 0 },
-		{ function_of_the_c_library, 0 },
-		{ ifunc_is_reported_as_such, 0 },
-		{ default_version_wins, 0 },
-		{ hidden_versions, 0 },
-		{ without_section_headers, 0 },
-		{ without_gnu_hash, 0 },
-		{ lying_hash, ARRAY_SIZE(lies) },
-		{ chain_without_end_is_given_up, 0 },
-		{ lying_tables, 0 },
-		{ string_without_nul, 0 },
-		{ versions_in_symtab, 0 },
+	const TTest *const tests[] = {
+		local_function_of_this_program, undefined_symbols_are_not_found, many_names_at_once,
+		bad_names, two_locals_of_one_name_are_ambiguous, a_global_beats_a_local,
+		function_of_the_c_library, ifunc_is_reported_as_such, default_version_wins,
+		hidden_versions, without_section_headers, without_gnu_hash,
+		chain_without_end_is_given_up, lying_tables, string_without_nul, versions_in_symtab,
 	};
+	TCase *tcase = suite_case("elf symbol", tests, ARRAY_SIZE(tests), 60, NULL, NULL);
 
-	return run_tests("elf symbol", tests, ARRAY_SIZE(tests));
+	tcase_add_loop_test(tcase, lying_hash, 0, ARRAY_SIZE(lies));
+	return suite_run_cases("elf symbol", &tcase, 1);
 }

@@ -8,11 +8,10 @@
 #include "selftests/unit/host_kernel.h"
 
 #include "selftests/unit/reference.h"
+#include "selftests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
  * CAVP gcmEncryptExtIV128.rsp and gcmEncryptExtIV256.rsp (Count 0 of groups
@@ -128,7 +127,7 @@ START_TEST(reference_is_right)
 {
 	uint8_t key[32], nonce[12], plain[64], aad[96], cipher[64], tag[16], out[64];
 
-	for (size_t i = 0; i < COUNT(vector); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(vector); i++) {
 		size_t key_size = unhex(vector[i].key, key), size = unhex(vector[i].plain, plain);
 		size_t aad_size = unhex(vector[i].aad, aad);
 		struct reference_key reference;
@@ -150,7 +149,7 @@ START_TEST(keystream_of_vectors)
 {
 	uint8_t key[32], nonce[12], plain[64], cipher[64];
 
-	for (size_t i = 0; i < COUNT(vector); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(vector); i++) {
 		size_t key_size = unhex(vector[i].key, key), size = unhex(vector[i].plain, plain);
 
 		unhex(vector[i].nonce, nonce);
@@ -179,7 +178,7 @@ START_TEST(tags_of_vectors)
 	uint8_t key[32], nonce[12], aad[96], cipher[64], zero[64] = {0};
 	uint8_t tag[16], out[16], delta[16];
 
-	for (size_t i = 0; i < COUNT(vector); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(vector); i++) {
 		size_t key_size = unhex(vector[i].key, key), size = unhex(vector[i].cipher, cipher);
 		size_t aad_size = unhex(vector[i].aad, aad);
 		struct reference_key reference;
@@ -368,21 +367,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		reference_is_right,    keystream_of_vectors, tags_of_vectors, powers,
-		every_offset_and_size, every_record_size,    largest_record,  sizes_refused,
+		reference_is_right, keystream_of_vectors, tags_of_vectors, powers,
+		every_offset_and_size, every_record_size, largest_record, sizes_refused,
 	};
-	Suite *suite = suite_create("gcm");
-	TCase *tcase = tcase_create("gcm");
-	SRunner *runner;
-	int failed;
 
-	tcase_set_timeout(tcase, 120);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("gcm", tests, ARRAY_SIZE(tests), 120, NULL, NULL);
 }

@@ -7,11 +7,11 @@
 
 #include "selftests/unit/hello_data.h"
 #include "selftests/unit/reference.h"
+#include "selftests/unit/suite.h"
 
 #include <check.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define WORKLOAD     7
+#define WORKLOAD 7
 
 /* ---- making ClientHellos ---- */
 
@@ -168,7 +168,7 @@ static const struct {
 
 START_TEST(clients)
 {
-	for (size_t i = 0; i < COUNT(client); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(client); i++) {
 		struct draft d = real(client[i].hex);
 		struct hello hello;
 
@@ -189,7 +189,7 @@ START_TEST(every_truncation)
 {
 	struct hello hello;
 
-	for (size_t i = 0; i < COUNT(client); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(client); i++) {
 		struct draft d = real(client[i].hex);
 
 		for (size_t size = 0; size < d.size; size++) {
@@ -239,7 +239,7 @@ START_TEST(lying_lengths)
 
 	ck_assert_int_eq(parse_draft(&honest), 0);
 	ck_assert_uint_eq(honest.byte[sni + 8], 9);
-	for (size_t i = 0; i < COUNT(length); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(length); i++) {
 		for (unsigned value = 0; value < 65536; value += value < 300 ? 1 : 251) {
 			struct draft d = honest;
 			struct hello hello;
@@ -313,7 +313,7 @@ START_TEST(odd_name_lists)
 	};
 	struct draft d;
 
-	for (size_t i = 0; i < COUNT(list); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
 		begin(&d);
 		extension(&d, EXTENSION_SERVER_NAME, list[i].bytes, list[i].size);
 		finish(&d);
@@ -358,7 +358,7 @@ START_TEST(names)
 		{"1.2.3.4", "1.2.3.4"},
 	};
 
-	for (size_t i = 0; i < COUNT(sent); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(sent); i++) {
 		struct draft d = named(sent[i].sent, strlen(sent[i].sent));
 
 		setup();
@@ -443,7 +443,7 @@ START_TEST(second_hello)
 	begin(&ech);
 	extension(&ech, EXTENSION_ECH, "", 0);
 	finish(&ech);
-	for (size_t i = 0; i < COUNT(pair); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(pair); i++) {
 		setup();
 		tell(pair[i].first);
 		ck_assert_msg(tell(pair[i].second) == pair[i].state, "pair %zu", i);
@@ -645,27 +645,11 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		clients,	 every_truncation, more_behind,
-		lying_lengths,	 extension_counts, no_extensions_at_all,
-		odd_name_lists,	 huge,		   names,
-		bytes_of_names,	 name_sizes,	   encrypted_hello,
-		second_hello,	 verdicts,	   verdicts_of_others,
-		verdicts_without_hello, verdicts_of_doubts, doubts_of_others,
-		verdict_for_life,
+		clients, every_truncation, more_behind, lying_lengths, extension_counts,
+		no_extensions_at_all, odd_name_lists, huge, names, bytes_of_names, name_sizes,
+		encrypted_hello, second_hello, verdicts, verdicts_of_others, verdicts_without_hello,
+		verdicts_of_doubts, doubts_of_others, verdict_for_life,
 	};
-	Suite *suite = suite_create("hello");
-	TCase *tcase = tcase_create("hello");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 60);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("hello", tests, ARRAY_SIZE(tests), 60, setup, teardown);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "elf/insn.h"
+#include "selftests/unit/suite.h"
 #include "user/lib/cleanup.h"
 
 #define REG(name) INSN_REGISTER(INSN_##name)
@@ -241,18 +242,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("insn");
-	TCase *tcase = tcase_create("decoder");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const tests[] = {reports_the_encoding};
+	TCase *tcase = suite_case("insn", tests, ARRAY_SIZE(tests), 0, NULL, NULL);
 
 	tcase_add_loop_test(tcase, decodes_lengths, 0, ARRAY_SIZE(lengths));
 	tcase_add_loop_test(tcase, reports_truncation, 0, ARRAY_SIZE(lengths));
 	tcase_add_loop_test(tcase, knows_effects, 0, ARRAY_SIZE(effects));
-	tcase_add_test(tcase, reports_the_encoding);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run_cases("insn", &tcase, 1);
 }

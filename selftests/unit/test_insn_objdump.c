@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "elf/insn.h"
+#include "selftests/unit/suite.h"
 #include "user/lib/cleanup.h"
 
 #define REQUIRED 1000000L
@@ -198,16 +199,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("insn_objdump");
-	TCase *tcase = tcase_create("lengths");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const tests[] = {lengths_equal_objdump};
 
-	tcase_set_timeout(tcase, 300);
-	tcase_add_test(tcase, lengths_equal_objdump);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("insn_objdump", tests, ARRAY_SIZE(tests), 300, NULL, NULL);
 }

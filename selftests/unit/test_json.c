@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The JSON writer: structure, escapes, invalid UTF-8, overflow. */
+#include "selftests/unit/suite.h"
 #include "user/lib/json.h"
 
 #include <check.h>
@@ -129,22 +130,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("json");
-	TCase *cases = tcase_create("writer");
-	SRunner *runner;
-	int failed;
+	const TTest *const tests[] = {
+		structure, escapes, every_control_character_is_escaped, utf8_passes,
+		invalid_utf8_is_replaced, bytes_stop_at_nul, overflow_is_reported,
+	};
 
-	tcase_add_test(cases, structure);
-	tcase_add_test(cases, escapes);
-	tcase_add_test(cases, every_control_character_is_escaped);
-	tcase_add_test(cases, utf8_passes);
-	tcase_add_test(cases, invalid_utf8_is_replaced);
-	tcase_add_test(cases, bytes_stop_at_nul);
-	tcase_add_test(cases, overflow_is_reported);
-	suite_add_tcase(suite, cases);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run("json", tests, ARRAY_SIZE(tests), 0, NULL, NULL);
 }

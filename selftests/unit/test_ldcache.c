@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "selftests/unit/elf_copy.h"
+#include "selftests/unit/suite.h"
 #include "user/attach/ldcache.h"
 #include "user/lib/cleanup.h"
 
@@ -213,12 +214,10 @@ END_TEST
 
 int main(void)
 {
-	const struct test tests[] = {
-		{ agrees_with_ldconfig, 0 }, { machines_are_told_apart, 0 },
-		{ prefixes, 0 },	     { behind_an_old_table, 0 },
-		{ truncated, 0 },	     { lying, 0 },
-		{ not_a_cache, 0 },
+	const TTest *const tests[] = {
+		agrees_with_ldconfig, machines_are_told_apart, prefixes, behind_an_old_table,
+		truncated, lying, not_a_cache,
 	};
 
-	return run_tests("loader cache", tests, ARRAY_SIZE(tests));
+	return suite_run("loader cache", tests, ARRAY_SIZE(tests), 60, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include "selftests/unit/elf_copy.h"
+#include "selftests/unit/suite.h"
 #include "user/attach/library.h"
 #include "user/attach/script.h"
 #include "user/attach/search.h"
@@ -440,22 +441,13 @@ END_TEST
 
 int main(void)
 {
-	const struct test tests[] = {
-		{ agrees_with_the_loader, 0 },
-		{ nothing_twice, 0 },
-		{ rpath_counts_further_down, 0 },
-		{ runpath_counts_for_one_file, 0 },
-		{ environment_of_the_program, 0 },
-		{ what_is_not_a_library, 0 },
-		{ libraries_for_later, 0 },
-		{ too_many_libraries, 0 },
-		{ script_interpreters, 0 },
-		{ script_lines, 0 },
-		{ longest_script_line, 0 },
-		{ search_lists, 0 },
-		{ too_long_search_elements, 0 },
+	const TTest *const tests[] = {
+		agrees_with_the_loader, nothing_twice, rpath_counts_further_down,
+		runpath_counts_for_one_file, environment_of_the_program, what_is_not_a_library,
+		libraries_for_later, too_many_libraries, script_interpreters, script_lines,
+		longest_script_line, search_lists, too_long_search_elements,
 	};
 
-	return run_tests_in("libraries", tests, ARRAY_SIZE(tests), make_directory,
-			    remove_directory);
+	return suite_run("libraries", tests, ARRAY_SIZE(tests), 60, make_directory,
+			 remove_directory);
 }

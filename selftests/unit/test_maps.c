@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "selftests/unit/suite.h"
 #include "user/attach/maps.h"
 
 START_TEST(line_of_a_library)
@@ -180,21 +181,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("maps");
-	TCase *lines = tcase_create("lines"), *processes = tcase_create("processes");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const tests[] = {
+		line_of_a_library, path_as_it_is, own_process, no_process, cgroup,
+	};
+	TCase *tcase = suite_case("maps", tests, ARRAY_SIZE(tests), 0, NULL, NULL);
 
-	tcase_add_test(lines, line_of_a_library);
-	tcase_add_test(lines, path_as_it_is);
-	tcase_add_loop_test(lines, other_lines, 0, sizeof(others) / sizeof(others[0]));
-	tcase_add_test(processes, own_process);
-	tcase_add_test(processes, no_process);
-	tcase_add_test(processes, cgroup);
-	suite_add_tcase(suite, lines);
-	suite_add_tcase(suite, processes);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	tcase_add_loop_test(tcase, other_lines, 0, ARRAY_SIZE(others));
+	return suite_run_cases("maps", &tcase, 1);
 }

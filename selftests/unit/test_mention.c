@@ -8,9 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "selftests/unit/suite.h"
 #include "user/attach/mention.h"
-
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 static char directory[] = "/tmp/kloak-test-XXXXXX";
 static char path_variable[64];
@@ -138,19 +137,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("mention");
-	TCase *tcase = tcase_create("mention");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const tests[] = {many_found, long_word};
+	TCase *tcase = suite_case("mention", tests, ARRAY_SIZE(tests), 0, set_up, tear_down);
 
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, found, 0, ARRAY_SIZE(lines));
-	tcase_add_test(tcase, many_found);
 	tcase_add_loop_test(tcase, many_words, 0, 3);
-	tcase_add_test(tcase, long_word);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run_cases("mention", &tcase, 1);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Static pins: --pin, the hosts file, and the rows of the map "verified". */
 #include "selftests/unit/stderr_capture.h"
+#include "selftests/unit/suite.h"
 #include "user/policy/hosts.h"
 #include "user/policy/pins.h"
 #include "user/policy/trusted_file.h"
@@ -12,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct error err;
 static struct rule_set rules;
@@ -94,13 +93,13 @@ START_TEST(option)
 		{"x.b.example=127.0.0.1", "x.b.example", "127.0.0.1"},
 	};
 
-	for (size_t i = 0; i < COUNT(pin); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(pin); i++) {
 		ck_assert_msg(pin_set_add(&pins, &rules, pin[i].text, &err) == 0, "%s", err.text);
 		ck_assert_uint_eq(pins.count, i + 1);
 		ck_assert_msg(pinned(pin[i].name, pin[i].address), "%s", pin[i].text);
 	}
 	ck_assert_int_eq(pin_set_add(&pins, &rules, pin[0].text, &err), 0);
-	ck_assert_uint_eq(pins.count, COUNT(pin)); /* the same again is no second pin */
+	ck_assert_uint_eq(pins.count, ARRAY_SIZE(pin)); /* the same again is no second pin */
 }
 END_TEST
 
@@ -137,7 +136,7 @@ START_TEST(option_refused)
 		{"api.example=::ffff:0.0.0.0", "nobody's"},
 	};
 
-	for (size_t i = 0; i < COUNT(bad); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		int ret = pin_set_add(&pins, &rules, bad[i].text, &err);
 
 		ck_assert_msg(ret == -EINVAL, "\"%s\" was accepted", bad[i].text);
@@ -371,19 +370,6 @@ int main(void)
 		hosts_of_this_machine,
 		verified_rows,
 	};
-	Suite *suite = suite_create("pins");
-	TCase *tcase = tcase_create("pins");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 30);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("pins", tests, ARRAY_SIZE(tests), 30, setup, teardown);
 }

@@ -3,6 +3,7 @@
  * Placeholders: their form at every size, their uniqueness, and the Huffman
  * code lengths against RFC 7541.
  */
+#include "selftests/unit/suite.h"
 #include "user/secret/huffman.h"
 #include "user/secret/placeholder.h"
 
@@ -79,7 +80,7 @@ START_TEST(huffman_rfc_vectors)
 		{"foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1", 45},
 	};
 
-	for (size_t i = 0; i < sizeof(vector) / sizeof(vector[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(vector); i++) {
 		size_t bits = huffman_bits(vector[i].text, strlen(vector[i].text));
 
 		ck_assert_msg((bits + 7) / 8 == vector[i].bytes, "%s: %zu bits", vector[i].text,
@@ -156,7 +157,7 @@ START_TEST(ulid_from_32_bytes)
 	static const size_t sizes[] = {32, 33, 40, 64, 100, 512};
 	char secret[SECRET_MAX];
 
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		for (int round = 0; round < 50; round++) {
 			uint64_t now = (uint64_t)time(NULL) * 1000;
 			struct placeholder result;
@@ -241,7 +242,7 @@ START_TEST(hpack_equality_rate)
 		{"base64 512", "", ALPHANUMERIC "+/", 512, 0},
 	};
 
-	for (size_t i = 0; i < sizeof(kind) / sizeof(kind[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(kind); i++) {
 		unsigned equal = equal_of_samples(kind[i].size, kind[i].prefix, kind[i].alphabet);
 
 		printf("HPACK equal, %-13s %5.1f %%\n", kind[i].kind, 100.0 * equal / SAMPLES);
@@ -387,33 +388,14 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("placeholder");
-	TCase *tcase = tcase_create("placeholder");
-	SRunner *runner;
-	int failed;
+	const TTest *const tests[] = {
+		huffman_rfc_vectors, huffman_code_complete, huffman_code_lengths,
+		form_at_every_size, sizes_out_of_range, ulid_from_32_bytes, unequal_is_said,
+		hpack_equality_rate, unique_9_bytes, unique_10_to_12_bytes, unique_32_bytes,
+		unique_8_to_12_bytes, space_of_8_bytes_used_up, no_placeholder_begins_another,
+		all_characters_without_hpack, all_characters_with_hpack,
+	};
 
 	srandom(42);
-	tcase_set_timeout(tcase, 120);
-	tcase_add_test(tcase, huffman_rfc_vectors);
-	tcase_add_test(tcase, huffman_code_complete);
-	tcase_add_test(tcase, huffman_code_lengths);
-	tcase_add_test(tcase, form_at_every_size);
-	tcase_add_test(tcase, sizes_out_of_range);
-	tcase_add_test(tcase, ulid_from_32_bytes);
-	tcase_add_test(tcase, unequal_is_said);
-	tcase_add_test(tcase, hpack_equality_rate);
-	tcase_add_test(tcase, unique_9_bytes);
-	tcase_add_test(tcase, unique_10_to_12_bytes);
-	tcase_add_test(tcase, unique_32_bytes);
-	tcase_add_test(tcase, unique_8_to_12_bytes);
-	tcase_add_test(tcase, space_of_8_bytes_used_up);
-	tcase_add_test(tcase, no_placeholder_begins_another);
-	tcase_add_test(tcase, all_characters_without_hpack);
-	tcase_add_test(tcase, all_characters_with_hpack);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("placeholder", tests, ARRAY_SIZE(tests), 120, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* kernel/tls/record.h: what may be the header of a TLS record. */
 #include "kernel/tls/record.h"
+#include "selftests/unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -39,26 +40,14 @@ START_TEST(not_tls)
 	static const char *const text[] = {"GET / HTTP/1.1", "SSH-2.0-x", "PRI * HTTP/2.0",
 					   "\x80\x2e\x01\x03\x01", "EHLO x", "\0\0\0\0\0"};
 
-	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(text); i++)
 		ck_assert_int_eq(record_plausible((const u8 *)text[i]), 0);
 }
 END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("record");
-	TCase *tcase = tcase_create("record");
-	SRunner *runner;
-	int failed;
+	const TTest *const tests[] = {types_and_versions, lengths, not_tls};
 
-	tcase_set_timeout(tcase, 60);
-	tcase_add_test(tcase, types_and_versions);
-	tcase_add_test(tcase, lengths);
-	tcase_add_test(tcase, not_tls);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("record", tests, ARRAY_SIZE(tests), 60, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Trusted resolvers: --resolver, resolv.conf, and what is warned of. */
 #include "selftests/unit/stderr_capture.h"
+#include "selftests/unit/suite.h"
 #include "user/policy/resolvers.h"
 #include "user/policy/trusted_file.h"
 
@@ -15,8 +16,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct error err;
 static struct rule_set rules;
@@ -106,7 +105,7 @@ START_TEST(option)
 		{"1.1.1.1", "1.1.1.1", 53},
 	};
 
-	for (size_t i = 0; i < COUNT(good); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
 		add(good[i].text);
 		ck_assert_msg(set.count == i + 1, "%s", good[i].text);
 		expect(i, good[i].address, good[i].port);
@@ -182,7 +181,7 @@ START_TEST(option_refused)
 		{"Cgroup:/a", "no IPv4 or IPv6 address"},
 	};
 
-	for (size_t i = 0; i < COUNT(bad); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		ck_assert_msg(resolver_set_add(&set, bad[i].text, &err) == -EINVAL,
 			      "\"%s\" was accepted", bad[i].text);
 		ck_assert_msg(strstr(err.text, bad[i].remedy) && strstr(err.text, "--resolver"),
@@ -258,7 +257,7 @@ START_TEST(resolv_conf_bad_servers)
 	};
 	char text[128];
 
-	for (size_t i = 0; i < COUNT(bad); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		const char *warned;
 
 		snprintf(text, sizeof(text), "nameserver %s\n", bad[i]);
@@ -612,18 +611,6 @@ int main(void)
 		rows,
 		text,
 	};
-	Suite *suite = suite_create("resolvers");
-	TCase *tcase = tcase_create("resolvers");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("resolvers", tests, ARRAY_SIZE(tests), 0, setup, teardown);
 }

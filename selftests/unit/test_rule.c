@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Destination rules: the grammar, what is refused, what a rule covers, and the map rows. */
 #include "selftests/unit/stderr_capture.h"
+#include "selftests/unit/suite.h"
 #include "user/policy/name.h"
 #include "user/policy/rule_set.h"
 
@@ -9,8 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct error err;
 static struct rule_set set;
@@ -65,7 +64,7 @@ START_TEST(names)
 		{"0xg", "0xg", 443},
 	};
 
-	for (size_t i = 0; i < COUNT(name); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
 		struct rule rule = parse(name[i].text);
 
 		ck_assert_int_eq(rule.kind, RULE_NAME);
@@ -129,7 +128,7 @@ START_TEST(nets)
 		{"*:8443", "::", 0, 8443},
 	};
 
-	for (size_t i = 0; i < COUNT(net); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(net); i++) {
 		struct rule rule = parse(net[i].text);
 		uint8_t address[16];
 
@@ -238,7 +237,7 @@ START_TEST(refused)
 		{"*.7", "is a number"},
 	};
 
-	for (size_t i = 0; i < COUNT(bad); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct rule rule;
 		int ret = rule_parse(bad[i].text, strlen(bad[i].text), &rule, &err);
 
@@ -279,7 +278,7 @@ START_TEST(lists)
 {
 	static const char *const bad[] = {"", ",", "a,", ",a", "a,,b", "a, b", "a,b:0"};
 
-	for (size_t i = 0; i < COUNT(bad); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		ck_assert_msg(rule_set_add(&set, bad[i], 0, &err) == -EINVAL, "\"%s\"", bad[i]);
 	rule_set_release(&set);
 	add("a,b:1,*.c,10.0.0.0/8,[::1]:2", 63);
@@ -352,7 +351,7 @@ START_TEST(matches)
 		{"[::1]", "", false},
 	};
 
-	for (size_t i = 0; i < COUNT(match); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(match); i++) {
 		struct rule rule = parse(match[i].rule);
 
 		ck_assert_msg(rule_matches_name(&rule, match[i].name) == match[i].covers, "%s %s",
@@ -485,9 +484,9 @@ START_TEST(written_otherwise)
 		{"a.example", "*.a.example"},
 	};
 
-	for (size_t i = 0; i < COUNT(same) + COUNT(other); i++) {
-		bool equal = i < COUNT(same);
-		const char *const *pair = equal ? same[i] : other[i - COUNT(same)];
+	for (size_t i = 0; i < ARRAY_SIZE(same) + ARRAY_SIZE(other); i++) {
+		bool equal = i < ARRAY_SIZE(same);
+		const char *const *pair = equal ? same[i] : other[i - ARRAY_SIZE(same)];
 
 		add(pair[0], 0);
 		add(pair[1], 1);
@@ -518,7 +517,7 @@ START_TEST(port_lists_refused)
 		{"a.example:443,84x3-", "\"84x3-\"", "'-'"},
 	};
 
-	for (size_t i = 0; i < COUNT(bad); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		ck_assert_msg(rule_set_add(&set, bad[i].text, 0, &err) == -EINVAL, "\"%s\"",
 			      bad[i].text);
 		ck_assert_msg(strstr(err.text, bad[i].quoted) && strstr(err.text, bad[i].remedy),
@@ -657,18 +656,6 @@ int main(void)
 		net_row_bits,
 		no_rules_no_rows,
 	};
-	Suite *suite = suite_create("rule");
-	TCase *tcase = tcase_create("rule");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("rule", tests, ARRAY_SIZE(tests), 0, setup, teardown);
 }

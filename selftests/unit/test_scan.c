@@ -6,12 +6,12 @@
  * reported.
  */
 #include "selftests/unit/host_world.h"
+#include "selftests/unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TEXT_MAX     (4 * SCAN_CHUNK)
+#define TEXT_MAX (4 * SCAN_CHUNK)
 
 static struct world world;
 static uint8_t *text; /* TEXT_MAX bytes */
@@ -22,13 +22,13 @@ static const uint32_t any_size[] = {8, 9, 12, 16, 24, 31, 32, 36, 100, SECRET_MA
 
 static void grant_long(void)
 {
-	for (size_t i = 0; i < COUNT(long_size); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(long_size); i++)
 		world_grant(&world, long_size[i]);
 }
 
 static void grant_any(void)
 {
-	for (size_t i = 0; i < COUNT(any_size); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(any_size); i++)
 		world_grant(&world, any_size[i]);
 }
 
@@ -161,7 +161,7 @@ static void around_chunks(enum background background)
 	size_t size = SCAN_STEP + SCAN_CHUNK + 700;
 
 	fill(background, TEXT_MAX);
-	for (size_t i = 0; i < COUNT(edge); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(edge); i++) {
 		for (size_t near = 0; near < 130; near++) {
 			uint32_t secret = (uint32_t)near % world.count;
 			size_t at = edge[i] + near < 65 ? near : edge[i] + near - 65;
@@ -217,7 +217,7 @@ START_TEST(every_offset)
 					 0x7f, 0x80, 0xb0, 0xdf, 0xff};
 
 	grant_long();
-	for (size_t i = 0; i < COUNT(around); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(around); i++) {
 		memset(text, around[i], TEXT_MAX);
 		for (size_t at = 0; at < SCAN_PART + 2 * SCAN_BLOCK; at++) {
 			place(0, at);
@@ -450,26 +450,13 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		alone,	     random_texts,    adjacent,	   too_many,
-		too_many_hits, not_granted,   cut_by_the_end, unreadable,
-		no_buffer_free, buffers_return, other_workloads, every_offset,
-		shortest_run,   last_buffer_free, cut_early, cut_behind_another,
+		alone, random_texts, adjacent, too_many, too_many_hits, not_granted, cut_by_the_end,
+		unreadable, no_buffer_free, buffers_return, other_workloads, every_offset,
+		shortest_run, last_buffer_free, cut_early, cut_behind_another,
 	};
-	Suite *suite = suite_create("scan");
-	TCase *tcase = tcase_create("scan");
-	SRunner *runner;
-	int failed;
+	TCase *tcase = suite_case("scan", tests, ARRAY_SIZE(tests), 120, setup, teardown);
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 120);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(tcase, tests[i]);
 	tcase_add_loop_test(tcase, edges_long, 0, BACKGROUNDS);
 	tcase_add_loop_test(tcase, edges_any, 0, BACKGROUNDS);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run_cases("scan", &tcase, 1);
 }

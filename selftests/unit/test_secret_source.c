@@ -4,6 +4,7 @@
  * child's environment and Kloak's own.
  */
 #include "selftests/unit/stderr_capture.h"
+#include "selftests/unit/suite.h"
 #include "user/secret/environment.h"
 #include "user/secret/memory.h"
 #include "user/secret/set.h"
@@ -279,7 +280,7 @@ START_TEST(from_file)
 		{"line 1\nline 2\n", "line 1\nline 2"},
 	};
 
-	for (unsigned i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(file); i++) {
 		char name[8];
 
 		snprintf(name, sizeof(name), "N%u", i);
@@ -415,7 +416,7 @@ START_TEST(value_sizes)
 	int accepted = 0;
 
 	memset(data, 'v', sizeof(data));
-	for (unsigned i = 0; i < sizeof(value) / sizeof(value[0]); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(value); i++) {
 		for (int newline = 0; newline <= 1; newline++) {
 			char name[16];
 			int ret;
@@ -785,18 +786,6 @@ int main(void)
 		own_environment_is_wiped,
 		changed_environment_is_wiped,
 	};
-	Suite *suite = suite_create("secret");
-	TCase *tcase = tcase_create("secret");
-	SRunner *runner;
-	int failed;
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("secret", tests, ARRAY_SIZE(tests), 0, setup, teardown);
 }

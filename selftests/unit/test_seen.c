@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "selftests/unit/suite.h"
 #include "user/attach/seen.h"
 
 static struct seen seen;
@@ -119,21 +120,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("seen");
-	TCase *tcase = tcase_create("seen");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const tests[] = {same_number, many_files, too_many, full_of_probes};
+	TCase *tcase = suite_case("seen", tests, ARRAY_SIZE(tests), 0, NULL, tear_down);
 
-	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_loop_test(tcase, same_file, 0, 2);
 	tcase_add_loop_test(tcase, changed_file, 0, 2);
-	tcase_add_test(tcase, same_number);
-	tcase_add_test(tcase, many_files);
-	tcase_add_test(tcase, too_many);
-	tcase_add_test(tcase, full_of_probes);
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run_cases("seen", &tcase, 1);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "elf/site.h"
+#include "selftests/unit/suite.h"
 #include "user/lib/cleanup.h"
 
 #define ADDRESS 0x35980
@@ -282,19 +283,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("site");
-	TCase *tcase = tcase_create("choice");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	const TTest *const tests[] = {gives_up_far_from_the_entry, refuses_nonsense};
+	TCase *tcase = suite_case("site", tests, ARRAY_SIZE(tests), 60, NULL, NULL);
 
-	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, chooses_the_site, 0, ARRAY_SIZE(samples));
-	tcase_add_test(tcase, gives_up_far_from_the_entry);
-	tcase_add_test(tcase, refuses_nonsense);
 	tcase_add_loop_test(tcase, keeps_its_promises_in_a_library, 0, ARRAY_SIZE(libraries));
-	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run_cases("site", &tcase, 1);
 }

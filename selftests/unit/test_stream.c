@@ -7,12 +7,11 @@
  * placeholder, and nothing else. Where the kernel side had a fair chance, it
  * must be the secret.
  */
+#include "selftests/unit/suite.h"
 #include "selftests/unit/tls_model.h"
 
 #include <check.h>
 #include <stdio.h>
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* How the library and TCP behave. */
 enum {
@@ -124,9 +123,9 @@ static void run(struct model *model, uint64_t seed, unsigned mode)
 	uint32_t writes, secrets_count, gathered = 0;
 
 	model_begin(model, seed, seed & 1 ? TLS_VERSION_12 : TLS_VERSION_13, seed & 2 ? 16 : 32);
-	secrets_count = 1 + model_random(model, COUNT(size));
+	secrets_count = 1 + model_random(model, ARRAY_SIZE(size));
 	for (uint32_t i = 0; i < secrets_count; i++)
-		world_grant(&model->world, size[seed & 4 ? i : COUNT(size) - 1 - i]);
+		world_grant(&model->world, size[seed & 4 ? i : ARRAY_SIZE(size) - 1 - i]);
 	model_handshake(model);
 	while (model->arrived_size < model->wire_size)
 		send_some(model, mode & (CUT | GATHER));
@@ -168,7 +167,7 @@ static void play(uint64_t seed, unsigned mode, bool fair)
 			      (unsigned long long)seed, i, model.placed_count,
 			      model.world.secret[placed->secret].size, placed->wire_at);
 	}
-	if (host.events < COUNT(host.event))
+	if (host.events < ARRAY_SIZE(host.event))
 		ck_assert_msg(world_events(VERDICT_SWAPPED, 0) == swapped,
 			      "seed %llu: %u events of %u swaps", (unsigned long long)seed,
 			      world_events(VERDICT_SWAPPED, 0), swapped);
@@ -223,7 +222,7 @@ START_TEST(whole_placeholder)
 	static const uint32_t size[] = {8, 15, 32, 100, SECRET_MAX};
 	static struct model model;
 
-	for (unsigned seed = 0; seed < 8 * COUNT(size); seed++) {
+	for (unsigned seed = 0; seed < 8 * ARRAY_SIZE(size); seed++) {
 		uint32_t bytes = size[seed / 8];
 
 		for (uint32_t wrong = 0; wrong < bytes; wrong += 1 + bytes / 64) {
@@ -343,23 +342,10 @@ SCENARIO(key_update, UPDATE, true, 400)
 int main(void)
 {
 	const TTest *const tests[] = {
-		record_by_record, gathered, small_records,    small_gathered,	cut_anywhere,
-		partial,	  partial_gathered, partial_cut, partial_appended, everything,
-		key_update,	  whole_placeholder, rest_of_records, another_peer,
-		chosen_device,
+		record_by_record, gathered, small_records, small_gathered, cut_anywhere, partial,
+		partial_gathered, partial_cut, partial_appended, everything, key_update,
+		whole_placeholder, rest_of_records, another_peer, chosen_device,
 	};
-	Suite *suite = suite_create("stream");
-	TCase *tcase = tcase_create("stream");
-	SRunner *runner;
-	int failed;
 
-	tcase_set_timeout(tcase, 240);
-	for (size_t i = 0; i < COUNT(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("stream", tests, ARRAY_SIZE(tests), 240, NULL, NULL);
 }

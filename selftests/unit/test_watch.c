@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "selftests/unit/suite.h"
 #include "user/attach/watch.h"
 #include "user/workload/cgroup.h"
 
@@ -546,21 +547,12 @@ int main(void)
 		library_by_path, executed, executed_by_grandchild, deleted, replaced, cut_up,
 		cut_up_and_replaced, once_each, nothing_to_take, readiness, lost_reports, round_and_round,
 	};
-	Suite *suite = suite_create("watch");
-	TCase *watched = tcase_create("watched"), *failing = tcase_create("failing");
-	SRunner *runner = srunner_create(suite);
-	size_t i;
-	int failed;
+	TCase *const cases[] = {
+		suite_case("watched", NULL, 0, 60, set_up, tear_down),
+		suite_case("failing", &no_such_process, 1, 0, NULL, NULL),
+	};
 
-	tcase_add_checked_fixture(watched, set_up, tear_down);
-	tcase_set_timeout(watched, 60);
-	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-		tcase_add_loop_test(watched, tests[i], 0, 2);
-	tcase_add_test(failing, no_such_process);
-	suite_add_tcase(suite, watched);
-	suite_add_tcase(suite, failing);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
+		tcase_add_loop_test(cases[0], tests[i], 0, 2);
+	return suite_run_cases("watch", cases, ARRAY_SIZE(cases));
 }
