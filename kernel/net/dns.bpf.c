@@ -8,6 +8,7 @@
  * packet of the cgroup's sockets comes by, so what is not DNS leaves after the
  * ports have been looked at. No packet is changed or dropped.
  */
+#include "kernel/address.h"
 #include "kernel/dns/stream.h"
 
 #define DNS_PORTS	 4
@@ -16,8 +17,6 @@
 /* Ports that resolvers listen on; unused ones repeat the first. */
 BPF_SETTING u32 dns_ports[DNS_PORTS] = {53, 53, 53, 53};
 
-#define AF_INET	    2
-#define AF_INET6    10
 #define SOCK_STREAM 1
 #define SOCK_DGRAM  2
 
@@ -122,16 +121,28 @@ static inline void dns_segment(struct __sk_buff *skb, struct bpf_sock *sk,
 	side->busy = 0;
 }
 
-/* A packet between @sk and work->server. */
-static inline void dns_packet(struct __sk_buff *skb, struct bpf_sock *sk, struct dns_socket *socket,
-			      const struct ports *ports, u64 slot)
+/* A packet between @sk and @server, which is trusted if it is to it. */
+KERNEL_INLINE void dns_packet(struct __sk_buff *skb, struct bpf_sock *sk, const struct ports *ports,
+			      const struct endpoint *server, u32 is_answer, u32 trusted)
 {
-	struct dns_work *work = dns_work_get(slot);
+	struct dns_socket *socket = dns_socket_get(sk);
+	struct dns_work *work;
+	u64 slot;
 
+	if (!socket)
+		return;
+	slot = dns_work_claim();
+	work = dns_work_get(slot);
+	if (!work)
+		return;
+	work->server = *server;
+	work->is_answer = is_answer;
+	work->trusted = trusted;
 	if (ports->protocol == PROTOCOL_TCP)
 		dns_segment(skb, sk, socket, ports, slot);
-	else if (work && !dns_datagram(skb, ports->transport, &work->message))
+	else if (!dns_datagram(skb, ports->transport, &work->message))
 		dns_message(&work->message, socket, slot);
+	dns_work_release(slot);
 }
 
 static inline u32 resolver_side(const struct ports *ports)
@@ -143,9 +154,7 @@ static inline u32 resolver_side(const struct ports *ports)
 static inline int dns_peer(struct __sk_buff *skb, const struct bpf_sock *sk, u32 port,
 			   struct endpoint *server)
 {
-	u32 address[4] = {sk->dst_ip6[0], sk->dst_ip6[1], sk->dst_ip6[2], sk->dst_ip6[3]};
-	u32 v4 = sk->dst_ip4;
-	u32 family = sk->family;
+	u32 v6[4] = {sk->dst_ip6[0], sk->dst_ip6[1], sk->dst_ip6[2], sk->dst_ip6[3]};
 
 	server->reserved = 0;
 	server->port = bpf_ntohs(sk->dst_port);
@@ -153,13 +162,7 @@ static inline int dns_peer(struct __sk_buff *skb, const struct bpf_sock *sk, u32
 		server->port = port;
 		return packet_address(skb, 1, server->address);
 	}
-	if (family == AF_INET) {
-		address[0] = 0;
-		address[1] = 0;
-		address[2] = 0xffff0000;
-		address[3] = v4;
-	}
-	__builtin_memcpy(server->address, address, sizeof(server->address));
+	address_form(sk->family, sk->dst_ip4, v6, server->address);
 	return 0;
 }
 
@@ -167,54 +170,25 @@ static inline int dns_peer(struct __sk_buff *skb, const struct bpf_sock *sk, u32
 static inline void dns_sent(struct __sk_buff *skb, struct bpf_sock *sk, const struct ports *ports)
 {
 	struct endpoint server = {};
-	struct dns_socket *socket;
-	struct dns_work *work;
-	u64 slot;
 
 	if (dns_peer(skb, sk, ports->destination, &server))
 		return;
-	if (!dns_daemon && !resolver_find(&server))
-		return;
-	socket = dns_socket_get(sk);
-	if (!socket)
-		return;
-	slot = dns_work_claim();
-	work = dns_work_get(slot);
-	if (!work)
-		return;
-	work->server = server;
-	work->is_answer = 0;
-	dns_packet(skb, sk, socket, ports, slot);
-	dns_work_release(slot);
+	if (dns_daemon || resolver_find(&server))
+		dns_packet(skb, sk, ports, &server, 0, 1);
 }
 
 /* A packet from a port that resolvers listen on. */
 static inline void dns_received(struct __sk_buff *skb, struct bpf_sock *sk,
 				const struct ports *ports)
 {
-	struct endpoint server = {};
-	struct dns_socket *socket;
+	struct endpoint server = {.port = ports->source};
 	struct resolver_state *resolver;
-	struct dns_work *work;
-	u64 slot;
 
 	if (packet_address(skb, 0, server.address))
 		return;
-	server.port = ports->source;
-	socket = dns_socket_get(sk);
-	if (!socket)
-		return;
-	slot = dns_work_claim();
-	work = dns_work_get(slot);
-	if (!work)
-		return;
 	resolver = resolver_find(&server);
-	work->server = server;
-	work->is_answer = 1;
-	work->trusted = dns_daemon ||
-			(resolver && !(resolver->impersonated & resolver_side(ports)));
-	dns_packet(skb, sk, socket, ports, slot);
-	dns_work_release(slot);
+	dns_packet(skb, sk, ports, &server, 1,
+		   dns_daemon || (resolver && !(resolver->impersonated & resolver_side(ports))));
 }
 
 /*

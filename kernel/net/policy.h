@@ -11,6 +11,7 @@
 #ifndef KLOAK_NET_POLICY_H
 #define KLOAK_NET_POLICY_H
 
+#include "kernel/address.h"
 #include "kernel/net/maps.h"
 #include "kernel/tls/hello.h"
 
@@ -147,18 +148,10 @@ KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m)
  */
 static inline int policy_peer_changed(struct sk_msg_md *m, const struct tls_socket *s)
 {
-	u32 v4 = m->remote_ip4, family = m->family;
 	u32 v6[4] = {m->remote_ip6[0], m->remote_ip6[1], m->remote_ip6[2], m->remote_ip6[3]};
 	u64 address[2];
 
-	barrier_var(v4);
-	if (family == 2 /* AF_INET */) {
-		v6[0] = 0;
-		v6[1] = 0;
-		v6[2] = __builtin_bswap32(0xffff);
-		v6[3] = v4;
-	}
-	__builtin_memcpy(address, v6, sizeof(address));
+	address_form(m->family, m->remote_ip4, v6, (u8 *)address);
 	return __builtin_bswap32(m->remote_port) != s->port ||
 	       address[0] != load_le64(s->address) || address[1] != load_le64(s->address + 8);
 }

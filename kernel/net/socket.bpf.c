@@ -13,21 +13,12 @@
 BPF_SETTING u32 workload_id = 1;
 BPF_SETTING u64 workload_netns; /* cookie; 0: any */
 
-/* All fields are read in any case: clang would merge reads in branches into one by pointer. */
 static inline void remote_address(struct bpf_sock_ops *ctx, u8 *address)
 {
-	u32 v4 = ctx->remote_ip4;
 	u32 v6[4] = {ctx->remote_ip6[0], ctx->remote_ip6[1], ctx->remote_ip6[2],
 		     ctx->remote_ip6[3]};
 
-	barrier_var(v4);
-	if (ctx->family == 2 /* AF_INET */) {
-		v6[0] = 0;
-		v6[1] = 0;
-		v6[2] = __builtin_bswap32(0xffff);
-		v6[3] = v4;
-	}
-	__builtin_memcpy(address, v6, sizeof(v6));
+	address_form(ctx->family, ctx->remote_ip4, v6, address);
 }
 
 /*

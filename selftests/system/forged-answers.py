@@ -7,6 +7,7 @@ what it likes, answers itself, and then connects to LIE under the right name.
 The helper can put any source address on a packet.
 """
 import subprocess
+import threading
 import time
 
 from lib import dns, dnswire, namespace, tap, trial as trials
@@ -457,36 +458,47 @@ def injected():
             trial.check_left("address-not-verified", "query-not-matched")
 
 
-@tap.test("answers forged to kloak's own lookups (--resolve)")
-def own_lookups():
-    """The helper on the network sees kloak's query, and is faster than the resolver. Kloak may
-    turn to TCP, where he can do nothing."""
-    resolver = dns.new_address()
+def forged_lookup(title, forge):
+    """The helper on the network sees kloak's own query, and is faster than the resolver. Kloak may
+    turn to TCP then, where he can do nothing."""
+    @tap.test("forged to kloak's own lookups (--resolve): " + title)
+    def run():
+        resolver = dns.new_address()
 
-    def answer(query, reply):
-        if hasattr(reply, "connection"):
+        def answer(query, reply):
+            if hasattr(reply, "connection"):
+                return reply(query.addresses(TRUTH))
+            forge((resolver, 53), query.source, query)
+            time.sleep(0.2)
             return reply(query.addresses(TRUTH))
-        lie = query.addresses(LIE)
-        others = [query.answer([API], number=(query.number + step) % 65536)
-                  for step in (1, 256, 40000)]
-        others.append(dnswire.Query(dnswire.query(query.number, "x.test")).addresses(LIE))
-        others.append(query.answer([API], flags=dnswire.QUERY))
-        for item in others:
-            forger.send(item, (resolver, 53), query.source)
-        forger.send(lie, (UNTRUSTED, 53), query.source)
-        forger.send(lie, (resolver, 5353), query.source)
-        forger.send(lie, (resolver, 53), (query.source[0], query.source[1] ^ 1))
-        time.sleep(0.2)
-        reply(query.addresses(TRUTH))
-        return forger.send(lie, (resolver, 53), query.source)
-    with dns.Scripted(resolver, answer, tcp=True):
-        with Trial("api.test:{PORT},{PORT_1}", servers=2, resolvers=[resolver],
-                   options=["--resolve"]) as trial:
+        with dns.Scripted(resolver, answer, tcp=True), \
+                Trial("api.test:{PORT}", "api.test:{PORT_1}", servers=2, resolvers=[resolver],
+                      options=["--resolve"]) as trial:
             trial.run(COMMON + """
 send(TRUTH, "api.test", PORT)
 send(LIE, "api.test", PORT_1)""")
             trial.check_swapped()
             trial.check_left("address-not-verified", server=1)
 
+
+forged_lookup("other ids", lambda source, kloak, query: [
+    forger.send(query.answer([API], number=(query.number + step) % 65536), source, kloak)
+    for step in (1, 256, 40000)])
+forged_lookup("another name", lambda source, kloak, query: forger.send(
+    dnswire.Query(dnswire.query(query.number, "ape.test", query.kind)).addresses(LIE, LIE6),
+    source, kloak))
+forged_lookup("another type", lambda source, kloak, query: forger.send(
+    dnswire.Query(dnswire.query(query.number, "api.test", 29 - query.kind)).addresses(LIE, LIE6),
+    source, kloak))
+forged_lookup("marked as a query", lambda source, kloak, query: forger.send(
+    query.answer([API], flags=dnswire.QUERY), source, kloak))
+forged_lookup("another address", lambda source, kloak, query: forger.send(
+    query.addresses(LIE), (UNTRUSTED, 53), kloak))
+forged_lookup("another port", lambda source, kloak, query: forger.send(
+    query.addresses(LIE), (source[0], 5353), kloak))
+forged_lookup("to another port of kloak's", lambda source, kloak, query: [
+    forger.send(query.addresses(LIE), source, (kloak[0], kloak[1] ^ bit)) for bit in (1, 2, 4)])
+forged_lookup("late", lambda source, kloak, query: threading.Timer(
+    0.4, forger.send, (query.addresses(LIE), source, kloak)).start())
 
 tap.main(__doc__, workers=4)

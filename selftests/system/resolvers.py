@@ -327,6 +327,8 @@ def resolve_nothing():
 
 # --- a daemon that asks for others -----------------------------------------
 
+# Kloak and the application have no name server, so that the daemon's is not trusted by itself.
+NO_SERVER = (dns.resolv_conf("127.0.0.9"), "/etc/resolv.conf")
 NSCD_CONF = """
 enable-cache hosts yes
 check-files hosts no
@@ -356,6 +358,11 @@ class Cgroup:
     def __exit__(self, *_):
         self.stop()
 
+    def start(self, prefix, command):
+        self.process = subprocess.Popen(
+            [*prefix, "sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.path, *command],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def stop(self):
         if self.process:
             self.process.kill()
@@ -383,14 +390,13 @@ class Nscd(Cgroup):
         with open(directory + "/conf", "w") as file:
             file.write(NSCD_CONF)
         os.mkdir(directory + "/run")
-        self.prefix = namespace.mounted((directory + "/run", "/run/nscd"))
-        self.process = subprocess.Popen(
-            [*self.prefix, "sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.path,
-             program, "-F", "-f", directory + "/conf"], stdin=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
+        mounts = [(directory + "/run", "/run/nscd")]
+        self.prefix = namespace.mounted(*mounts, NO_SERVER)
+        self.start(namespace.mounted(*mounts), [program, "-F", "-f", directory + "/conf"])
         end = time.monotonic() + 5
         while not os.path.exists(directory + "/run/socket") and time.monotonic() < end:
             time.sleep(0.02)
+
 
 RESOLVED_CONF = """[Resolve]
 DNS=%s
@@ -418,13 +424,10 @@ class Resolved(Cgroup):
             with open(directory + "/" + name, "w") as file:
                 file.write(text)
         os.makedirs("/run/systemd", exist_ok=True)
-        self.prefix = namespace.mounted(
-            (directory + "/run", "/run/systemd"), (directory + "/passwd", "/etc/passwd"),
-            (directory + "/nsswitch.conf", "/etc/nsswitch.conf"))
-        self.process = subprocess.Popen(
-            [*self.prefix, "sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.path,
-             program], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env={**os.environ, "LD_LIBRARY_PATH": shared})
+        mounts = [(directory + "/run", "/run/systemd"), (directory + "/passwd", "/etc/passwd"),
+                  (directory + "/nsswitch.conf", "/etc/nsswitch.conf")]
+        self.prefix = namespace.mounted(*mounts, NO_SERVER)
+        self.start(namespace.mounted(*mounts), ["env", "LD_LIBRARY_PATH=" + shared, program])
         end = time.monotonic() + 5
         while not os.path.exists(directory + "/run/resolve/io.systemd.Resolve") and \
                 time.monotonic() < end:

@@ -210,6 +210,8 @@ void dns_watch_sweep(struct dns_watch *watch, const struct bpf_map_set *maps, ui
 		if (!bpf_map_lookup(map, &key, &row) && row.expires < now &&
 		    now - row.expires > VERIFIED_KEPT)
 			over[count++] = key;
+	if (count == SWEEP_BATCH)
+		watch->next_sweep = now; /* there may be more: at the next turn */
 	while (count)
 		bpf_map_delete(map, &over[--count]);
 }

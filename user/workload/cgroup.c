@@ -29,7 +29,8 @@ int cgroup_find(struct cgroup_place *place, struct error *err)
 	ret = cgroup_parse(mountinfo, membership, place);
 	if (ret == -ENODEV)
 		return error_set(err, ret, "no cgroup2 file system is mounted; mount it: "
-				 "mount -t cgroup2 none /sys/fs/cgroup");
+				 "mount -t cgroup2 none /sys/fs/cgroup ('ip netns exec' "
+				 "hides it: use nsenter --net=/run/netns/NAME)");
 	if (ret)
 		return error_set(err, ret, "no cgroup2 mount shows the cgroup of this process "
 				 "(it lies outside of the cgroup namespace); mount a fresh one: "

@@ -32,7 +32,7 @@ def family_of(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def ask(server, host, kind=dnswire.A, port=53, number=None, sock=None, seconds=3, data=None):
+def ask(server, host, kind=dnswire.A, port=53, number=None, sock=None, seconds=10, data=None):
     """A query of the application's own making; returns the answer's bytes, or None."""
     number = random.randrange(65536) if number is None else number
     with sock or socket.socket(family_of(server), socket.SOCK_DGRAM) as mine:
@@ -48,7 +48,7 @@ def ask_by_tcp(server, host, kind=dnswire.A, port=53, pieces=1):
     """pieces: the answer is asked for in so many sends."""
     query = dnswire.query(random.randrange(65536), host, kind)
     framed = struct.pack(">H", len(query)) + query
-    with socket.create_connection((server, port), 3) as mine:
+    with socket.create_connection((server, port), 10) as mine:
         mine.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         step = -(-len(framed) // pieces)
         for start in range(0, len(framed), step):
