@@ -292,6 +292,7 @@ static inline void scan_block(struct scan_buffer *buffer, u64 candidate)
 	for (i = 0; i < SCAN_BLOCK; i += SCAN_STRIDE) {
 		behind = window_good(p + i + SCAN_STRIDE / 2);
 		pairs |= window_good(p + i) & (before | behind);
+		barrier_var(pairs);
 		before = behind;
 	}
 	/* The first window in a run begins with its colon, or up to 19 bytes behind it. */
@@ -350,7 +351,21 @@ KERNEL_GLOBAL int scan_all_colons(struct scan_buffer *buffer, u64 size)
 	return 0;
 }
 
-#define W(n) window_good(p + SCAN_STRIDE * (n))
+/*
+ * Bit 63 is set if some window of the block has good bytes only. The barrier makes
+ * clang finish one window before the next: there are not registers for all.
+ */
+static inline u64 scan_windows(const u8 *block)
+{
+	u64 good = 0;
+	u32 i;
+
+	for (i = 0; i < SCAN_BLOCK; i += SCAN_STRIDE) {
+		good |= window_good(block + i);
+		barrier_var(good);
+	}
+	return good;
+}
 
 /*
  * Finds the blocks of a part that have a window with good bytes only; at least one
@@ -371,7 +386,7 @@ KERNEL_GLOBAL int scan_part(struct scan_buffer *buffer, u64 at, u64 blocks)
 	for (i = 0; i < SCAN_BLOCKS; i++) {
 		barrier_var(found);
 		buffer->candidate[found & SCAN_BLOCKS] = at;
-		found += (W(0) | W(1) | W(2) | W(3) | W(4) | W(5) | W(6) | W(7)) >> 63;
+		found += scan_windows(p) >> 63;
 		if (i + 1 >= blocks)
 			break;
 		at += SCAN_BLOCK;
@@ -380,8 +395,6 @@ KERNEL_GLOBAL int scan_part(struct scan_buffer *buffer, u64 at, u64 blocks)
 	buffer->candidates = found;
 	return found;
 }
-
-#undef W
 
 /* Looks for a placeholder that the end of the write cuts, behind @size bytes of the chunk. */
 KERNEL_GLOBAL int scan_end(struct scan_buffer *buffer, u64 size)
