@@ -30,6 +30,8 @@ def show_writes(table, suite, size, results):
             size, " with placeholder" if placeholder else "", suite),
                   added.median / 1e3, "us", LIMITS[size, placeholder],
                   note="  (quiet %.2f)" % (added.when_fast(results["again"]).median / 1e3))
+    names = results["inside"].minus(results["by-address"])
+    table.add("of that for watching name servers", names.median / 1e3, "us")
 
 
 def run_writes(rig, table):
