@@ -17,7 +17,7 @@
 #include "user/lib/cleanup.h"
 
 #define FUNCTION_BYTES 4096 /* read of a function to choose the site: more than a prologue */
-#define CLOSERS	       8    /* threads */
+#define CLOSERS	       16   /* threads */
 
 extern const unsigned char bpf_openssl_start[], bpf_openssl_end[];
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -74,7 +75,7 @@ static int add_ring(struct sideband *sideband, int event)
 	return 0;
 }
 
-static int prime_once(struct sideband_primer *primer)
+int sideband_prime_once(struct sideband_primer *primer)
 {
 	int probe = primer->probe_count < PRIMER_PROBES ? bpf_prime_uprobes() : -ENOSPC;
 
@@ -89,28 +90,32 @@ static void *prime(void *data)
 	struct pollfd stop = { .fd = primer->stop, .events = POLLIN };
 
 	primer->event = open_event(-1, getpid(), -1);
-	while (prime_once(primer) >= 0 && poll(&stop, 1, PRIME_MS) == 0)
+	while (sideband_prime_once(primer) >= 0 && poll(&stop, 1, PRIME_MS) == 0)
 		;
 	return NULL;
 }
 
+/* Signals are the main thread's. */
 void sideband_prime(struct sideband_primer *primer)
 {
+	sigset_t all, before;
+
+	sigfillset(&all);
 	primer->event = -1;
 	primer->probe_count = 0;
 	primer->stop = eventfd(0, EFD_CLOEXEC);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	primer->started = primer->stop >= 0 &&
 			  !pthread_create(&primer->thread, NULL, prime, primer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void sideband_primed(struct sideband_primer *primer)
 {
 	if (primer->stop >= 0)
 		eventfd_write(primer->stop, 1);
-	if (primer->started) {
+	if (primer->started)
 		pthread_join(primer->thread, NULL);
-		prime_once(primer);
-	}
 	if (primer->stop >= 0)
 		close(primer->stop);
 	primer->started = false;

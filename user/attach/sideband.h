@@ -30,12 +30,14 @@
  * The first perf event of a machine waits some 10 ms for the kernel to switch
  * its accounting on, the first probe as long for mappings to stand still. Primed
  * in a thread, that time is spent while the BPF objects load, however long they
- * take: a probe's effect is over after some 12 ms, and it is repeated.
+ * take: a probe's effect is over after some 12 ms, and it is repeated. The same is
+ * done while the command starts, when it is likely to load a library that was not
+ * known: its first moments must not pass before that is probed.
  * sideband_primed() ends the thread, and must be called before the process is
  * cloned; sideband_unprime() when the real events are open. The probes are for the
  * caller to close, with others: each close waits 50 ms.
  */
-#define PRIMER_PROBES 6
+#define PRIMER_PROBES 12
 
 struct sideband_primer {
 	pthread_t thread;
@@ -47,6 +49,8 @@ struct sideband_primer {
 };
 
 void sideband_prime(struct sideband_primer *primer);
+/* Once more, here and now. A negative errno: it cannot be, or there were enough. */
+int sideband_prime_once(struct sideband_primer *primer);
 void sideband_primed(struct sideband_primer *primer);
 void sideband_unprime(struct sideband_primer *primer);
 

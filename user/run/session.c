@@ -115,6 +115,24 @@ static int make_cgroup(struct session *session, struct error *err)
 	return ret;
 }
 
+/* The engine removes the primer's probes with its own. @again: one more, for what is probed now. */
+static void end_priming(struct session *session, bool again)
+{
+	struct sideband_primer *primer = &session->primer;
+	size_t i;
+
+	sideband_primed(primer);
+	if (again)
+		sideband_prime_once(primer);
+	for (i = 0; i < primer->probe_count; i++) {
+		if (session->has_engine)
+			hook_links_add(&session->engine.probes, primer->probe[i]);
+		else
+			close(primer->probe[i]);
+	}
+	primer->probe_count = 0;
+}
+
 static int start_engine(struct session *session, struct error *err)
 {
 	struct engine_options options = {
@@ -127,7 +145,6 @@ static int start_engine(struct session *session, struct error *err)
 		.min_ttl = session->options->min_ttl,
 	};
 	int level = cgroup_level(&session->place, err);
-	size_t i;
 	int ret;
 
 	if (level < 0)
@@ -141,10 +158,8 @@ static int start_engine(struct session *session, struct error *err)
 				 strerror(-ret));
 	sideband_prime(&session->primer);
 	ret = engine_open(&session->engine, &options, err);
-	sideband_primed(&session->primer);
 	session->has_engine = !ret;
-	for (i = 0; !ret && i < session->primer.probe_count; i++)
-		hook_links_add(&session->engine.probes, session->primer.probe[i]);
+	end_priming(session, !ret);
 	return ret;
 }
 
@@ -288,7 +303,10 @@ static int wait_command(struct session *session, int *status)
 
 	environment_release(session->environment);
 	session->environment = NULL;
+	sideband_prime(&session->primer);
 	ret = child_wait(&session->child, &watch, status);
+	end_priming(session, false);
+	sideband_unprime(&session->primer);
 	engine_poll(&session->engine, take_event, &session->report);
 	engine_sweep_staged(&session->engine, 0, take_event, &session->report);
 	return ret;
