@@ -5,9 +5,9 @@
 What the arguments mention is probed before the start: not one request may be
 missed. What a script starts or loads by a path of its own is probed when the
 kernel reports the mapping, which is after it: how many first requests of such
-cold processes are missed is said. Attaching takes up to 20 milliseconds, more on a
-busy machine. Interpreters mostly need longer before they speak TLS: a quarter may
-be missed, none is usual. curl needs no longer: most may be missed, but not all.
+cold processes are missed is said: none is usual. Attaching takes a millisecond in the
+first tenth of a second of a run, up to 20 later, and more on a busy machine: a
+quarter may be missed, of curl, which does nothing else than a handshake, a half.
 """
 import glob
 import os
@@ -20,7 +20,7 @@ SECRET = {"API_KEY": kloak.new_secret()}
 KEY = SECRET["API_KEY"].encode()
 COLD_RUNS = 20
 ALLOWED = 5  # of an interpreter
-ALLOWED_FAST = 15  # of a program that does nothing else than a handshake
+ALLOWED_FAST = 10  # of a program that does nothing else than a handshake
 
 # Loads copies of the libraries by path before anything else can; _ssl then finds their sonames.
 PRELUDE = ("import ctypes, runpy, sys; "
