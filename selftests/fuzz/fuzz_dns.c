@@ -141,6 +141,8 @@ static void send(struct side *s, bool out, uint32_t sequence, unsigned flags, co
 {
 	struct log *log = out ? &s->out : &s->in;
 
+	if (flags & TCP_SYN)
+		host.load_failure = 0; /* the log begins anew with it, and so must the object */
 	if (s->link.tcp) {
 		if (counts(s, out))
 			log_segment(log, sequence, flags, bytes, size);
