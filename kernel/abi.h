@@ -40,7 +40,7 @@ struct config {
 	__u32 cgroup_level[CGROUP_DEPTHS]; /* depths that workloads' cgroups have, the root's
 					    * is 0; unused ones repeat the first */
 	__u32 report_swaps;	   /* 1: an event for every swap; 0: refusals only */
-	__u32 reserved;
+	__u32 movers; /* 1: a hook is attached whose writes may be sent by another thread */
 	__u64 placeholder_lengths; /* bit n (8 <= n <= 31): a placeholder of n bytes exists;
 				    * bit 32: one of 32 bytes or more exists */
 };
@@ -157,8 +157,10 @@ enum tls_version {
 
 enum cipher {
 	CIPHER_UNKNOWN = 0,
-	CIPHER_AES_GCM = 1,	/* key_size 16 or 32 */
-	CIPHER_UNSUPPORTED = 2, /* a key block of a suite that Kloak does not swap in */
+	CIPHER_AES_GCM = 1,	  /* key_size 16 or 32 */
+	CIPHER_UNSUPPORTED = 2,	  /* a key block of a suite that Kloak does not swap in */
+	CIPHER_CHACHA20_POLY1305, /* key_size 32 */
+	CIPHER_ANY, /* the derivation does not tell: AES-GCM, or, with 32 bytes, ChaCha20 */
 };
 
 struct traffic_key {
@@ -166,7 +168,7 @@ struct traffic_key {
 	__u8 cipher;
 	__u8 version;  /* enum tls_version */
 	__u8 key_size; /* bytes */
-	__u8 iv_size;  /* 12 (TLS 1.3), 4 (TLS 1.2 GCM salt) */
+	__u8 iv_size;  /* 12 (TLS 1.3, ChaCha20), 4 (TLS 1.2 GCM salt: the rest is unused) */
 	__u8 key[32];
 	__u8 iv[12];
 	__u32 reserved;
@@ -183,7 +185,7 @@ struct traffic_key {
 #define STAGED_TIMEOUT 30000000000ULL /* ns: older writes are not tried any more */
 
 struct staged_placeholder {
-	__u32 offset; /* in the write */
+	__u32 offset; /* in the write, or in what is sent together with it */
 	__u32 size;
 	__u64 served; /* 0, or 1 when swapped or refused by a socket */
 	__u8 head[PLACEHOLDER_HEAD];
@@ -221,6 +223,21 @@ struct staged {
 	__u64 search_id;
 	__u8 comm[COMM_SIZE];
 	struct staged_write write[STAGED_WRITES];
+};
+
+/* ---- map "movers": tgid (__u32) -> struct movers ----
+ *
+ * Threads of a process that staged something last, where a write may be sent by
+ * another thread than the one that gave it to the library: a goroutine, or a
+ * task of an asynchronous runtime, goes on elsewhere. The socket object looks
+ * there when the sending thread has nothing that fits.
+ */
+#define MOVERS 16
+
+struct movers {
+	__u32 head; /* increases; the newest is at head - 1 */
+	__u32 reserved;
+	__u64 thread[MOVERS]; /* keys of map "staged" */
 };
 
 /* ---- ring buffer "events" ---- */

@@ -20,6 +20,11 @@
 #define arg5(ctx) ((ctx)->r8)
 #define arg6(ctx) ((ctx)->r9)
 
+/*
+ * User address of the argument that the stack holds at place @n (0: the
+ * seventh), at a function's entry.
+ */
+#define stack_argument(ctx, n)	 ((ctx)->rsp + 8 + 8 * (n))
 #define stack_pointer(ctx)	 ((ctx)->rsp)
 #define instruction_pointer(ctx) ((ctx)->rip)
 

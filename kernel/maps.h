@@ -30,6 +30,7 @@ BPF_MAP(key_heads, BPF_MAP_TYPE_LRU_HASH, sizeof(u32), sizeof(u32), MAX_PROCESSE
 /* Made when a thread writes its first placeholder; user space removes those of dead threads. */
 BPF_MAP(staged, BPF_MAP_TYPE_HASH, sizeof(u64), sizeof(struct staged), MAX_THREADS,
 	BPF_F_NO_PREALLOC);
+BPF_MAP(movers, BPF_MAP_TYPE_LRU_HASH, sizeof(u32), sizeof(struct movers), MAX_PROCESSES, 0);
 BPF_MAP(events, BPF_MAP_TYPE_RINGBUF, 0, 0, EVENTS_SIZE, 0);
 BPF_MAP(counters, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(u32), sizeof(u64), COUNTER_COUNT, 0);
 

@@ -516,9 +516,10 @@ KERNEL_GLOBAL int scan_claim_other(u64 slot)
 /*
  * Stages every placeholder of this workload that stands in @size bytes at the
  * user address @buffer. Called by hooks with what a library's write function
- * was given, before it encrypts.
+ * was given, before it encrypts. @before: bytes that the library was given
+ * before, and keeps to send them together with these.
  */
-static inline void scan_plaintext(u64 session, u64 buffer, u64 size)
+static inline void scan_plaintext_behind(u64 session, u64 buffer, u64 size, u64 before)
 {
 	const struct config *settings = config_get();
 	struct scan scan = {.slot = bpf_get_smp_processor_id()};
@@ -543,12 +544,18 @@ static inline void scan_plaintext(u64 session, u64 buffer, u64 size)
 	}
 	scan.buffer->text.buffer = buffer;
 	scan.buffer->text.size = size;
+	scan.buffer->text.before = before;
 	scan.buffer->text.session = session;
 	scan.buffer->text.workload = workload;
 	scan.buffer->text.slot = STAGE_NONE;
 	scan.buffer->short_ones = (u32)settings->placeholder_lengths;
 	bpf_loop(SCAN_TURNS, scan_step, &scan, 0);
 	scan.buffer->busy = 0;
+}
+
+static inline void scan_plaintext(u64 session, u64 buffer, u64 size)
+{
+	scan_plaintext_behind(session, buffer, size, 0);
 }
 
 #endif

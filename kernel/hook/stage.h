@@ -10,13 +10,20 @@
 
 #define STAGE_EASY 8 /* slots that are taken into use without need */
 #define STAGE_NONE (~0U)
+#define STAGE_ID_BITS 32 /* of a write's id; the thread is above: it has 22 bits at most */
 
 BPF_MAP(stage_template, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct staged), 1, 0);
+
+/* Set by a hook before it includes this, if its library's writes may leave by another thread. */
+#ifndef STAGE_MOVES
+#define STAGE_MOVES 0
+#endif
 
 /* One call of a library's write function. */
 struct plaintext {
 	u64 buffer;  /* user address */
 	u64 size;    /* bytes */
+	u64 before;  /* bytes of earlier calls that the library has kept, to send them together */
 	u64 session; /* the library's connection object */
 	u32 workload;
 	u32 slot; /* of its thread's record; STAGE_NONE until a placeholder is found */
@@ -42,6 +49,33 @@ KERNEL_GLOBAL int stage_report(u64 workload, const struct placeholder_head *head
 	return 0;
 }
 
+/* Makes this thread one of those whose writes may be sent by others of its process. */
+KERNEL_GLOBAL int stage_note_mover(void)
+{
+	u64 thread = bpf_get_current_pid_tgid();
+	u32 tgid = thread >> 32;
+	struct movers *of = bpf_map_lookup_elem(&movers, &tgid);
+	struct movers fresh;
+	u64 at;
+	u32 i;
+
+	if (!of) {
+		__builtin_memset(&fresh, 0, sizeof(fresh));
+		bpf_map_update_elem(&movers, &tgid, &fresh, BPF_NOEXIST);
+		of = bpf_map_lookup_elem(&movers, &tgid);
+		if (!of)
+			return -1;
+	}
+	for (i = 0; i < MOVERS; i++)
+		if (of->thread[i] == thread)
+			return 0;
+	at = __sync_fetch_and_add(&of->head, 1);
+	barrier_var(at);
+	at &= MOVERS - 1;
+	of->thread[at] = thread;
+	return 0;
+}
+
 /* The thread's record, made when it writes its first placeholder. */
 static inline struct staged *stage_get(void)
 {
@@ -56,7 +90,10 @@ static inline struct staged *stage_get(void)
 	if (!template)
 		return NULL;
 	bpf_map_update_elem(&staged, &thread, template, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&staged, &thread);
+	staged_thread = bpf_map_lookup_elem(&staged, &thread);
+	if (staged_thread)
+		staged_thread->next_id = (thread & 0xffffffff) << STAGE_ID_BITS;
+	return staged_thread;
 }
 
 struct stage_rest {
@@ -76,7 +113,7 @@ static long stage_drop_step(u32 i, struct stage_rest *rest)
 	placeholder = &rest->write->placeholder[index];
 	if (placeholder->served)
 		return 0;
-	rest->st->pending--;
+	__sync_fetch_and_add(&rest->st->pending, -1);
 	if (!rest->write->repeat)
 		stage_report(rest->st->workload, (const struct placeholder_head *)placeholder->head,
 			     placeholder->size,
@@ -211,7 +248,9 @@ static inline struct staged *stage_begin(struct plaintext *text)
 		return st;
 	st->workload = text->workload;
 	bpf_get_current_comm(st->comm, sizeof(st->comm));
-	text->slot = stage_open(st, text->session, text->size);
+	text->slot = stage_open(st, text->session, text->before + text->size);
+	if (STAGE_MOVES)
+		stage_note_mover();
 	return st;
 }
 
@@ -232,12 +271,12 @@ static inline int stage_add(struct plaintext *text, const struct secret *secret,
 	if (index >= STAGED_PLACEHOLDERS)
 		return stage_report(text->workload, head, secret->size, REASON_TOO_MANY);
 	placeholder = &write->placeholder[index];
-	placeholder->offset = offset;
+	placeholder->offset = text->before + offset;
 	placeholder->size = secret->size;
 	placeholder->served = 0;
 	copy_fours(placeholder->head, head, PLACEHOLDER_HEAD);
 	write->count = index + 1;
-	st->pending++;
+	__sync_fetch_and_add(&st->pending, 1);
 	return 0;
 }
 

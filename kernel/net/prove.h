@@ -246,7 +246,7 @@ static long search_step(u32 i, struct search *search)
 	key = bpf_map_lookup_elem(&keys, &slot);
 	if (!key)
 		return 0;
-	if (key->cipher != CIPHER_AES_GCM) {
+	if (key->cipher != CIPHER_AES_GCM && key->cipher != CIPHER_ANY) {
 		s->unsupported = 1;
 		return 0;
 	}
