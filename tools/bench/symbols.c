@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "elf/image.h"
-#include "elf/symbol.h"
 #include "user/attach/hook.h"
 
 #define TIMES 51
@@ -31,24 +29,14 @@ static double now(void)
 /* Returns how many names were found, or -errno. */
 static int look_up(const char *path)
 {
-	struct elf_symbol symbols[ELF_SYMBOL_NAMES_MAX];
-	const char *names[ELF_SYMBOL_NAMES_MAX];
-	struct elf_image image;
-	size_t count = 0;
-	size_t i, j;
+	struct hook_plans plans;
+	struct error err;
 	int fd, ret;
 
-	for (i = 0; i < hook_count; i++)
-		for (j = 0; j < HOOK_FUNCTIONS && hooks[i].functions[j].symbol; j++)
-			names[count++] = hooks[i].functions[j].symbol;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	ret = elf_image_open(&image, fd);
-	if (!ret) {
-		ret = elf_symbols_find(&image, names, count, symbols);
-		elf_image_close(&image);
-	}
+	ret = hook_plan_file(fd, path, &plans, &err);
 	close(fd);
 	return ret;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* From a symbol to attached probes: see hook.h. */
+/* From a plan to attached probes: see hook.h. */
 #include "user/attach/hook.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,34 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "elf/image.h"
-#include "elf/symbol.h"
 #include "user/bpf/feature.h"
 #include "user/bpf/link.h"
-#include "user/lib/cleanup.h"
 
-#define FUNCTION_BYTES 4096 /* read of a function to choose the site: more than a prologue */
-#define CLOSERS	       16   /* threads */
-
-extern const unsigned char bpf_openssl_start[], bpf_openssl_end[];
-
-const struct hook hooks[] = {
-	{
-		.name = "openssl",
-		.object = bpf_openssl_start,
-		.object_end = bpf_openssl_end,
-		.functions = {
-			{ "EVP_KDF_derive", NULL, "openssl_derive", "openssl_derived" },
-			{ "SSL_write", NULL, "openssl_write", NULL },
-			{ "SSL_write_ex", "SSL_write_ex2", "openssl_write", NULL },
-			{ "SSL_write_ex2", NULL, "openssl_write", NULL },
-		},
-	},
-};
-const size_t hook_count = ARRAY_SIZE(hooks);
-
-const char *const hook_sonames[] = { "libssl.so", "libcrypto.so" };
-const size_t hook_soname_count = ARRAY_SIZE(hook_sonames);
+#define CLOSERS 16 /* threads */
 
 struct closer {
 	pthread_t thread;
@@ -84,30 +59,6 @@ int hook_links_add(struct hook_links *links, int fd)
 	}
 	links->fds = grown;
 	links->fds[links->count++] = fd;
-	return 0;
-}
-
-/* Where the probe goes: file offset of the chosen instruction. */
-static int function_site(const struct elf_image *image, const struct elf_symbol *symbol,
-			 enum site_use use, uint64_t *offset)
-{
-	uint8_t code[FUNCTION_BYTES];
-	size_t size = symbol->size && symbol->size < sizeof(code) ? symbol->size : sizeof(code);
-	struct site site;
-	int ret;
-
-	if (symbol->type != STT_FUNC && symbol->type != STT_NOTYPE)
-		return -ENOTSUP;
-	ret = elf_address_to_offset(image, symbol->value, offset);
-	if (ret)
-		return ret;
-	ret = elf_image_read(image, *offset, code, size);
-	if (ret)
-		return ret;
-	ret = site_choose(code, size, symbol->value, use, &site);
-	if (ret)
-		return ret;
-	*offset += site.offset;
 	return 0;
 }
 
@@ -162,97 +113,26 @@ static int probe_attach(const struct probe *probe, const struct bpf_object *obje
 	return ret;
 }
 
-static int function_add(const struct hook_function *function, const struct elf_image *image,
-			const struct elf_symbol *symbol, struct probe_set *set)
-{
-	uint64_t offset;
-	int ret;
-
-	ret = function_site(image, symbol, function->on_return ? SITE_ENTRY_AND_RETURN : SITE_ENTRY,
-			    &offset);
-	if (ret)
-		return ret;
-	probe_add(set, function->entry, false, offset);
-	if (function->on_return)
-		probe_add(set, function->on_return, true, offset);
-	return 0;
-}
-
-static size_t function_names(const struct hook *hook, const char *names[static HOOK_FUNCTIONS])
-{
-	size_t count = 0;
-
-	while (count < HOOK_FUNCTIONS && hook->functions[count].symbol) {
-		names[count] = hook->functions[count].symbol;
-		count++;
-	}
-	return count;
-}
-
-static bool is_defined(const struct elf_symbol *symbols, const char *const *names, size_t count,
-		       const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (!strcmp(names[i], name))
-			return !symbols[i].error;
-	return false;
-}
-
-/* What is to be probed in the file: the number of functions, or -errno with a sentence. */
-static int probes_find(const struct hook *hook, const struct elf_image *image, const char *path,
-		       struct probe_set *set, struct error *err)
-{
-	struct elf_symbol symbols[HOOK_FUNCTIONS];
-	const char *names[HOOK_FUNCTIONS];
-	size_t count = function_names(hook, names);
-	int found = elf_symbols_find(image, names, count, symbols);
-	int added = 0;
-	size_t i;
-
-	for (i = 0; found > 0 && i < count; i++) {
-		const struct hook_function *function = &hook->functions[i];
-		int ret;
-
-		if (symbols[i].error || (function->unless &&
-					 is_defined(symbols, names, count, function->unless)))
-			continue;
-		ret = function_add(function, image, &symbols[i], set);
-		if (ret)
-			return error_set(err, ret,
-					 "cannot find a place for a probe in %s of %s: %s; is it a "
-					 "damaged or unusual build?",
-					 names[i], path, strerror(-ret));
-		added++;
-	}
-	return added;
-}
-
-int hook_attach(const struct hook *hook, const struct bpf_object *object, int fd,
+int hook_attach(const struct hook_plan *plan, const struct bpf_object *object, int fd,
 		const char *path, struct hook_links *links, struct error *err)
 {
 	struct probe_set set = { 0 };
-	struct elf_image image;
-	int functions, ret;
 	size_t i;
+	int ret;
 
-	ret = elf_image_open(&image, fd);
-	if (ret == -ENOTSUP || ret == -ENOEXEC || (!ret && image.machine != EM_X86_64)) {
-		if (!ret)
-			elf_image_close(&image);
-		return 0; /* nothing that runs this library on this machine */
+	for (i = 0; i < plan->count; i++) {
+		const struct hook_probe *probe = &plan->probes[i];
+		uint64_t offset = probe->offset + probe->site.offset;
+
+		probe_add(&set, probe->function->entry, false, offset);
+		if (probe->function->on_return)
+			probe_add(&set, probe->function->on_return, true, offset);
 	}
-	if (ret)
-		return error_set(err, ret, "cannot read %s: %s; is it being replaced? try again",
-				 path, strerror(-ret));
-	functions = probes_find(hook, &image, path, &set, err);
-	elf_image_close(&image);
-	for (i = 0; functions > 0 && i < set.count; i++) {
+	for (i = 0; i < set.count; i++) {
 		ret = probe_attach(&set.probes[i], object, fd, links);
 		if (ret)
 			return error_set(err, ret, "cannot attach to %s: %s; see 'kloak doctor'",
 					 path, strerror(-ret));
 	}
-	return functions;
+	return 0;
 }

@@ -2,7 +2,10 @@
 /*
  * Hooks: which functions of which TLS library are probed, and by which programs
  * of which BPF object. A new library is a new BPF object in kernel/hook/ and a
- * new row in hook.c.
+ * new row in hook_table.c.
+ *
+ *	hook_plan_file()	which functions of a file would be probed, and where
+ *	hook_attach()		probes them
  */
 #ifndef KLOAK_ATTACH_HOOK_H
 #define KLOAK_ATTACH_HOOK_H
@@ -12,31 +15,74 @@
 #include <sys/types.h>
 
 #include "elf/site.h"
+#include "elf/symbol.h"
 #include "user/bpf/object.h"
 #include "user/lib/error.h"
 
-#define HOOK_FUNCTIONS 8
+#define HOOKS_MAX	 16
+#define HOOK_FUNCTIONS	 8
+#define HOOK_CONDITIONS	 2
+#define HOOK_SONAMES	 4
+#define HOOK_SONAMES_MAX (HOOKS_MAX * HOOK_SONAMES)
 
 struct hook_function {
 	const char *symbol;
-	const char *unless;	  /* left out where this symbol is defined: it leads there */
-	const char *entry;	  /* program */
-	const char *on_return;	  /* program, or NULL */
+	const char *entry;     /* program */
+	const char *on_return; /* program, or NULL */
+	const char *unless[HOOK_CONDITIONS]; /* left out where one of these is defined */
+	const char *only_with;		     /* left out where this is not defined */
 };
 
+/*
+ * Finds functions by name, as elf_symbols_find() does: in @out, how many is
+ * returned. For what is in no symbol table.
+ */
+typedef int (*hook_find)(const struct elf_image *image, const char *const names[], size_t count,
+			 struct elf_symbol out[]);
+
 struct hook {
-	const char *name;		/* of the library, for reports */
+	const char *name;  /* of the object, one word */
+	const char *title; /* of the library, for people */
 	const unsigned char *object; /* embedded BPF object */
 	const unsigned char *object_end;
 	struct hook_function functions[HOOK_FUNCTIONS]; /* up to the first without symbol */
+	const char *sonames[HOOK_SONAMES]; /* how its libraries' names begin */
+	hook_find find;			   /* NULL: elf_symbols_find() */
+	bool usual; /* loaded at the start of a run, while other objects are: most need it */
+	bool moves; /* a write may be sent by another thread than the one that made it */
 };
 
+/* In the order in which they name the runtime of a process. */
 extern const struct hook hooks[];
 extern const size_t hook_count;
 
-/* Sonames of the libraries that hooks know: what library_resolve() shall discover. */
-extern const char *const hook_sonames[];
-extern const size_t hook_soname_count;
+/* Fills @sonames with the beginnings of all names that library_resolve() shall discover. */
+size_t hook_sonames(const char *sonames[static HOOK_SONAMES_MAX]);
+
+/* One function that is to be probed. */
+struct hook_probe {
+	const struct hook_function *function;
+	struct elf_symbol symbol;
+	uint64_t offset;  /* of the function in the file */
+	struct site site; /* .offset counts from there */
+};
+
+/* What one hook probes in a file. */
+struct hook_plan {
+	size_t count;
+	struct hook_probe probes[HOOK_FUNCTIONS];
+};
+
+struct hook_plans {
+	struct hook_plan of[HOOKS_MAX]; /* as in hooks[] */
+};
+
+/*
+ * Looks for the functions of all hooks in the ELF file @fd. @path is for
+ * messages. Returns how many functions are to be probed, 0 also for what is no
+ * file of this machine, or -errno with a sentence.
+ */
+int hook_plan_file(int fd, const char *path, struct hook_plans *plans, struct error *err);
 
 /* Links of attached probes: closing them detaches. */
 struct hook_links {
@@ -50,12 +96,10 @@ int hook_links_add(struct hook_links *links, int fd);
 void hook_links_release(struct hook_links *links);
 
 /*
- * Probes the functions of @hook that the ELF file @fd defines, with the programs
- * of @object, in every process that maps the file. @path is for messages.
- * Returns how many functions were probed, 0 if the file has none of them, or
- * -errno with a sentence.
+ * Puts the probes of @plan into the file @fd, with the programs of @object, in
+ * every process that maps it. -errno with a sentence.
  */
-int hook_attach(const struct hook *hook, const struct bpf_object *object, int fd,
+int hook_attach(const struct hook_plan *plan, const struct bpf_object *object, int fd,
 		const char *path, struct hook_links *links, struct error *err);
 
 #endif

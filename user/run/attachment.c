@@ -33,11 +33,12 @@ static int attach_once(struct attachment *attachment, const struct library *libr
 static int attach_program(struct attachment *attachment, const char *path, char *const *envp,
 			  struct error *err)
 {
+	const char *sonames[HOOK_SONAMES_MAX];
 	struct library_request request = {
 		.path = path,
 		.envp = envp,
-		.prefixes = hook_sonames,
-		.prefix_count = hook_soname_count,
+		.prefixes = sonames,
+		.prefix_count = hook_sonames(sonames),
 	};
 	struct library_set set;
 	int ret, probed = 0;

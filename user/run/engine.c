@@ -83,14 +83,16 @@ static int prepare_dns(struct engine *engine, const struct engine_options *optio
 static int load_objects(struct engine *engine, const struct engine_options *options,
 			struct error *err)
 {
-	struct bpf_object *objects[ENGINE_HOOKS + DNS_OBJECTS + 1];
+	struct bpf_object *objects[HOOKS_MAX + DNS_OBJECTS + 1];
 	unsigned int count = 0;
 	size_t i;
 	int ret;
 
 	ret = prepare_socket_object(engine, options, err);
 	objects[count++] = engine->socket;
-	for (i = 0; !ret && i < hook_count && i < ENGINE_HOOKS; i++) {
+	for (i = 0; !ret && i < hook_count; i++) {
+		if (!hooks[i].usual)
+			continue;
 		ret = prepare_hook_object(engine, i, err);
 		objects[count++] = engine->hook[i];
 	}
@@ -104,19 +106,17 @@ static int load_objects(struct engine *engine, const struct engine_options *opti
 static int configure(struct engine *engine, const struct engine_options *options,
 		     struct error *err)
 {
-	struct config config = {
-		.report_swaps = options->report_swaps,
-		.placeholder_lengths = options->placeholder_lengths,
-	};
 	struct workload workload = { .id = engine->workload, .netns_cookie = options->netns_cookie };
 	uint64_t id = options->cgroup_id;
 	uint32_t zero = 0;
 	size_t i;
 	int ret;
 
+	engine->config.report_swaps = options->report_swaps;
+	engine->config.placeholder_lengths = options->placeholder_lengths;
 	for (i = 0; i < CGROUP_DEPTHS; i++)
-		config.cgroup_level[i] = options->cgroup_level;
-	ret = map_set(engine, "config", &zero, &config, err);
+		engine->config.cgroup_level[i] = options->cgroup_level;
+	ret = map_set(engine, "config", &zero, &engine->config, err);
 	return ret ? ret : map_set(engine, "workloads", &id, &workload, err);
 }
 
@@ -246,17 +246,44 @@ int engine_pin(struct engine *engine, const char *name, const uint8_t address[st
 	return emit_verified(engine, &key, &fresh);
 }
 
+/* Loads the object of a hook, when the first file needs it. */
+static int need_hook(struct engine *engine, size_t index, struct error *err)
+{
+	uint32_t zero = 0;
+	int ret;
+
+	if (!engine->hook[index]) {
+		ret = prepare_hook_object(engine, index, err);
+		if (!ret)
+			ret = bpf_object_load(engine->hook[index], &engine->maps, err);
+		if (ret) {
+			bpf_object_close(TAKE_PTR(engine->hook[index]));
+			return ret;
+		}
+	}
+	if (!hooks[index].moves || engine->config.movers)
+		return 0;
+	engine->config.movers = 1;
+	return map_set(engine, "config", &zero, &engine->config, err);
+}
+
 int engine_attach_file(struct engine *engine, int fd, const char *path, struct error *err)
 {
-	int total = 0;
+	struct hook_plans plans;
+	int total = hook_plan_file(fd, path, &plans, err);
 	size_t i;
 
-	for (i = 0; i < hook_count; i++) {
-		int ret = hook_attach(&hooks[i], engine->hook[i], fd, path, &engine->probes, err);
+	for (i = 0; total > 0 && i < hook_count; i++) {
+		int ret;
 
-		if (ret < 0)
+		if (!plans.of[i].count)
+			continue;
+		ret = need_hook(engine, i, err);
+		if (!ret)
+			ret = hook_attach(&plans.of[i], engine->hook[i], fd, path, &engine->probes,
+					  err);
+		if (ret)
 			return ret;
-		total += ret;
 	}
 	return total;
 }
@@ -404,7 +431,7 @@ void engine_close(struct engine *engine)
 	engine->cgroup_link_count = 0;
 	dns_watch_close(&engine->dns);
 	bpf_ringbuf_close(&engine->events);
-	for (i = 0; i < ENGINE_HOOKS; i++)
+	for (i = 0; i < HOOKS_MAX; i++)
 		bpf_object_close(engine->hook[i]);
 	bpf_object_close(engine->socket);
 	bpf_map_set_close(&engine->maps);

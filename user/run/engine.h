@@ -27,13 +27,13 @@
 #include "user/run/dns.h"
 #include "user/secret/set.h"
 
-#define ENGINE_HOOKS 8
 #define ENGINE_LINKS 4
 
 struct engine {
 	struct bpf_map_set maps;
 	struct bpf_object *socket;
-	struct bpf_object *hook[ENGINE_HOOKS]; /* as in hooks[] */
+	struct bpf_object *hook[HOOKS_MAX]; /* as in hooks[]; NULL until a file needs it */
+	struct config config;
 	int cgroup_links[ENGINE_LINKS];
 	size_t cgroup_link_count;
 	struct dns_watch dns;
