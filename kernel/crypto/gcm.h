@@ -11,7 +11,6 @@
 #include "kernel/crypto/ghash.h"
 
 #define GCM_BLOCK 16
-#define GCM_TAG	  16
 
 struct gcm_key {
 	struct aes_key aes;

@@ -25,13 +25,15 @@
 
 static inline u32 record_overhead(const struct tls_socket *s)
 {
-	return s->version == TLS_VERSION_12 ? TLS12_OVERHEAD : TLS13_OVERHEAD;
+	if (s->version != TLS_VERSION_12)
+		return TLS13_OVERHEAD;
+	return s->suite == CIPHER_CHACHA20_POLY1305 ? RECORD_TAG : TLS12_GCM_OVERHEAD;
 }
 
 /* Stream offset of the first plaintext byte of the current record. */
 static inline u64 record_plain(const struct tls_socket *s)
 {
-	return s->record.start + RECORD_HEADER + (s->version == TLS_VERSION_12 ? RECORD_NONCE : 0);
+	return s->record.start + RECORD_HEADER + (nonce_explicit(s, s->suite) ? RECORD_NONCE : 0);
 }
 
 KERNEL_GLOBAL int match_report(const struct tls_socket *s, const struct staged *st,

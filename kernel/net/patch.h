@@ -3,7 +3,8 @@
  * Changing bytes of the stream, and keeping the tag right.
  *
  * A proved placeholder becomes a patch: the range of the stream that holds its
- * ciphertext, and the range of the record's tag. A message is changed where it
+ * ciphertext, and the range of the record's tag. That of ChaCha20-Poly1305 can be
+ * made when the record has passed (kernel/net/seal.h). A message is changed where it
  * overlaps a patch, so that it makes no difference whether the tag is in the
  * same message, in the next, or half in each, nor whether the library has to
  * hand over the rest of a partial send again.
@@ -11,7 +12,7 @@
 #ifndef KLOAK_NET_PATCH_H
 #define KLOAK_NET_PATCH_H
 
-#include "kernel/net/prove.h"
+#include "kernel/net/seal.h"
 
 static inline struct secret *secret_find(u32 workload, const u8 *head)
 {
@@ -99,7 +100,7 @@ KERNEL_INLINE long tag_delta_piece(struct tag_delta *delta, u64 piece)
 		if (block >= delta->blocks)
 			return 1;
 		if (block)
-			gf_multiply(&s->key.power[0], &s->z);
+			gf_multiply(&s->key.gcm.power[0], &s->z);
 		s->z.hi ^= load_be64(s->delta + from + GCM_BLOCK * i);
 		s->z.lo ^= load_be64(s->delta + from + GCM_BLOCK * i + 8);
 	}
@@ -131,7 +132,7 @@ KERNEL_GLOBAL int tag_delta_make(struct tls_socket *s, const struct secret *secr
 	s->z.lo = 0;
 	if (!tag_delta_piece(&delta, 0))
 		bpf_loop(SCRATCH_BLOCKS / PIECE_BLOCKS, tag_delta_step, &delta, 0);
-	gcm_power_multiply(&s->key, &s->z, total - first - delta.blocks + 2);
+	gcm_power_multiply(&s->key.gcm, &s->z, total - first - delta.blocks + 2);
 	return 0;
 }
 
@@ -142,15 +143,15 @@ static inline void patch_add_tag(struct tls_socket *s, u64 start)
 	struct patch *patch;
 
 	barrier_var(index);
-	if (index >= PATCHES || index >= s->patch_count || !s->patch[index].is_tag ||
+	if (index >= PATCHES || index >= s->patch_count || s->patch[index].kind != PATCH_TAG ||
 	    s->patch[index].start != start) {
 		index = s->patch_count;
 		barrier_var(index);
 		if (index >= PATCHES)
 			return;
 		s->patch[index].start = start;
-		s->patch[index].size = GCM_TAG;
-		s->patch[index].is_tag = 1;
+		s->patch[index].size = RECORD_TAG;
+		s->patch[index].kind = PATCH_TAG;
 		s->patch[index].tag_delta[0] = 0;
 		s->patch[index].tag_delta[1] = 0;
 		s->tag_patch = index;
@@ -162,29 +163,78 @@ static inline void patch_add_tag(struct tls_socket *s, u64 start)
 }
 
 /*
+ * The tag of a ChaCha20-Poly1305 record, at @start, is made anew for a change at @at:
+ * once for all in the record. Returns a reason. What is hashed cannot be changed any
+ * more: it was seen before, without the bytes behind that make it a placeholder.
+ */
+static inline u32 patch_add_seal(struct tls_socket *s, u64 start, u64 at)
+{
+	u64 index = s->tag_patch;
+	struct patch *patch;
+
+	if (s->key.sealing.end == start && s->key.sealing.at > at)
+		return REASON_SPLIT;
+	barrier_var(index);
+	if (index < PATCHES && index < s->patch_count && s->patch[index].kind == PATCH_SEAL &&
+	    s->patch[index].start == start)
+		return REASON_NONE;
+	index = s->patch_count;
+	barrier_var(index);
+	if (index >= PATCHES)
+		return REASON_TOO_MANY;
+	patch = &s->patch[index];
+	if (s->key.sealing.end != start) {
+		if (!seal_possible(s))
+			return REASON_SPLIT;
+		seal_make(s, &patch->seal);
+		if (s->record.start + RECORD_HEADER < s->position)
+			sealing_start_current(s, &patch->seal);
+	}
+	patch->start = start;
+	patch->size = RECORD_TAG;
+	patch->kind = PATCH_SEAL;
+	patch->known = 0;
+	s->tag_patch = index;
+	s->patch_count = index + 1;
+	return REASON_NONE;
+}
+
+/*
  * Adds the patches for the placeholder at s->relative of the current record,
  * whose plaintext begins at stream offset @plain. Returns a reason.
  */
 static inline u32 patch_add(struct tls_socket *s, const struct secret *secret, u64 plain)
 {
 	u64 tag, index, size;
+	u32 reason;
 
 	size = secret->size;
 	index = s->patch_count;
 	barrier_var(index);
 	if (index > PATCHES - 2)
 		return REASON_TOO_MANY;
-	tag = s->record.start + RECORD_HEADER + s->record.length - GCM_TAG;
-	if (tag_delta_make(s, secret, size, tag - plain))
+	tag = record_tag(s);
+	if (s->bound == CIPHER_CHACHA20_POLY1305) {
+		reason = patch_add_seal(s, tag, plain + s->relative);
+		if (reason != REASON_NONE)
+			return reason;
+		index = s->patch_count;
+		barrier_var(index);
+		if (index >= PATCHES)
+			return REASON_TOO_MANY;
+		delta_lay_out(s, secret, size, s->relative & (GCM_BLOCK - 1));
+	} else if (tag_delta_make(s, secret, size, tag - plain)) {
 		return REASON_STREAM;
+	}
 	s->laid_out = index + 1;
 	s->shift = s->relative & (GCM_BLOCK - 1);
 	s->patch[index].start = plain + s->relative;
 	s->patch[index].size = size;
-	s->patch[index].is_tag = 0;
+	s->patch[index].kind = PATCH_TEXT;
 	copy_fours(s->patch[index].head, secret->placeholder, PLACEHOLDER_HEAD);
 	s->patch_count = index + 1;
-	patch_add_tag(s, tag);
+	if (s->bound == CIPHER_AES_GCM)
+		patch_add_tag(s, tag);
 	return REASON_NONE;
 }
 
@@ -198,7 +248,7 @@ static inline void patch_add_nothing(struct tls_socket *s, u64 start)
 		return;
 	s->patch[index].start = start;
 	s->patch[index].size = 0;
-	s->patch[index].is_tag = 0;
+	s->patch[index].kind = PATCH_TEXT;
 	s->patch_count = index + 1;
 }
 
@@ -230,7 +280,7 @@ static inline int patch_load(struct tls_socket *s, const struct patch *patch, u3
 {
 	struct secret *secret;
 
-	if (patch->is_tag) {
+	if (patch->kind != PATCH_TEXT) {
 		store_le64(s->delta + DELTA_TAG, patch->tag_delta[0]);
 		store_le64(s->delta + DELTA_TAG + 8, patch->tag_delta[1]);
 		return DELTA_TAG;
@@ -277,7 +327,7 @@ KERNEL_INLINE long patch_words_piece(struct patch_bytes *words, u64 from)
 
 	barrier_var(from);
 	barrier_var(delta);
-	if (from > SECRET_MAX - PIECE || delta > DELTA_TAG + GCM_TAG)
+	if (from > SECRET_MAX - PIECE || delta > DELTA_TAG + RECORD_TAG)
 		return 1;
 	data += from;
 	barrier_var(data);
@@ -347,6 +397,24 @@ KERNEL_GLOBAL int patch_apply(struct sk_msg_md *m, struct tls_socket *s, u64 ind
 		return -1;
 	s->patched = 1;
 	return patch_write(m, s, from - s->position, to - from, from - patch->start + delta);
+}
+
+/* Hashes the record of which patch @index is the tag, changed as it is now, and changes that. */
+KERNEL_GLOBAL int patch_seal(struct sk_msg_md *m, struct tls_socket *s, u64 index)
+{
+	struct patch *patch;
+	struct sealing *to;
+
+	barrier_var(index);
+	if (!m || !s || index >= PATCHES)
+		return -1;
+	patch = &s->patch[index];
+	to = &s->key.sealing;
+	if (to->end != patch->start)
+		sealing_start(to, &patch->seal, patch->start - patch->seal.cipher_size);
+	if (seal_absorb(m, s) || (to->done && seal_tag(m, s, index)))
+		return -1;
+	return patch_apply(m, s, index);
 }
 
 #endif

@@ -87,27 +87,51 @@ static inline u64 blocks_spanned(const struct tls_socket *s, u64 size)
 	return ((s->relative & (GCM_BLOCK - 1)) + size + GCM_BLOCK - 1) / GCM_BLOCK;
 }
 
+/* RFC 8439, 2.4: the nonce is read as three words, and the counter is one. */
+static inline void chacha20_keystream(const struct chacha20_key *key, const struct record_iv *iv,
+				      u64 counter, struct chacha20_block *out)
+{
+	u64 first = __builtin_bswap64(iv->hi);
+	u64 second = first >> 32 | __builtin_bswap64(iv->lo) << 32;
+
+	chacha20_block(key, first << 32 | counter, second, out);
+}
+
 /*
  * Fills s->keystream from the block that holds s->relative on, enough for
  * @size bytes there. @trial chooses the key under trial or the bound one.
+ *
+ * Last in a chain of calls that is as deep as may be: no place for a callback.
  */
 static inline void keystream_make(struct tls_socket *s, u64 trial, u64 sequence, u64 size)
 {
+	u32 cipher = trial ? s->trial_cipher : s->bound;
+	struct record_iv iv = trial ? s->trial_iv : s->iv;
 	const struct aes_key *aes;
-	struct record_iv iv;
 	u64 blocks;
 	u32 i;
 
-	aes = trial ? &s->trial : &s->key.aes;
-	iv = trial ? s->trial_iv : s->iv;
 	iv.hi ^= sequence >> 32;
-	iv.lo = (iv.lo ^ sequence << 32) | (s->relative / GCM_BLOCK + 2);
+	iv.lo ^= sequence << 32;
+	if (cipher == CIPHER_CHACHA20_POLY1305) {
+		s->keystream_at = s->relative & (CHACHA20_BLOCK - 1);
+		for (i = 0; i < CHACHA20_BLOCKS; i++) {
+			if (i * CHACHA20_BLOCK >= s->keystream_at + size)
+				break;
+			chacha20_keystream(trial ? &s->trial.chacha20 : &s->key.chacha20, &iv,
+					   s->relative / CHACHA20_BLOCK + 1 + i,
+					   &s->keystream.chacha20[i]);
+		}
+		return;
+	}
+	aes = trial ? &s->trial.aes : &s->key.gcm.aes;
+	iv.lo |= s->relative / GCM_BLOCK + 2;
+	s->keystream_at = s->relative & (GCM_BLOCK - 1);
 	blocks = blocks_spanned(s, size);
-	/* Last in a chain of calls that is as deep as may be: no place for a callback. */
 	for (i = 0; i < SCRATCH_BLOCKS; i++) {
 		if (i >= blocks)
 			break;
-		aes_encrypt(aes, iv.hi, iv.lo + i, &s->keystream[i]);
+		aes_encrypt(aes, iv.hi, iv.lo + i, &s->keystream.aes[i]);
 	}
 }
 
@@ -122,7 +146,7 @@ struct proof {
 KERNEL_INLINE u64 proof_piece(const struct proof *proof, u64 from)
 {
 	const struct tls_socket *s = proof->s;
-	u64 shift = s->relative & (GCM_BLOCK - 1);
+	u64 shift = s->keystream_at & (CHACHA20_BLOCK - 1);
 	u64 wrong = 0;
 	u64 i;
 
@@ -134,7 +158,7 @@ KERNEL_INLINE u64 proof_piece(const struct proof *proof, u64 from)
 
 		barrier_var(in_range);
 		wrong |= (load_le64(s->cipher_text + from + i) ^
-			  load_le64((const u8 *)s->keystream + shift + from + i) ^
+			  load_le64(s->keystream.byte + shift + from + i) ^
 			  load_le64(proof->secret->placeholder + from + i)) &
 			 (u64)((__s64)in_range >> 63);
 	}
@@ -161,11 +185,10 @@ KERNEL_GLOBAL int proof_try(struct tls_socket *s, const struct secret *secret, u
 	if (!s || !secret || size < SECRET_MIN || size > SECRET_MAX)
 		return 0;
 	keystream_make(s, trial, sequence, size);
-	shift = s->relative & (GCM_BLOCK - 1);
+	shift = s->keystream_at & (CHACHA20_BLOCK - 1);
 	barrier_var(last);
 	if (last > SECRET_MAX - 8 ||
-	    (load_le64(s->cipher_text + last) ^
-	     load_le64((const u8 *)s->keystream + shift + last)) !=
+	    (load_le64(s->cipher_text + last) ^ load_le64(s->keystream.byte + shift + last)) !=
 		    load_le64(secret->placeholder + last) ||
 	    proof_piece(&proof, 0))
 		return 0;
@@ -173,16 +196,21 @@ KERNEL_GLOBAL int proof_try(struct tls_socket *s, const struct secret *secret, u
 	return proof.wrong == 0;
 }
 
-/* Makes a captured key the one under trial. */
-static inline int trial_set(struct tls_socket *s, const struct traffic_key *key)
+/* Makes a captured key the one under trial, with @cipher. */
+static inline int trial_set(struct tls_socket *s, const struct traffic_key *key, u32 cipher)
 {
+	s->trial_cipher = cipher;
 	s->trial_iv.hi = load_be64(key->iv);
 	s->trial_iv.lo = (u64)load_be32(key->iv + 8) << 32;
+	if (cipher == CIPHER_CHACHA20_POLY1305) {
+		copy_fours(&s->trial.chacha20, key->key, sizeof(s->trial.chacha20));
+		return 0;
+	}
 	if (key->version == TLS_VERSION_12) {
 		s->trial_iv.hi &= ~0xffffffffULL;
 		s->trial_iv.lo = 0;
 	}
-	return aes_expand(&s->trial, (const struct aes_bytes *)key->key, key->key_size);
+	return aes_expand(&s->trial.aes, (const struct aes_bytes *)key->key, key->key_size);
 }
 
 struct search {
@@ -195,10 +223,17 @@ struct search {
 	u32 reserved;
 };
 
+/* Does a record carry its nonce? */
+static inline int nonce_explicit(const struct tls_socket *s, u32 cipher)
+{
+	return s->version == TLS_VERSION_12 && cipher == CIPHER_AES_GCM;
+}
+
 /*
  * TLS 1.3 counts from the record after the handshake flight, which normally is
  * one record (Finished), and more with a client certificate; after a KeyUpdate
- * it counts from there. TLS 1.2 carries the number.
+ * it counts from there. In TLS 1.2 the Finished is number 0, and no record of
+ * application data. With GCM it carries the number.
  */
 static inline int search_sequences(struct tls_socket *s, const struct secret *secret, u64 size,
 				   u64 deep)
@@ -207,12 +242,12 @@ static inline int search_sequences(struct tls_socket *s, const struct secret *se
 
 	if (size > QUICK_BYTES)
 		size = QUICK_BYTES;
-	if (s->version == TLS_VERSION_12) {
+	if (nonce_explicit(s, s->trial_cipher)) {
 		s->sequence = s->record.nonce;
 		return proof_try(s, secret, 1, s->sequence, size);
 	}
 	records = s->record.sequence;
-	s->sequence = records - 1;
+	s->sequence = s->version == TLS_VERSION_12 ? records + 1 : records - 1;
 	if (proof_try(s, secret, 1, s->sequence, size))
 		return 1;
 	if (s->update_at) {
@@ -223,39 +258,89 @@ static inline int search_sequences(struct tls_socket *s, const struct secret *se
 	if (!deep)
 		return 0;
 	for (i = 0; i <= SEARCH_FLIGHT; i++) {
-		s->sequence = records - i;
+		s->sequence = s->version == TLS_VERSION_12 ? records + i : records - i;
 		if (i != 1 && proof_try(s, secret, 1, s->sequence, size))
 			return 1;
 	}
 	return 0;
 }
 
-static long search_step(u32 i, struct search *search)
+/*
+ * Is the key one that this socket may use with @cipher? Where the suite is known
+ * from the size of a hash, keys of 16 bytes are AES-128's all the same.
+ */
+static inline int cipher_fits(const struct tls_socket *s, const struct traffic_key *key, u32 cipher)
+{
+	if (key->cipher != cipher && key->cipher != CIPHER_ANY)
+		return 0;
+	if (key->key_size != 32)
+		return cipher == CIPHER_AES_GCM;
+	return !s->suite || s->suite == cipher;
+}
+
+static long search_step(u32 turn, struct search *search)
 {
 	struct tls_socket *s = search->s;
 	struct key_slot slot = {.tgid = search->tgid};
 	struct traffic_key *key;
+	u32 i, cipher;
 
-	if (i < 2 * SEARCH_NEAR) {
+	if (turn < 2 * SEARCH_NEAR) {
 		if (!s->key_hint_set)
 			return 0;
-		slot.index = s->key_hint + SEARCH_NEAR - 1 - i;
+		slot.index = s->key_hint + SEARCH_NEAR - 1 - turn;
 	} else {
-		slot.index = search->head - 1 - (i - 2 * SEARCH_NEAR);
+		slot.index = search->head - 1 - (turn - 2 * SEARCH_NEAR);
 	}
 	key = bpf_map_lookup_elem(&keys, &slot);
 	if (!key)
 		return 0;
-	if (key->cipher != CIPHER_AES_GCM && key->cipher != CIPHER_ANY) {
+	if (key->cipher == CIPHER_UNSUPPORTED) {
 		s->unsupported = 1;
 		return 0;
 	}
-	if (key->version != s->version || trial_set(s, key))
+	if (key->version != s->version)
 		return 0;
-	if (!search_sequences(s, search->secret, search->size, search->deep))
-		return 0;
-	s->found = 1;
-	return 1;
+	for (i = 0; i < 2; i++) {
+		cipher = i ? CIPHER_CHACHA20_POLY1305 : CIPHER_AES_GCM;
+		if (!cipher_fits(s, key, cipher) || trial_set(s, key, cipher))
+			continue;
+		if (!search_sequences(s, search->secret, search->size, search->deep))
+			continue;
+		s->found = 1;
+		return 1;
+	}
+	return 0;
+}
+
+/* Stream offset of the tag of the current record. */
+static inline u64 record_tag(const struct tls_socket *s)
+{
+	return s->record.start + RECORD_HEADER + s->record.length - RECORD_TAG;
+}
+
+/* If the current record was hashed so far, then with a wrong key. See kernel/net/seal.h. */
+static inline void sealing_forget(struct tls_socket *s)
+{
+	if (s->key.sealing.end == record_tag(s))
+		s->key.sealing.end = 0;
+}
+
+/* The key under trial is the one. */
+static inline void key_bind(struct tls_socket *s)
+{
+	s->bound = s->trial_cipher;
+	s->suite = s->trial_cipher;
+	s->iv = s->trial_iv;
+	s->sequence_base = s->record.sequence - s->sequence;
+	s->update_at = 0;
+	if (s->bound == CIPHER_CHACHA20_POLY1305) {
+		s->key.chacha20 = s->trial.chacha20;
+		sealing_forget(s);
+		return;
+	}
+	s->key.gcm.aes = s->trial.aes;
+	gcm_powers_fill(&s->key.gcm);
 }
 
 /*
@@ -265,6 +350,7 @@ static long search_step(u32 i, struct search *search)
 KERNEL_GLOBAL int key_search(struct tls_socket *s, const struct secret *secret, u64 size, u64 deep)
 {
 	struct search search = {.s = s, .secret = secret, .size = size, .deep = deep};
+	u32 turns;
 	u32 *head;
 
 	if (!s || !secret)
@@ -275,15 +361,15 @@ KERNEL_GLOBAL int key_search(struct tls_socket *s, const struct secret *secret, 
 		return 0;
 	search.head = *head;
 	s->found = 0;
-	bpf_loop(2 * SEARCH_NEAR + (deep ? SEARCH_DEEP : SEARCH_RECENT), search_step, &search, 0);
+	turns = 2 * SEARCH_NEAR + (deep ? SEARCH_DEEP : SEARCH_RECENT);
+	bpf_loop(turns, search_step, &search, 0);
+	if (!s->found && deep && s->suite && s->version == TLS_VERSION_13) {
+		s->suite = CIPHER_UNKNOWN; /* it was a guess from the size of a record */
+		bpf_loop(turns, search_step, &search, 0);
+	}
 	if (!s->found || !proof_try(s, secret, 1, s->sequence, size))
 		return 0;
-	s->key.aes = s->trial;
-	s->iv = s->trial_iv;
-	s->sequence_base = s->record.sequence - s->sequence;
-	s->update_at = 0;
-	s->bound = 1;
-	gcm_powers_fill(&s->key);
+	key_bind(s);
 	return 1;
 }
 
@@ -292,7 +378,7 @@ static inline int key_prove(struct tls_socket *s, const struct secret *secret, u
 {
 	u64 sequence, i;
 
-	if (s->version == TLS_VERSION_12)
+	if (nonce_explicit(s, s->bound))
 		return proof_try(s, secret, 0, s->record.nonce, size);
 	sequence = s->record.sequence - s->sequence_base;
 	if (proof_try(s, secret, 0, sequence, size))
@@ -303,6 +389,8 @@ static inline int key_prove(struct tls_socket *s, const struct secret *secret, u
 		if (!proof_try(s, secret, 0, sequence + i, size))
 			continue;
 		s->sequence_base -= i;
+		if (s->bound == CIPHER_CHACHA20_POLY1305)
+			sealing_forget(s);
 		return 1;
 	}
 	return 0;

@@ -68,6 +68,8 @@ struct message_patches {
 	struct tls_socket *s;
 	u32 undo; /* apply once more: that takes the change back */
 	u32 failed;
+	u32 seals; /* some records have to be hashed */
+	u32 reserved;
 };
 
 static long message_patch_step(u32 i, struct message_patches *patches)
@@ -80,7 +82,25 @@ static long message_patch_step(u32 i, struct message_patches *patches)
 		return 1;
 	if (patches->undo && s->patch[index].start < s->position)
 		patches->failed = 1;
+	if (s->patch[index].kind == PATCH_SEAL) {
+		patches->seals = 1;
+		return 0;
+	}
 	if (!patch_apply(patches->m, s, index))
+		return 0;
+	patches->failed = 1;
+	return 1;
+}
+
+static long message_seal_step(u32 i, struct message_patches *patches)
+{
+	struct tls_socket *s = patches->s;
+	u64 index = i;
+
+	barrier_var(index);
+	if (index >= PATCHES || index >= s->patch_count)
+		return 1;
+	if (s->patch[index].kind != PATCH_SEAL || !patch_seal(patches->m, s, index))
 		return 0;
 	patches->failed = 1;
 	return 1;
@@ -101,6 +121,8 @@ KERNEL_GLOBAL int message_give_up(struct sk_msg_md *m, struct tls_socket *s, u64
 	bpf_loop(count, message_patch_step, &patches, 0);
 	s->patch_count = 0;
 	s->tail_armed = 0;
+	if (s->suite == CIPHER_CHACHA20_POLY1305)
+		s->key.sealing.end = 0;
 	return patches.failed ? SK_DROP : SK_PASS;
 }
 
@@ -120,6 +142,10 @@ KERNEL_GLOBAL int message_patch(struct sk_msg_md *m, struct tls_socket *s)
 	turns = bpf_loop(s->patch_count, message_patch_step, &patches, 0);
 	if (patches.failed)
 		return message_give_up(m, s, turns - 1);
+	if (patches.seals)
+		bpf_loop(s->patch_count, message_seal_step, &patches, 0);
+	if (patches.failed)
+		return message_give_up(m, s, s->patch_count);
 	if (s->patched)
 		return bpf_msg_redirect_hash(m, &sockhash, &cookie, 0);
 	s->tail_armed = 0;
@@ -167,6 +193,9 @@ int socket_message(struct sk_msg_md *m)
 			bpf_loop(MESSAGE_TURNS, stream_step, &walk, 0);
 		if (s->patch_count)
 			verdict = message_patch(m, s);
+		if (s->left && s->bound == CIPHER_CHACHA20_POLY1305 &&
+		    s->record.type == CONTENT_APPLICATION_DATA)
+			seal_follow(m, s);
 	}
 	s->position += s->size;
 	return verdict;

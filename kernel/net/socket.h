@@ -18,15 +18,19 @@
 #define KLOAK_NET_SOCKET_STATE_H
 
 #include "kernel/abi.h"
+#include "kernel/crypto/chacha20.h"
 #include "kernel/crypto/gcm.h"
+#include "kernel/crypto/poly1305.h"
 #include "kernel/net/names.h"
 #include "kernel/tls/hello.h"
 
 #define PATCHES 24
 #define TAIL_SIZE 16
-#define SCRATCH_BLOCKS (SECRET_MAX / GCM_BLOCK + 1) /* a secret at any offset in a block */
-#define DELTA_TAG      (SCRATCH_BLOCKS * GCM_BLOCK) /* where .delta has that of the tag */
-#define DELTA_SIZE     (DELTA_TAG + GCM_TAG + 64)   /* room to read on in whole pieces */
+/* Blocks that a secret at any offset in a block lies in. */
+#define SCRATCH_BLOCKS	(SECRET_MAX / GCM_BLOCK + 1)
+#define CHACHA20_BLOCKS (SECRET_MAX / CHACHA20_BLOCK + 1)
+#define DELTA_TAG	(SCRATCH_BLOCKS * GCM_BLOCK) /* where .delta has that of the tag */
+#define DELTA_SIZE	(DELTA_TAG + RECORD_TAG + 64) /* room to read on in whole pieces */
 
 enum stream_state {
 	STREAM_START = 0, /* nothing sent yet */
@@ -44,6 +48,20 @@ enum hello_state {
 	HELLO_CHANGED,	 /* a second one with another name */
 };
 
+enum patch_kind {
+	PATCH_TEXT = 0,
+	PATCH_TAG,
+	PATCH_SEAL, /* a tag that has to be computed anew: see kernel/net/seal.h */
+};
+
+/* What the tag of a ChaCha20-Poly1305 record depends on besides its ciphertext. */
+struct seal {
+	u32 key[8];	   /* of Poly1305 */
+	u64 additional[2]; /* data, padded with zeros */
+	u32 additional_size;
+	u32 cipher_size;
+};
+
 /*
  * Bytes of the stream that have to be changed on their way out. They are kept
  * until the stream is past them for certain: after a partial send the library
@@ -52,18 +70,34 @@ enum hello_state {
 struct patch {
 	u64 start; /* stream offset */
 	u32 size;
-	u32 is_tag;
+	u16 kind;  /* enum patch_kind */
+	u16 known; /* with PATCH_SEAL: bytes of .tag_delta */
 	union {
 		u8 head[PLACEHOLDER_HEAD]; /* of the placeholder: the key to its delta */
 		u64 tag_delta[2];
+		struct seal seal; /* until hashing begins */
 	};
+};
+
+/* The ChaCha20-Poly1305 record that is being hashed, and how far that is. */
+struct sealing {
+	u64 at;	 /* stream offset of the next byte */
+	u64 end; /* ... of the tag; 0: no record is */
+	u32 additional_size;
+	u32 cipher_size;
+	u32 partial; /* bytes in .block, which is zero behind them */
+	u32 done;    /* .tag is the record's new one */
+	u8 block[POLY1305_BLOCK];
+	u32 tag[POLY1305_TAG / 4];
+	struct poly1305 hash;
 };
 
 /*
  * The static part of the nonce as the upper 96 bits of a counter block: the
  * write IV of TLS 1.3, to which the sequence number is added (RFC 8446, 5.3),
- * or the salt of TLS 1.2 GCM, behind which the explicit nonce comes (RFC 5288,
- * section 3). Both are an XOR of the same 64 bits into the same place.
+ * and of TLS 1.2 ChaCha20 (RFC 7905, section 2), or the salt of TLS 1.2 GCM,
+ * behind which the explicit nonce comes (RFC 5288, section 3). All are an XOR of
+ * the same 64 bits into the same place.
  */
 struct record_iv {
 	u64 hi;
@@ -97,7 +131,9 @@ struct tls_socket {
 	u8 head[RECORD_HEAD + 3];
 	struct tls_record record;
 	u32 version; /* enum tls_version */
+	u32 suite;   /* enum cipher, as far as the handshake tells; with a bound key, its own */
 	u32 after_ccs;
+	u32 reserved_suite;
 	u64 protected_records; /* of type application_data */
 	u64 update_at;	       /* protected records up to a possible KeyUpdate, else 0 */
 
@@ -111,13 +147,19 @@ struct tls_socket {
 	u32 reserved_match;
 
 	/* The key, once a record has proved it. */
-	u32 bound;
+	u32 bound;	   /* enum cipher; 0: none */
 	u32 key_tgid;	   /* the process whose key ring serves this socket */
 	u32 key_hint;	   /* head of that ring at the first protected record */
 	u32 key_hint_set;
 	u64 sequence_base; /* application_data records before sequence number 0 */
 	struct record_iv iv;
-	struct gcm_key key;
+	union {
+		struct gcm_key gcm;
+		struct {
+			struct chacha20_key chacha20;
+			struct sealing sealing;
+		};
+	} key;
 
 	/* What is being changed, and how to recognise the rest of a partial send. */
 	u32 patch_count;
@@ -141,12 +183,21 @@ struct tls_socket {
 	u32 searched;
 	u32 unsupported;
 	u64 sequence; /* that the search found */
+	u32 trial_cipher;
+	u32 keystream_at; /* where that of the placeholder begins in .keystream */
 	struct record_iv trial_iv;
-	struct aes_key trial;
+	union {
+		struct aes_key aes;
+		struct chacha20_key chacha20;
+	} trial;
 	struct block z;
 	struct verified_key name_key;
 	u8 cipher_text[SECRET_MAX + 8];
-	struct aes_block keystream[SCRATCH_BLOCKS + 1];
+	union {
+		u8 byte[CHACHA20_BLOCKS * CHACHA20_BLOCK];
+		struct aes_block aes[SCRATCH_BLOCKS + 1];
+		struct chacha20_block chacha20[CHACHA20_BLOCKS];
+	} keystream;
 	u8 delta[DELTA_SIZE];
 };
 

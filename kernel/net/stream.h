@@ -83,7 +83,7 @@ KERNEL_GLOBAL int head_read(struct sk_msg_md *m, struct tls_socket *s)
 /*
  * A handshake record. Plain ones from the client are ClientHello and, in TLS
  * 1.2, certificate and key exchange; only the first kind matters. An encrypted
- * one is the Finished of TLS 1.2: 40 bytes with GCM, 32 with ChaCha20.
+ * one is the Finished of TLS 1.2, whose size tells the suite.
  */
 static inline void record_handshake(struct sk_msg_md *m, struct tls_socket *s)
 {
@@ -96,8 +96,11 @@ static inline void record_handshake(struct sk_msg_md *m, struct tls_socket *s)
 			s->hello = HELLO_BAD; /* more handshake than a Finished */
 		return;
 	}
-	if (s->after_ccs && (s->record.length == 40 || s->record.length == 32)) {
+	if (s->after_ccs && (s->record.length == TLS12_FINISHED_GCM ||
+			     s->record.length == TLS12_FINISHED_CHACHA20)) {
 		s->version = TLS_VERSION_12;
+		s->suite = s->record.length == TLS12_FINISHED_GCM ? CIPHER_AES_GCM
+								  : CIPHER_CHACHA20_POLY1305;
 		key_hint_take(s);
 		return;
 	}
@@ -110,11 +113,20 @@ static inline void record_handshake(struct sk_msg_md *m, struct tls_socket *s)
 		policy_hello(m);
 }
 
-/* A record of type application_data is protected in every version. */
+/*
+ * A record of type application_data is protected in every version. The first one of
+ * TLS 1.3 is the Finished, whose hash is that of the suite: with ChaCha20 SHA-256,
+ * with AES-256 SHA-384 (RFC 8446, appendix B.4). It may be something else of the
+ * same size: this is a guess.
+ */
 static inline void record_protected(struct tls_socket *s)
 {
 	if (!s->version) {
 		s->version = TLS_VERSION_13;
+		if (s->record.length == TLS13_FINISHED_SHA256)
+			s->suite = CIPHER_CHACHA20_POLY1305;
+		if (s->record.length == TLS13_FINISHED_SHA384)
+			s->suite = CIPHER_AES_GCM;
 		key_hint_take(s);
 	}
 	s->record.sequence = s->protected_records++;
@@ -127,6 +139,7 @@ static inline void record_protected(struct tls_socket *s)
  */
 KERNEL_GLOBAL int record_key_update(struct sk_msg_md *m, struct tls_socket *s)
 {
+	struct record_iv iv;
 	u64 at, plain, sequence;
 
 	if (!m || !s)
@@ -142,9 +155,14 @@ KERNEL_GLOBAL int record_key_update(struct sk_msg_md *m, struct tls_socket *s)
 	if (cipher_text_copy(m, s, at - s->position, 8))
 		return -1;
 	sequence = s->record.sequence - s->sequence_base;
-	aes_encrypt(&s->key.aes, s->iv.hi ^ sequence >> 32, (s->iv.lo ^ sequence << 32) | 2,
-		    &s->keystream[0]);
-	plain = load_be64(s->cipher_text) ^ load_be64(s->keystream[0].byte);
+	iv = s->iv;
+	iv.hi ^= sequence >> 32;
+	iv.lo ^= sequence << 32;
+	if (s->bound == CIPHER_CHACHA20_POLY1305)
+		chacha20_keystream(&s->key.chacha20, &iv, 1, &s->keystream.chacha20[0]);
+	else
+		aes_encrypt(&s->key.gcm.aes, iv.hi, iv.lo | 2, &s->keystream.aes[0]);
+	plain = load_be64(s->cipher_text) ^ load_be64(s->keystream.byte);
 	if (plain >> 32 != 0x18000001 || (u8)(plain >> 16) != CONTENT_HANDSHAKE)
 		return 0;
 	s->bound = 0;
@@ -160,6 +178,7 @@ KERNEL_GLOBAL int record_begin(struct sk_msg_md *m, struct tls_socket *s)
 		return -1;
 	s->record.start = s->position + s->cursor - s->head_size;
 	s->record.type = s->head[0];
+	s->record.legacy_version = s->head[1] | (u32)s->head[2] << 8;
 	s->record.length = record_length(s->head);
 	s->record.nonce = load_be64(s->head + RECORD_HEADER);
 	s->left = RECORD_HEADER + s->record.length - s->head_size;

@@ -21,6 +21,7 @@ enum {
 	BOUND = 4,     /* a placeholder was proved and swapped */
 	FAILURES = 8,  /* bpf_msg_pull_data() fails now and then */
 	BEHIND = 16,   /* another placeholder is staged after each message */
+	CHACHA20 = 32, /* the suite, else AES-128-GCM */
 };
 
 static void write_placeholder(struct model *model, bool send)
@@ -51,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t how = size ? data[0] : 0;
 	size_t at = 1;
 
-	model_begin(&model, 1, how & OLD ? TLS_VERSION_12 : TLS_VERSION_13, 16);
+	model_begin(&model, 1, how & OLD ? TLS_VERSION_12 : TLS_VERSION_13,
+		    how & CHACHA20 ? MODEL_CHACHA20 : MODEL_AES_128);
 	world_grant(&model.world, 32);
 	world_grant(&model.world, 8);
 	if (how & (HANDSHAKE | BOUND)) {

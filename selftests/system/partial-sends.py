@@ -39,7 +39,7 @@ def partial_test(name, client, suite, requests, **options):
 
 SMALL = [clients.request(body="a" * size + "{API_KEY}") for size in range(1000, 16000, 1500)]
 
-for the_suite in servers.SUITES[:4]:
+for the_suite in servers.MAIN_SUITES:
     partial_test("non-blocking, a body of 6 records", clients.nonblocking_client, the_suite,
                  [clients.request(body=body(6))] * 2)
     partial_test("non-blocking, 30 requests of a record each", clients.nonblocking_client,

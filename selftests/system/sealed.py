@@ -78,7 +78,7 @@ def sealed_test(name, client, suite):
 
 
 for the_name, the_client in SEARCHED:
-    for the_suite in servers.SUITES[:4]:
+    for the_suite in servers.MAIN_SUITES:
         sealed_test(the_name, the_client, the_suite)
 
 

@@ -27,9 +27,9 @@ def volume_test(name, client, suite=servers.DEFAULT_SUITE, workers=1, repeat=1, 
                                            fresh=fresh), workers * repeat, suite)
 
 
-for the_suite in servers.SUITES[:4]:
+for the_suite in servers.MAIN_SUITES:
     volume_test("1000 requests on one connection", clients.http_client, the_suite, repeat=1000)
-for the_suite in (servers.SUITES[1], servers.SUITES[2]):
+for the_suite in servers.SUITES[1:4]:
     volume_test("1000 connections, one after another", clients.http_client, the_suite,
                 repeat=1000, fresh=True)
     volume_test("8 threads, 200 requests each", clients.http_client, the_suite,

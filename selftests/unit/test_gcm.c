@@ -101,10 +101,11 @@ static void bind_key(const uint8_t *bytes, size_t size, const uint8_t nonce[12])
 
 	memcpy(key.key, bytes, size);
 	memcpy(key.iv, nonce, 12);
-	ck_assert_int_eq(trial_set(&socket_state, &key), 0);
-	socket_state.key.aes = socket_state.trial;
+	ck_assert_int_eq(trial_set(&socket_state, &key, CIPHER_AES_GCM), 0);
+	socket_state.key.gcm.aes = socket_state.trial.aes;
+	socket_state.bound = CIPHER_AES_GCM;
 	socket_state.iv = socket_state.trial_iv;
-	gcm_powers_fill(&socket_state.key);
+	gcm_powers_fill(&socket_state.key.gcm);
 }
 
 /* What a change of @size bytes at @at of @cipher_size bytes does to the tag. */
@@ -156,7 +157,7 @@ START_TEST(keystream_of_vectors)
 		unhex(vector[i].cipher, cipher);
 		bind_key(key, key_size, nonce);
 		for (size_t at = 0; at < size; at++) {
-			const uint8_t *keystream = socket_state.keystream[0].byte;
+			const uint8_t *keystream = socket_state.keystream.byte;
 
 			socket_state.relative = (uint32_t)at;
 			keystream_make(&socket_state, i & 1, 0, size - at);
@@ -212,7 +213,7 @@ START_TEST(powers)
 
 		if (exponent > 1)
 			reference_multiply(product, reference.h);
-		gcm_power_multiply(&socket_state.key, &z, exponent);
+		gcm_power_multiply(&socket_state.key.gcm, &z, exponent);
 		ck_assert_uint_eq(z.hi, load_be64(product));
 		ck_assert_uint_eq(z.lo, load_be64(product + 8));
 	}

@@ -7,13 +7,15 @@
  *	the kernel	hands messages to socket_message(), keeps its verdict over a
  *			partial send as tcp_bpf_sendmsg() does, asks again when the
  *			message was redirected
- *	the receiver	checks every record's tag and text with reference.h
+ *	the receiver	checks every record's tag and text with reference.h and
+ *			reference_chacha20.h
  */
 #ifndef KLOAK_SELFTESTS_TLS_MODEL_H
 #define KLOAK_SELFTESTS_TLS_MODEL_H
 
 #include "selftests/unit/hello_data.h"
 #include "selftests/unit/host_world.h"
+#include "selftests/unit/reference_chacha20.h"
 
 /* Most that a connection can send; a fuzz target makes do with less. */
 #ifndef MODEL_BYTES
@@ -25,7 +27,17 @@
 
 struct model_key {
 	struct reference_key aes;
+	uint8_t chacha20[32];
 	uint8_t iv[12];
+	bool proved; /* the kernel side had a whole placeholder under it ... */
+	size_t proved_from; /* ... in the message that began here */
+};
+
+/* What the library's hook knows of a key's suite. */
+enum model_suite {
+	MODEL_AES_128,
+	MODEL_AES_256,
+	MODEL_CHACHA20,
 };
 
 struct model_record {
@@ -41,7 +53,8 @@ struct model_placed {
 	size_t text_at;
 	uint32_t secret;
 	size_t wire_at; /* 0 if it lies in two records */
-	bool whole;	/* the kernel side had all of it in one message */
+	uint32_t record;
+	bool whole; /* the kernel side had all of it in one message, and can mend the tag */
 	bool swapped;
 };
 
@@ -51,6 +64,8 @@ struct model {
 	struct world world;
 	struct host_socket socket;
 	unsigned version;
+	enum model_suite suite;
+	bool suite_hidden; /* the hook does not know it */
 	size_t key_size;
 	uint32_t keys; /* made so far; the newest is in use */
 	struct model_key key[MODEL_KEYS];
@@ -105,12 +120,30 @@ static inline void model_put_sealed(struct model *model, unsigned type, size_t s
 	model_put_record(model, type, bytes, size);
 }
 
+static inline bool model_is_gcm(const struct model *model)
+{
+	return model->suite != MODEL_CHACHA20;
+}
+
+/* Bytes in front of a record's ciphertext. */
+static inline size_t model_skip(const struct model *model)
+{
+	return model->version == TLS_VERSION_12 && model_is_gcm(model) ? 13 : 5;
+}
+
+static inline u8 model_cipher(const struct model *model)
+{
+	if (model->suite_hidden)
+		return CIPHER_ANY;
+	return model_is_gcm(model) ? CIPHER_AES_GCM : CIPHER_CHACHA20_POLY1305;
+}
+
 /* The hook sees a key derived that this connection does not write with. */
 static inline void model_other_keys(struct model *model, uint32_t count)
 {
 	while (count--) {
 		struct traffic_key key = {.tid = (u32)host.thread,
-					  .cipher = CIPHER_AES_GCM,
+					  .cipher = model_cipher(model),
 					  .version = (u8)model->version,
 					  .key_size = (u8)model->key_size};
 
@@ -118,6 +151,10 @@ static inline void model_other_keys(struct model *model, uint32_t count)
 			key.version = TLS_VERSION_12 + TLS_VERSION_13 - key.version;
 		if (!model_random(model, 8))
 			key.cipher = CIPHER_UNSUPPORTED;
+		if (!model_random(model, 8)) {
+			key.cipher = CIPHER_CHACHA20_POLY1305;
+			key.key_size = 32;
+		}
 		random_fill(&model->world.random, key.key, 32);
 		random_fill(&model->world.random, key.iv, 12);
 		key_add(&key);
@@ -129,33 +166,37 @@ static inline void model_new_key(struct model *model)
 {
 	struct model_key *key = &model->key[model->keys++];
 	struct traffic_key seen = {.tid = (u32)host.thread,
-				   .cipher = CIPHER_AES_GCM,
+				   .cipher = model_cipher(model),
 				   .version = (u8)model->version,
 				   .key_size = (u8)model->key_size,
-				   .iv_size = model->version == TLS_VERSION_12 ? 4 : 12};
+				   .iv_size = model_skip(model) == 13 ? 4 : 12};
 
 	random_fill(&model->world.random, seen.key, model->key_size);
-	random_fill(&model->world.random, seen.iv, seen.iv_size);
+	random_fill(&model->world.random, seen.iv, 12);
 	memcpy(key->iv, seen.iv, 12);
-	reference_key_set(&key->aes, seen.key, model->key_size);
+	memcpy(key->chacha20, seen.key, 32);
+	if (model_is_gcm(model))
+		reference_key_set(&key->aes, seen.key, model->key_size);
 	key_add(&seen);
 	model->sequence = model->version == TLS_VERSION_12;
 }
 
-/* Nonce and additional data of a record (RFC 8446, 5.2 and 5.3; RFC 5288, 3). */
+/* Nonce and additional data of a record (RFC 8446, 5.2 and 5.3; RFC 5288, 3; RFC 7905, 2). */
 static inline size_t model_nonce(const struct model *model, const struct model_record *record,
 				 const uint8_t *wire, uint8_t nonce[12], uint8_t aad[13])
 {
-	size_t cipher_size = record->size - 5 - 24;
+	size_t cipher_size = record->size - model_skip(model) - 16;
 
 	memcpy(nonce, model->key[record->key].iv, 12);
-	if (model->version == TLS_VERSION_13) {
+	if (model_skip(model) == 13)
+		memcpy(nonce + 4, wire + record->start + 5, 8);
+	else
 		for (unsigned i = 0; i < 8; i++)
 			nonce[4 + i] ^= (uint8_t)(record->sequence >> (56 - 8 * i));
+	if (model->version == TLS_VERSION_13) {
 		memcpy(aad, wire + record->start, 5);
 		return 5;
 	}
-	memcpy(nonce + 4, wire + record->start + 5, 8);
 	for (unsigned i = 0; i < 8; i++)
 		aad[i] = (uint8_t)(record->sequence >> (56 - 8 * i));
 	memcpy(aad + 8, wire + record->start, 3);
@@ -164,11 +205,30 @@ static inline size_t model_nonce(const struct model *model, const struct model_r
 	return 13;
 }
 
+static inline void model_xor(const struct model *model, const struct model_key *key,
+			     const uint8_t nonce[12], const uint8_t *in, size_t size, uint8_t *out)
+{
+	if (model_is_gcm(model))
+		reference_xor(&key->aes, nonce, in, size, out);
+	else
+		reference_chacha20_xor(key->chacha20, nonce, 1, in, size, out);
+}
+
+static inline void model_tag(const struct model *model, const struct model_key *key,
+			     const uint8_t nonce[12], const uint8_t *aad, size_t aad_size,
+			     const uint8_t *cipher, size_t size, uint8_t tag[16])
+{
+	if (model_is_gcm(model))
+		reference_tag(&key->aes, nonce, aad, aad_size, cipher, size, tag);
+	else
+		reference_chacha20_tag(key->chacha20, nonce, aad, aad_size, cipher, size, tag);
+}
+
 /* Seals one record of @type with @size bytes of plaintext. */
 static inline void model_seal(struct model *model, uint8_t type, const uint8_t *text, size_t size)
 {
 	bool new = model->version == TLS_VERSION_13;
-	size_t cipher_size = size + new, length = cipher_size + 16 + (new ? 0 : 8);
+	size_t cipher_size = size + new, length = cipher_size + 16 + model_skip(model) - 5;
 	uint8_t head[13] = {new ? 23 : type, 3, 3, (uint8_t)(length >> 8), (uint8_t)length};
 	struct model_record *record = &model->record[model->records++];
 	uint8_t nonce[12], aad[13], *cipher;
@@ -184,14 +244,14 @@ static inline void model_seal(struct model *model, uint8_t type, const uint8_t *
 					.checked = true,
 					.type = type};
 	random_fill(&model->world.random, head + 5, 8); /* any explicit nonce will do */
-	model_put(model, head, new ? 5 : 13);
+	model_put(model, head, model_skip(model));
 	cipher = model->wire + model->wire_size;
 	memcpy(cipher, text, size);
 	cipher[size] = type;
 	aad_size = model_nonce(model, record, model->wire, nonce, aad);
-	reference_xor(&model->key[record->key].aes, nonce, cipher, cipher_size, cipher);
-	reference_tag(&model->key[record->key].aes, nonce, aad, aad_size, cipher, cipher_size,
-		      cipher + cipher_size);
+	model_xor(model, &model->key[record->key], nonce, cipher, cipher_size, cipher);
+	model_tag(model, &model->key[record->key], nonce, aad, aad_size, cipher, cipher_size,
+		  cipher + cipher_size);
 	model->wire_size += cipher_size + 16;
 }
 
@@ -199,7 +259,7 @@ static inline void model_seal(struct model *model, uint8_t type, const uint8_t *
 static inline void model_locate(struct model *model)
 {
 	const struct model_record *record = &model->record[model->records - 1];
-	size_t plain = record->start + (model->version == TLS_VERSION_13 ? 5 : 13);
+	size_t plain = record->start + model_skip(model);
 
 	for (uint32_t i = 0; i < model->placed_count; i++) {
 		struct model_placed *placed = &model->placed[i];
@@ -208,6 +268,8 @@ static inline void model_locate(struct model *model)
 		if (placed->text_at >= record->text_at &&
 		    placed->text_at + size <= record->text_at + record->text_size)
 			placed->wire_at = plain + placed->text_at - record->text_at;
+		if (placed->wire_at > record->start)
+			placed->record = model->records - 1;
 	}
 }
 
@@ -256,6 +318,23 @@ static inline uint8_t *model_message(struct model *model, const uint8_t *bytes, 
 	return message.byte;
 }
 
+/* The kernel side has all of a placeholder in a message from here on. */
+static inline bool model_whole(struct model *model, const struct model_placed *placed)
+{
+	const struct model_record *record = &model->record[placed->record];
+	struct model_key *key = &model->key[record->key];
+	bool begins = record->start + 13 > model->arrived_size;
+
+	if (model_is_gcm(model) || key->proved)
+		return model_is_gcm(model) || begins || record->start + 13 > key->proved_from;
+	/* A ChaCha20 record has to be seen from its beginning on, with a key that is known. */
+	if (!begins)
+		return false;
+	key->proved = true;
+	key->proved_from = model->arrived_size;
+	return true;
+}
+
 /*
  * sendmsg(2) of the next @size bytes of the wire that have not arrived, of which
  * TCP takes @taken.
@@ -270,8 +349,9 @@ static inline void model_send(struct model *model, size_t size, size_t taken)
 	for (uint32_t i = 0; !model->verdict_kept && i < model->placed_count; i++) {
 		struct model_placed *placed = &model->placed[i];
 
-		placed->whole |= placed->wire_at >= model->arrived_size && placed->wire_at &&
-				 placed->wire_at + model->world.secret[placed->secret].size <= end;
+		if (placed->wire_at && placed->wire_at >= model->arrived_size &&
+		    placed->wire_at + model->world.secret[placed->secret].size <= end)
+			placed->whole |= model_whole(model, placed);
 	}
 
 	if (model->verdict_kept) {
@@ -321,7 +401,8 @@ static inline void model_handshake(struct model *model)
 		model_new_key(model);
 		model_other_keys(model, model_random(model, 4));
 		model_put_record(model, CONTENT_CHANGE_CIPHER_SPEC, "\1", 1);
-		model_put_sealed(model, CONTENT_APPLICATION_DATA, model->key_size == 16 ? 53 : 69);
+		model_put_sealed(model, CONTENT_APPLICATION_DATA,
+				 model->suite == MODEL_AES_256 ? 69 : 53);
 		return;
 	}
 	size = 66;
@@ -330,17 +411,19 @@ static inline void model_handshake(struct model *model)
 	model_put_record(model, CONTENT_HANDSHAKE, bytes, size);
 	model_new_key(model);
 	model_put_record(model, CONTENT_CHANGE_CIPHER_SPEC, "\1", 1);
-	model_put_sealed(model, CONTENT_HANDSHAKE, 40);
+	model_put_sealed(model, CONTENT_HANDSHAKE, model_is_gcm(model) ? 40 : 32);
 }
 
 static inline void model_begin(struct model *model, uint64_t seed, unsigned version,
-			       size_t key_size)
+			       enum model_suite suite)
 {
 	memset(model, 0, sizeof(*model));
 	world_begin(&model->world, seed);
 	world_allow_all();
 	model->version = version;
-	model->key_size = key_size;
+	model->suite = suite;
+	model->key_size = suite == MODEL_AES_128 ? 16 : 32;
+	model->suite_hidden = version == TLS_VERSION_13 && suite != MODEL_AES_128;
 	model->wire = host_alloc(MODEL_BYTES);
 	model->arrived = host_alloc(MODEL_BYTES);
 	model->text = host_alloc(MODEL_BYTES);
@@ -398,9 +481,9 @@ static inline bool model_receive(struct model *model)
 	for (uint32_t i = 0; right && i < model->records; i++) {
 		const struct model_record *record = &model->record[i];
 		bool new = model->version == TLS_VERSION_13;
-		size_t skip = new ? 5 : 13, aad_size, size = record->size - skip - 16;
+		size_t skip = model_skip(model), aad_size, size = record->size - skip - 16;
 		const uint8_t *cipher = model->arrived + record->start + skip;
-		const struct reference_key *key = &model->key[record->key].aes;
+		const struct model_key *key = &model->key[record->key];
 
 		if (memcmp(model->arrived + record->start, model->wire + record->start,
 			   record->checked ? skip : record->size))
@@ -409,11 +492,11 @@ static inline bool model_receive(struct model *model)
 		if (!right || !record->checked)
 			continue;
 		aad_size = model_nonce(model, record, model->arrived, nonce, aad);
-		reference_tag(key, nonce, aad, aad_size, cipher, size, tag);
+		model_tag(model, key, nonce, aad, aad_size, cipher, size, tag);
 		if (memcmp(tag, cipher + size, 16))
 			right = model_fail(model, "bad record MAC", record->start);
 		else if (record->type == CONTENT_APPLICATION_DATA)
-			reference_xor(key, nonce, cipher, size - new, text + record->text_at);
+			model_xor(model, key, nonce, cipher, size - new, text + record->text_at);
 	}
 	right = right && model_check_text(model, text);
 	free(text);
