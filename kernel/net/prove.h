@@ -278,19 +278,21 @@ static inline int cipher_fits(const struct tls_socket *s, const struct traffic_k
 	return !s->suite || s->suite == cipher;
 }
 
+/* One key with one cipher: what the derivation does not tell has two turns. */
 static long search_step(u32 turn, struct search *search)
 {
-	struct tls_socket *s = search->s;
+	u32 cipher = turn & 1 ? CIPHER_CHACHA20_POLY1305 : CIPHER_AES_GCM;
 	struct key_slot slot = {.tgid = search->tgid};
+	struct tls_socket *s = search->s;
 	struct traffic_key *key;
-	u32 i, cipher;
+	u32 i = turn / 2;
 
-	if (turn < 2 * SEARCH_NEAR) {
+	if (i < 2 * SEARCH_NEAR) {
 		if (!s->key_hint_set)
 			return 0;
-		slot.index = s->key_hint + SEARCH_NEAR - 1 - turn;
+		slot.index = s->key_hint + SEARCH_NEAR - 1 - i;
 	} else {
-		slot.index = search->head - 1 - (turn - 2 * SEARCH_NEAR);
+		slot.index = search->head - 1 - (i - 2 * SEARCH_NEAR);
 	}
 	key = bpf_map_lookup_elem(&keys, &slot);
 	if (!key)
@@ -299,18 +301,12 @@ static long search_step(u32 turn, struct search *search)
 		s->unsupported = 1;
 		return 0;
 	}
-	if (key->version != s->version)
+	if (key->version != s->version || !cipher_fits(s, key, cipher) || trial_set(s, key, cipher))
 		return 0;
-	for (i = 0; i < 2; i++) {
-		cipher = i ? CIPHER_CHACHA20_POLY1305 : CIPHER_AES_GCM;
-		if (!cipher_fits(s, key, cipher) || trial_set(s, key, cipher))
-			continue;
-		if (!search_sequences(s, search->secret, search->size, search->deep))
-			continue;
-		s->found = 1;
-		return 1;
-	}
-	return 0;
+	if (!search_sequences(s, search->secret, search->size, search->deep))
+		return 0;
+	s->found = 1;
+	return 1;
 }
 
 /* Stream offset of the tag of the current record. */
@@ -361,7 +357,7 @@ KERNEL_GLOBAL int key_search(struct tls_socket *s, const struct secret *secret, 
 		return 0;
 	search.head = *head;
 	s->found = 0;
-	turns = 2 * SEARCH_NEAR + (deep ? SEARCH_DEEP : SEARCH_RECENT);
+	turns = 2 * (2 * SEARCH_NEAR + (deep ? SEARCH_DEEP : SEARCH_RECENT));
 	bpf_loop(turns, search_step, &search, 0);
 	if (!s->found && deep && s->suite && s->version == TLS_VERSION_13) {
 		s->suite = CIPHER_UNKNOWN; /* it was a guess from the size of a record */

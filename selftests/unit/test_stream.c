@@ -330,6 +330,96 @@ START_TEST(rest_of_records)
 }
 END_TEST
 
+/* A record with two placeholders and text around them. */
+static void write_two(struct model *model)
+{
+	const struct world_secret *secret = &model->world.secret[0];
+	uint8_t *text = model->text + model->text_size;
+
+	memset(text, 'y', 2 * secret->size + 20);
+	for (unsigned i = 0; i < 2; i++) {
+		size_t at = 3 + i * (secret->size + 7);
+
+		memcpy(text + at, secret->placeholder, secret->size);
+		model->placed[model->placed_count++] =
+			(struct model_placed){.text_at = model->text_size + at};
+	}
+	model_write(model, 2 * secret->size + 20, RECORD_PLAIN);
+}
+
+/* Sends @size bytes, of which TCP takes @taken at first; the rest comes again. */
+static void send_twice(struct model *model, size_t size, size_t taken)
+{
+	model_send(model, size, taken);
+	if (taken < size)
+		model_send(model, size - taken, size - taken);
+}
+
+static void check_two(struct model *model, unsigned seed, size_t cut, size_t taken)
+{
+	ck_assert_msg(model_receive(model), "seed %u, cut at %zu, %zu taken: %s at %zu", seed, cut,
+		      taken, model->failure, model->failure_at);
+	for (unsigned i = 0; i < model->placed_count; i++)
+		ck_assert_msg(!model->placed[i].whole || model->placed[i].swapped,
+			      "seed %u, cut at %zu, %zu taken: %u left unchanged", seed, cut, taken,
+			      i);
+	ck_assert_uint_eq(model->placed[0].swapped, 1);
+}
+
+/*
+ * A record is cut in two anywhere, behind one that proved the key; TCP takes all of
+ * the first message, or any part of it, and the rest comes again.
+ */
+START_TEST(cut_everywhere)
+{
+	static struct model model;
+
+	for (unsigned seed = 0; seed < 6; seed++) {
+		size_t size = 0;
+
+		for (size_t cut = 1; !size || cut < size; cut++) {
+			for (size_t taken = cut % 11; taken <= cut; taken += 11) {
+				begin_one(&model, seed, 24);
+				write_one(&model);
+				model_flush(&model);
+				write_two(&model);
+				size = model.wire_size - model.arrived_size;
+				if (cut - taken <= AMBIGUOUS)
+					taken = cut;
+				send_twice(&model, cut, taken);
+				model_flush(&model);
+				write_one(&model);
+				model_flush(&model);
+				check_two(&model, seed, cut, taken);
+				model_end(&model);
+			}
+		}
+	}
+}
+END_TEST
+
+/* The same into many pieces, of one byte up. */
+START_TEST(cut_small)
+{
+	static struct model model;
+
+	for (unsigned seed = 0; seed < 6; seed++) {
+		for (size_t piece = 1; piece < 60; piece++) {
+			begin_one(&model, seed, 24);
+			write_one(&model);
+			model_flush(&model);
+			write_two(&model);
+			write_two(&model);
+			while (model.wire_size - model.arrived_size > piece)
+				model_send(&model, piece, piece);
+			model_flush(&model);
+			check_two(&model, seed, piece, piece);
+			model_end(&model);
+		}
+	}
+}
+END_TEST
+
 #define SCENARIO(name, mode, fair, cases)              \
 	START_TEST(name)                               \
 	{                                              \
@@ -354,7 +444,8 @@ int main(void)
 	const TTest *const tests[] = {
 		record_by_record, gathered, small_records, small_gathered, cut_anywhere, partial,
 		partial_gathered, partial_cut, partial_appended, everything, key_update,
-		whole_placeholder, rest_of_records, another_peer, chosen_device,
+		whole_placeholder, rest_of_records, cut_everywhere, cut_small, another_peer,
+		chosen_device,
 	};
 
 	return suite_run("stream", tests, ARRAY_SIZE(tests), 240, NULL, NULL);
