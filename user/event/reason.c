@@ -29,10 +29,11 @@ static const struct reason_text texts[] = {
 	[REASON_NETNS] = { "network-namespace",
 			   "the socket is of another network namespace than kloak was started in" },
 	[REASON_NO_KEY] = { "no-key",
-			    "no traffic key was captured for this connection; "
-			    "ChaCha20-Poly1305 and CCM suites are not supported yet" },
+			    "no traffic key was captured for this connection, or its suite is CCM; "
+			    "let client or server choose AES-GCM or ChaCha20-Poly1305" },
 	[REASON_SUITE] = { "cipher-suite",
-			   "the cipher suite is not AES-GCM; let client or server choose one" },
+			   "the cipher suite is neither AES-GCM nor ChaCha20-Poly1305; let client or "
+			   "server choose one of these" },
 	[REASON_SPLIT] = { "split",
 			   "the placeholder was cut in two by a write, a record or a send" },
 	[REASON_TOO_MANY] = { "too-many", "too many placeholders in one write" },
