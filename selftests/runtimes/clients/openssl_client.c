@@ -9,8 +9,9 @@
  *	TEST_CONNECTIONS	1 by default
  *	TEST_REQUESTS		on each connection, 1 by default
  *	TEST_THREADS		that the connections are spread over, 1 by default
- *	TEST_EARLY		1: each connection but the first of a thread resumes its
- *				session, and sends its first request as early data
+ *	TEST_EARLY		n: each connection but the first of a thread resumes its
+ *				session, and sends its first request as early data, in
+ *				n writes: all but the last are of one byte
  *	TEST_WAIT		1: says "ready" at the end, and waits for a line
  *	API_KEY			for the header X-Api-Key
  *
@@ -171,23 +172,28 @@ static int read_response(SSL *ssl)
 	return 0;
 }
 
-/* How many bytes of the request went as early data; 0 where there is no such session. */
+/* How many bytes of the request went as early data. */
 static int send_early(SSL *ssl, const char *text, int size)
 {
 #ifdef OPENSSL_IS_BORINGSSL
 	(void)ssl;
 	(void)text;
 	(void)size;
-	return 0;
+	return complain("BoringSSL has no SSL_write_early_data");
 #else
-	size_t sent = 0;
+	size_t sent;
+	int done, i;
 
-	if (!early || !current->session || !SSL_SESSION_get_max_early_data(current->session))
-		return 0;
-	if (SSL_set_session(ssl, current->session) != 1 ||
-	    SSL_write_early_data(ssl, text, (size_t)size, &sent) != 1)
-		return complain("SSL_write_early_data failed");
-	return (int)sent;
+	if (!current->session || !SSL_SESSION_get_max_early_data(current->session) ||
+	    SSL_set_session(ssl, current->session) != 1)
+		return complain("there is no session that allows early data");
+	for (i = 1, done = 0; i <= early; i++, done += (int)sent) {
+		size_t part = i < early ? 1 : (size_t)(size - done);
+
+		if (SSL_write_early_data(ssl, text + done, part, &sent) != 1)
+			return complain("SSL_write_early_data failed");
+	}
+	return done;
 #endif
 }
 
@@ -211,7 +217,8 @@ static int use_connection(SSL *ssl, long connection)
 		int sent = 0;
 
 		if (!number) {
-			sent = send_early(ssl, text, size);
+			if (early && connection != current->first)
+				sent = send_early(ssl, text, size);
 			if (sent < 0)
 				return -1;
 			if (SSL_connect(ssl) != 1)
