@@ -17,7 +17,7 @@
 
 #define HKDF_LABEL_IV_SIZE  12		   /* of an HkdfLabel with "tls13 iv" */
 #define HKDF_LABEL_KEY_SIZE 13		   /* with "tls13 key" */
-#define HKDF_LABEL_PREFIX   0x3331736c74ULL /* "tls13", behind three bytes; then a blank */
+#define HKDF_LABEL_PREFIX   0x3331736c74ULL /* "tls13" */
 
 /* enum derivation of an HkdfLabel of @size bytes at the user address @info. */
 KERNEL_GLOBAL int label_hkdf(u64 info, u64 size)
@@ -29,8 +29,12 @@ KERNEL_GLOBAL int label_hkdf(u64 info, u64 size)
 		label = LABEL_IV;
 	else if (size == HKDF_LABEL_KEY_SIZE && !bpf_copy_from_user(value, 13, (void *)info))
 		label = LABEL_KEY;
-	/* The second word ends with the size of the context: 0, as the bytes behind it. */
-	if (!label || value[0] >> 24 != HKDF_LABEL_PREFIX || value[1] != (label << 8 | ' '))
+	/*
+	 * The first word ends with the label's size and five bytes of it, the second
+	 * one with the context's size: 0, as the bytes behind it.
+	 */
+	if (!label || value[0] >> 16 != (HKDF_LABEL_PREFIX << 8 | (size - 4)) ||
+	    value[1] != (label << 8 | ' '))
 		return DERIVE_OTHER;
 	return label == LABEL_IV ? DERIVE_IV : DERIVE_KEY;
 }
