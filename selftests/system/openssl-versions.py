@@ -40,7 +40,7 @@ def unpacked(suite):
     return directory
 
 
-def command(directory, server):
+def curl(directory, server):
     """curl expands its variables itself: there is no shell of that suite in between."""
     return [os.path.join(directory, LIBRARIES, "ld-linux-x86-64.so.2"),
             os.path.join(directory, "usr/bin/curl"), "-sS", "--http1.1", "--max-time", "60",
@@ -73,6 +73,27 @@ def client(suite):
             build.openssl_client("openssl_client-" + suite, *flags)]
 
 
+def linked(suite):
+    """The client with OpenSSL linked into it: this machine's, or that of bullseye."""
+    if suite is None:
+        return build.openssl_client("openssl_client-linked", "-l:libssl.a", "-l:libcrypto.a")
+    directory = unpacked(suite)
+    headers = os.path.join(directory, "usr/include")
+    return build.openssl_client(
+        "openssl_client-linked-" + suite, "-I" + headers, "-I" + headers + "/x86_64-linux-gnu",
+        *(os.path.join(directory, LIBRARIES, name) for name in ("libssl.a", "libcrypto.a")))
+
+
+for the_suite in (None, "bullseye"):
+    for the_cipher in servers.SUITES[:4]:
+        @tap.test("linked into the program, %s, TLS %s, %s" % (
+            the_suite or "this machine", *the_cipher))
+        def arrives_linked(suite=the_suite, cipher=the_cipher):
+            with servers.Nginx(cipher) as server:
+                command = clients.contract([linked(suite)], server, connections=4, requests=5,
+                                           threads=2)
+                kloak.check_same_as_plain(server, command, SECRET, [kloak.grant(server)], 20)
+
 for the_suite in ("trixie", "sid"):
     for the_cipher in servers.SUITES[:4]:
         @tap.test("curl of %s, TLS %s, %s" % (the_suite, *the_cipher))
@@ -80,7 +101,7 @@ for the_suite in ("trixie", "sid"):
             directory = unpacked(suite)
             values = {**SECRET, "LD_LIBRARY_PATH": os.path.join(directory, LIBRARIES)}
             with servers.Nginx(cipher) as server:
-                kloak.check_same_as_plain(server, command(directory, server), values,
+                kloak.check_same_as_plain(server, curl(directory, server), values,
                                           [kloak.grant(server)], 1, 2)
 
 for the_suite in PACKAGES:
