@@ -31,13 +31,13 @@ for the_suite in servers.SUITES:
             kloak.check_same_as_plain(server, command(server, connections=2, requests=3), SECRET,
                                       [kloak.grant(server)], 6)
 
-for the_suite in servers.SUITES[:4]:
+for the_suite in servers.MAIN_SUITES:
     @tap.test("memory, TLS %s, %s" % the_suite)
     def sealed(suite=the_suite):
         with servers.Nginx(suite) as server:
             sealing.check_client(server, command(server, wait=1), 1)
 
-for the_suite in (servers.SUITES[1], servers.SUITES[2]):
+for the_suite in servers.SUITES[1:4]:
     @tap.test("1000 requests, 20 connections, 8 threads, TLS %s, %s" % the_suite)
     def volume(suite=the_suite):
         with servers.Nginx(suite) as server:

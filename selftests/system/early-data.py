@@ -38,7 +38,7 @@ def early_test(writes, suite, **options):
         tap.check_equal(len(result.verdicts("refused")), 0, "refused events; %s" % result)
 
 
-for the_suite in servers.SUITES[:2]:
+for the_suite in servers.SUITES[:3]:
     for the_writes in (1, 2, 5, 40):
         early_test(the_writes, the_suite, connections=4, requests=3)
 early_test(1, servers.DEFAULT_SUITE, connections=20, requests=50, threads=4)

@@ -4,7 +4,7 @@
 or later (sid).
 
 Their curl and libraries are unpacked below $O/chroots, once. What is newer than this machine is
-run by its own loader; OpenSSL 1.1.1 is given to a program of this machine.
+run by its own loader and libc; OpenSSL 1.1.1 is given to a program of this machine.
 """
 import os
 import subprocess
@@ -60,17 +60,18 @@ def only_openssl(directory):
 
 
 def client(suite):
-    """The words that run the client of selftests/runtimes with the suite's OpenSSL."""
+    """The client of selftests/runtimes with the suite's OpenSSL."""
     directory = unpacked(suite)
     headers = os.path.join(directory, "usr/include")
     libraries = os.path.join(directory, LIBRARIES)
     flags = ["-I" + headers, "-I" + headers + "/x86_64-linux-gnu", libraries + "/libssl.so",
              libraries + "/libcrypto.so", "-Wl,--unresolved-symbols=ignore-in-shared-libs"]
     if suite == "bullseye":
-        return [build.openssl_client("openssl_client-" + suite, *flags,
-                                     "-Wl,-rpath," + only_openssl(directory))]
-    return [libraries + "/ld-linux-x86-64.so.2", "--library-path", libraries,
-            build.openssl_client("openssl_client-" + suite, *flags)]
+        flags += ["-Wl,-rpath," + only_openssl(directory)]
+    else:
+        flags += ["-Wl,--disable-new-dtags,-rpath," + libraries,
+                  "-Wl,--dynamic-linker=" + libraries + "/ld-linux-x86-64.so.2"]
+    return [build.openssl_client("openssl_client-" + suite, *flags)]
 
 
 def linked(suite):
@@ -85,7 +86,7 @@ def linked(suite):
 
 
 for the_suite in (None, "bullseye"):
-    for the_cipher in servers.SUITES[:4]:
+    for the_cipher in servers.MAIN_SUITES:
         @tap.test("linked into the program, %s, TLS %s, %s" % (
             the_suite or "this machine", *the_cipher))
         def arrives_linked(suite=the_suite, cipher=the_cipher):
@@ -95,7 +96,7 @@ for the_suite in (None, "bullseye"):
                 kloak.check_same_as_plain(server, command, SECRET, [kloak.grant(server)], 20)
 
 for the_suite in ("trixie", "sid"):
-    for the_cipher in servers.SUITES[:4]:
+    for the_cipher in servers.MAIN_SUITES:
         @tap.test("curl of %s, TLS %s, %s" % (the_suite, *the_cipher))
         def arrives(suite=the_suite, cipher=the_cipher):
             directory = unpacked(suite)
@@ -105,7 +106,7 @@ for the_suite in ("trixie", "sid"):
                                           [kloak.grant(server)], 1, 2)
 
 for the_suite in PACKAGES:
-    for the_cipher in servers.SUITES[:4]:
+    for the_cipher in servers.MAIN_SUITES:
         @tap.test("%s, TLS %s, %s: 1000 requests, 20 connections, 8 threads" % (
             the_suite, *the_cipher))
         def volume(suite=the_suite, cipher=the_cipher):
@@ -126,7 +127,7 @@ for the_suite in PACKAGES:
 
     @tap.test("%s: memory" % the_suite)
     def sealed(suite=the_suite):
-        for cipher in (servers.SUITES[1], servers.SUITES[2]):
+        for cipher in servers.SUITES[1:4]:
             with servers.Nginx(cipher) as server:
                 sealing.check_client(server, clients.contract(client(suite), server, wait=1), 1)
 

@@ -300,6 +300,23 @@ START_TEST(tls12)
 }
 END_TEST
 
+/* ChaCha20 has IVs of 12 bytes. */
+START_TEST(tls12_chacha20)
+{
+	const struct traffic_key *key;
+
+	libraries[_i].block(88);
+	ck_assert_uint_eq(key_count(), 1);
+	key = key_at(0);
+	ck_assert_uint_eq(key->cipher,
+			  libraries[_i].block == block_11 ? CIPHER_ANY : CIPHER_CHACHA20_POLY1305);
+	ck_assert_uint_eq(key->key_size, 32);
+	ck_assert_uint_eq(key->iv_size, 12);
+	ck_assert_mem_eq(key->key, memory.out, 32);
+	ck_assert_mem_eq(key->iv, memory.out + 64, 12);
+}
+END_TEST
+
 /* A block of a size that no served suite has: said, so that the reason can be. */
 START_TEST(tls12_other)
 {
@@ -514,6 +531,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, tls13, 0, 2 * LIBRARIES);
 	tcase_add_loop_test(tcase, tls12, 0, 2 * LIBRARIES);
+	tcase_add_loop_test(tcase, tls12_chacha20, 0, LIBRARIES);
 	tcase_add_loop_test(tcase, tls12_other, 0, LIBRARIES);
 	tcase_add_loop_test(tcase, threads, 0, LIBRARIES);
 	tcase_add_loop_test(tcase, strangers, 0, LIBRARIES);
