@@ -133,20 +133,23 @@ static inline void record_protected(struct tls_socket *s)
 }
 
 /*
- * A KeyUpdate starts a new key and a new count. Under a bound key it is known
- * for certain: 18 00 00 01 0x, content type 16 (hexadecimal). Else its size is
- * kept in mind for the search.
+ * A KeyUpdate starts a new key and a new count. So does EndOfEarlyData (RFC 8446,
+ * section 4.5), which the Finished follows under a key of its own. Under a bound
+ * key they are known for certain: 18 00 00 01 0x, content type 16 (hexadecimal),
+ * and 05 00 00 00, content type 16. Else the size is kept in mind for the search.
  */
-KERNEL_GLOBAL int record_key_update(struct sk_msg_md *m, struct tls_socket *s)
+KERNEL_GLOBAL int record_key_change(struct sk_msg_md *m, struct tls_socket *s)
 {
+	u64 at, plain, sequence, early;
 	struct record_iv iv;
-	u64 at, plain, sequence;
 
 	if (!m || !s)
 		return -1;
+	early = s->record.length == END_OF_EARLY_DATA_RECORD;
 	if (!s->bound) {
-		if (s->protected_records > 1)
-			s->update_at = s->protected_records;
+		/* Early data come before any KeyUpdate. */
+		if (s->protected_records > 1 && !(early && s->update_at))
+			s->update_at = s->protected_records + early;
 		return 0;
 	}
 	at = s->record.start + RECORD_HEADER;
@@ -163,10 +166,11 @@ KERNEL_GLOBAL int record_key_update(struct sk_msg_md *m, struct tls_socket *s)
 	else
 		aes_encrypt(&s->key.gcm.aes, iv.hi, iv.lo | 2, &s->keystream.aes[0]);
 	plain = load_be64(s->cipher_text) ^ load_be64(s->keystream.byte);
-	if (plain >> 32 != 0x18000001 || (u8)(plain >> 16) != CONTENT_HANDSHAKE)
+	if (early ? plain >> 24 != (0x05000000ULL << 8 | CONTENT_HANDSHAKE)
+		  : plain >> 32 != 0x18000001 || (u8)(plain >> 16) != CONTENT_HANDSHAKE)
 		return 0;
 	s->bound = 0;
-	s->update_at = s->protected_records;
+	s->update_at = s->protected_records + early;
 	key_hint_take(s);
 	return 0;
 }
@@ -186,8 +190,10 @@ KERNEL_GLOBAL int record_begin(struct sk_msg_md *m, struct tls_socket *s)
 	switch (s->record.type) {
 	case CONTENT_APPLICATION_DATA:
 		record_protected(s);
-		if (s->version == TLS_VERSION_13 && s->record.length == KEY_UPDATE_RECORD)
-			record_key_update(m, s);
+		if (s->version == TLS_VERSION_13 &&
+		    (s->record.length == KEY_UPDATE_RECORD ||
+		     s->record.length == END_OF_EARLY_DATA_RECORD))
+			record_key_change(m, s);
 		break;
 	case CONTENT_HANDSHAKE:
 		record_handshake(m, s);

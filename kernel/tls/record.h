@@ -27,6 +27,7 @@
 
 /* A KeyUpdate alone in a record: message of 5 bytes (RFC 8446, 4.6.3). */
 #define KEY_UPDATE_RECORD (5 + TLS13_OVERHEAD)
+#define END_OF_EARLY_DATA_RECORD (4 + TLS13_OVERHEAD)
 
 enum content_type {
 	CONTENT_CHANGE_CIPHER_SPEC = 20,

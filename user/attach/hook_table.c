@@ -10,6 +10,13 @@
 #define OBJECT(name) .object = bpf_##name##_start, .object_end = bpf_##name##_end
 
 extern const unsigned char bpf_openssl_start[], bpf_openssl_end[];
+extern const unsigned char bpf_openssl11_start[], bpf_openssl11_end[];
+extern const unsigned char bpf_boringssl_start[], bpf_boringssl_end[];
+
+/* What only OpenSSL 3 has, only BoringSSL, and only the libcrypto of BoringSSL. */
+#define ONLY_OPENSSL3	      "EVP_KDF_fetch"
+#define ONLY_BORINGSSL	      "SSL_CTX_set_grease_enabled"
+#define ONLY_BORINGSSL_CRYPTO "HKDF_expand"
 
 const struct hook hooks[] = {
 	{
@@ -19,10 +26,37 @@ const struct hook hooks[] = {
 		.usual = true,
 		.sonames = { "libssl.so", "libcrypto.so" },
 		.functions = {
-			{ "EVP_KDF_derive", "openssl_derive", "openssl_derived" },
-			{ "SSL_write", "openssl_write" },
-			{ "SSL_write_ex", "openssl_write", .unless = { "SSL_write_ex2" } },
+			{ "EVP_KDF_derive", "openssl_derive", "openssl_derived",
+			  .only_with = ONLY_OPENSSL3 },
+			{ "SSL_write", "openssl_write", .unless = { ONLY_BORINGSSL } },
+			{ "SSL_write_ex", "openssl_write",
+			  .unless = { ONLY_BORINGSSL, "SSL_write_ex2" } },
 			{ "SSL_write_ex2", "openssl_write" },
+		},
+	},
+	{
+		.name = "openssl11",
+		.title = "OpenSSL 1.1.1",
+		OBJECT(openssl11),
+		.functions = {
+			{ "EVP_PKEY_CTX_ctrl", "openssl11_say",
+			  .unless = { ONLY_OPENSSL3, ONLY_BORINGSSL_CRYPTO } },
+			{ "EVP_PKEY_derive", "openssl11_derive", "openssl11_derived",
+			  .unless = { ONLY_OPENSSL3, ONLY_BORINGSSL_CRYPTO } },
+		},
+	},
+	{
+		.name = "boringssl",
+		.title = "BoringSSL",
+		OBJECT(boringssl),
+		.sonames = { "libboringssl.so" },
+		.functions = {
+			{ "HKDF_expand", "boringssl_expand", "boringssl_derived",
+			  .unless = { "CRYPTO_tls13_hkdf_expand_label" } },
+			{ "CRYPTO_tls13_hkdf_expand_label", "boringssl_expand_label",
+			  "boringssl_derived" },
+			{ "CRYPTO_tls1_prf", "boringssl_prf", "boringssl_derived" },
+			{ "SSL_write", "boringssl_write", .only_with = ONLY_BORINGSSL },
 		},
 	},
 };

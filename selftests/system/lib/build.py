@@ -16,12 +16,12 @@ def _directory(name):
     return path
 
 
-def _made(source, target, command, **environment):
+def _made(source, target, command, flags=(), **environment):
     source = os.path.join(_CLIENTS, source)
     target = os.path.join(_directory("clients"), target)
     if not os.path.exists(target) or os.path.getmtime(target) < os.path.getmtime(source):
-        subprocess.run([*command, "-o", target + ".new", source], check=True, cwd=_CLIENTS,
-                       stdin=subprocess.DEVNULL, env={**os.environ, **environment})
+        subprocess.run([*command, "-o", target + ".new", source, *flags], check=True,
+                       cwd=_CLIENTS, stdin=subprocess.DEVNULL, env={**os.environ, **environment})
         os.rename(target + ".new", target)
     return target
 
@@ -42,6 +42,12 @@ def go_look_up():
     return _made("look_up.go", "look_up-go", ["go", "build"], CGO_ENABLED="0",
                  GOCACHE=_directory("go-cache"), GO111MODULE="off", GOFLAGS="", GOTOOLCHAIN="local",
                  GOPATH=_directory("go-path"))
+
+
+def openssl_client(name, *flags):
+    """The client of selftests/runtimes with the OpenSSL or BoringSSL that `flags` name."""
+    return _made(os.path.join(TREE, "selftests/runtimes/clients/openssl_client.c"), name,
+                 ["gcc", "-O2", "-Wall", "-Wextra", "-pthread"], flags=flags)
 
 
 def unpacked(package):

@@ -100,6 +100,15 @@ def s_client(server, requests, address="127.0.0.1", name="api.test"):
     return ["sh", "-c", "{ %s; sleep 0.3; } | %s" % (send, connect)]
 
 
+def contract(program, server, connections=1, requests=1, threads=1, address="127.0.0.1",
+             name="api.test", **options):
+    """The command of a client of selftests/runtimes, which takes its orders from the environment."""
+    orders = {"address": address, "port": server.port, "name": name, "ca": server.authority.ca,
+              "connections": connections, "requests": requests, "threads": threads, **options}
+    return ["env", *("TEST_%s=%s" % (key.upper(), value) for key, value in orders.items()),
+            *program]
+
+
 CLIENTS = {
     "curl": curl,
     "http.client": http_client,

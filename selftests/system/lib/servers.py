@@ -231,4 +231,56 @@ class OpensslServer(_Server):
             process.stdin.close()
 
 
+EARLY_NGINX = """
+daemon off; worker_processes 1; master_process off; pid %(dir)s/pid;
+error_log stderr warn;
+events { worker_connections 256; }
+http {
+    log_format requests '$request_uri $http_x_api_key';
+    access_log %(dir)s/requests requests;
+    server {
+        listen 127.0.0.1:%(port)d ssl;
+        ssl_certificate %(certificate)s;
+        ssl_certificate_key %(key)s;
+        ssl_protocols TLSv1.3;
+        ssl_conf_command Ciphersuites %(suite)s;
+        ssl_early_data on;
+        ssl_session_cache shared:sessions:1m;
+        keepalive_requests 10000;
+        location / { return 200 ok; }
+    }
+}
+"""
+
+
+class EarlyNginx(_Server):
+    """Takes early data. Knows of its requests the target and X-Api-Key only."""
+
+    def __init__(self, suite=DEFAULT_SUITE):
+        super().__init__(suite)
+        self.directory = tap.scratch("nginx-%d" % self.port)
+        os.mkdir(self.directory)
+        with open(self.directory + "/nginx.conf", "w") as file:
+            file.write(EARLY_NGINX % {
+                "dir": self.directory, "port": self.port, "suite": self.suite,
+                "certificate": self.authority.certificate(self.kind),
+                "key": self.authority.key(self.kind)})
+        self._launch(("nginx", "-p", self.directory, "-c", self.directory + "/nginx.conf",
+                      "-e", "stderr"))
+        self._wait_until_listening()
+
+    def requests(self, count, seconds=5):
+        """Waits for so many, returns and forgets them, sorted: (target, key)."""
+        end = time.monotonic() + seconds
+        path = self.directory + "/requests"
+        while True:
+            with open(path) as file:
+                lines = file.read().splitlines()
+            if len(lines) >= count or time.monotonic() > end:
+                break
+            time.sleep(0.01)
+        os.truncate(path, 0)
+        return sorted(tuple(line.split()) for line in lines)
+
+
 SERVERS = (Nginx, OpensslServer)

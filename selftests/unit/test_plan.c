@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * user/attach/plan.c and hook_table.c: which functions of a file would be
+ * probed, told by the functions that it defines. The files are made by the
+ * compiler, with the names that libraries have.
+ */
+#include "selftests/unit/scratch.h"
+#include "selftests/unit/suite.h"
+
+#include "user/attach/hook.h"
+
+/* An ELF file that defines the functions @names: blank after each. */
+static void make_library(const char *path, const char *names)
+{
+	char source[4096] = "", command[1200], name[64];
+	int used;
+
+	while (sscanf(names, "%63s%n", name, &used) == 1) {
+		size_t size = strlen(source);
+
+		snprintf(source + size, sizeof(source) - size, "long %s(long a) { return a + %zu; }\n",
+			 name, size);
+		names += used;
+	}
+	scratch_write("library.c", source, 0600);
+	snprintf(command, sizeof(command), "gcc -O1 -fPIC -shared -o %s %s", path,
+		 scratch_path("library.c"));
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* "openssl:SSL_write " for each function that is to be probed, in the table's order. */
+static void plan_text(const char *path, char *text, size_t size)
+{
+	struct hook_plans plans;
+	struct error err = { 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int count, seen = 0;
+
+	ck_assert_int_ge(fd, 0);
+	count = hook_plan_file(fd, path, &plans, &err);
+	close(fd);
+	ck_assert_int_ge(count, 0);
+	*text = 0;
+	for (size_t i = 0; i < hook_count; i++)
+		for (size_t k = 0; k < plans.of[i].count; k++, seen++) {
+			size_t used = strlen(text);
+
+			snprintf(text + used, size - used, "%s:%s ", hooks[i].name,
+				 plans.of[i].probes[k].function->symbol);
+		}
+	ck_assert_int_eq(seen, count);
+}
+
+#define LIBSSL	  "SSL_new SSL_read SSL_write SSL_write_early_data "
+#define LIBCRYPTO "EVP_PKEY_derive EVP_PKEY_CTX_ctrl "
+
+static const struct {
+	const char *defined, *probed;
+} files[] = {
+	/* libssl of OpenSSL 1.1.1 and 3.0, then with SSL_write_ex2, to which SSL_write_ex jumps */
+	{LIBSSL "SSL_write_ex", "openssl:SSL_write openssl:SSL_write_ex "},
+	{LIBSSL "SSL_write_ex SSL_write_ex2 SSL_sendfile", "openssl:SSL_write openssl:SSL_write_ex2 "},
+	/* of BoringSSL; of AWS-LC, whose SSL_write_ex calls SSL_write */
+	{LIBSSL "SSL_CTX_set_grease_enabled", "boringssl:SSL_write "},
+	{LIBSSL "SSL_CTX_set_grease_enabled SSL_write_ex", "boringssl:SSL_write "},
+	/* libcrypto of OpenSSL 3, and of 1.1.1 */
+	{LIBCRYPTO "EVP_KDF_derive EVP_KDF_fetch", "openssl:EVP_KDF_derive "},
+	{LIBCRYPTO, "openssl11:EVP_PKEY_CTX_ctrl openssl11:EVP_PKEY_derive "},
+	/* of 1.1.1 where EVP_KDF_derive() was added by a distribution, with other arguments */
+	{LIBCRYPTO "EVP_KDF_derive EVP_KDF_ctrl",
+	 "openssl11:EVP_PKEY_CTX_ctrl openssl11:EVP_PKEY_derive "},
+	/* of BoringSSL, earlier and later */
+	{LIBCRYPTO "HKDF_expand CRYPTO_tls1_prf", "boringssl:HKDF_expand boringssl:CRYPTO_tls1_prf "},
+	{LIBCRYPTO "HKDF_expand CRYPTO_tls1_prf CRYPTO_tls13_hkdf_expand_label",
+	 "boringssl:CRYPTO_tls13_hkdf_expand_label boringssl:CRYPTO_tls1_prf "},
+	/* linked into a program */
+	{LIBSSL LIBCRYPTO "SSL_write_ex EVP_KDF_derive EVP_KDF_fetch",
+	 "openssl:EVP_KDF_derive openssl:SSL_write openssl:SSL_write_ex "},
+	{LIBSSL LIBCRYPTO "SSL_CTX_set_grease_enabled HKDF_expand CRYPTO_tls1_prf",
+	 "boringssl:HKDF_expand boringssl:CRYPTO_tls1_prf boringssl:SSL_write "},
+	/* nothing of it */
+	{"SSL_read HKDF_extract EVP_KDF_fetch", ""},
+};
+
+START_TEST(conditions)
+{
+	const char *path = scratch_path("library.so");
+	char text[1024];
+
+	make_library(path, files[_i].defined);
+	plan_text(path, text, sizeof(text));
+	ck_assert_str_eq(text, files[_i].probed);
+}
+END_TEST
+
+/* The libraries that are discovered before they are mapped, and what they are not. */
+START_TEST(sonames)
+{
+	static const char *const wanted[] = { "libssl.so", "libcrypto.so", "libboringssl.so" };
+	const char *names[HOOK_SONAMES_MAX];
+	size_t count = hook_sonames(names);
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < count; k++)
+			found |= !strcmp(names[k], wanted[i]);
+		ck_assert_msg(found, "%s", wanted[i]);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = suite_case("plan", NULL, 0, 60, scratch_make, scratch_remove);
+
+	tcase_add_loop_test(tcase, conditions, 0, (int)ARRAY_SIZE(files));
+	tcase_add_test(tcase, sonames);
+	return suite_run_cases("plan", (TCase *const[]){ tcase }, 1);
+}
