@@ -2,17 +2,14 @@
 """The clients of the matrix, one row each. To add a runtime, add a row here and its packages
 to `packages`.
 
-In the shell texts {clients} is the directory of selftests/runtimes/clients and {built}
-the one that `build` was run in.
+In the shell texts {clients} is the directory of selftests/runtimes/clients, {built} the
+one that `build` was run in, and {fetched} what `fetched` has printed.
 """
 import os
+import subprocess
 
 from lib import tap
-from matrix import roots
-
-
-# Exit status of a version text which finds that this is not the runtime that it is about.
-NOT_HERE = 77
+from matrix import RUNTIMES, roots
 
 
 class Program:
@@ -22,34 +19,44 @@ class Program:
     version  shell text that prints "VERSION|TLS LIBRARY AND ITS VERSION"
     command  shell text that sends the requests which the environment asks for
     sources  in clients/, and build, the shell text that makes of them what is run
-    host     run on this machine as it is, not in the suites
+    fetched  words of a command of selftests/runtimes that prints the directory {fetched}; such
+             a client is run on this machine as it is, not in the suites
     traits   "threads": serves connections in threads or tasks; "small": is part of the smaller
              matrix of `make check`; "places": can send the secret in query and body too
     """
 
     def __init__(self, name, group, needs, version, command, sources=(), build=None, traits="",
-                 host=False):
+                 fetched=()):
         self.name, self.group, self.needs, self.version = name, group, needs, version
         self.command, self.sources, self.build = command, sources, build
-        self.traits, self.host = traits.split(), host
+        self.traits, self.fetched = traits.split(), fetched
 
     def is_in(self, root):
         # lexists: alternatives are links which lead somewhere in the root only.
-        return os.path.lexists(os.path.join(root.directory, self.needs.lstrip("/")))
+        path = os.path.join(root.directory, self.needs.lstrip("/"))
+        return bool(self.fetched) or os.path.lexists(path)
 
     def prepare(self, root):
         """(command, version, library) in a root which has the runtime."""
-        words = {"clients": tap.scratch("clients"), "built": ""}
+        words = {"clients": tap.scratch("clients")}
+        if self.fetched:
+            words["fetched"] = self._fetch()
         if self.build:
             words["built"] = root.built(self.sources, self.build)
         done = root.run(_filled(self.version, words))
         text = done.stdout.decode(errors="replace").strip()
-        if done.returncode == NOT_HERE:
-            tap.skip(roots.said(done))
         if done.returncode != 0 or "|" not in text:
             raise tap.Failure("does not tell its version: " + roots.said(done))
         version, library = text.splitlines()[-1].split("|", 1)
         return _filled(self.command, words), version.strip(), library.strip()
+
+    def _fetch(self):
+        done = subprocess.run([os.path.join(RUNTIMES, self.fetched[0]), *self.fetched[1:]],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=300, check=False)
+        if done.returncode != 0:
+            tap.skip("cannot be fetched: " + roots.said(done))
+        return done.stdout.decode().strip()
 
 
 def _filled(text, words):
@@ -73,18 +80,11 @@ def _python(library, traits=""):
                    traits="threads places " + traits)
 
 
-def _node(name, version, traits, **options):
-    return Program(name, "node", "/usr/bin/node", version, "/usr/bin/node {clients}/node_client.js",
+def _node(name, node, traits="", **options):
+    return Program(name, "node", node, node + " -p '`${process.version}|"
+                   "OpenSSL ${process.versions.openssl}`'", node + " {clients}/node_client.js",
                    traits="threads places " + traits, **options)
 
-
-_NODE_VERSION = "/usr/bin/node -p '`${process.version}|OpenSSL ${process.versions.openssl}`'"
-# Debian's is linked with libssl.so, the builds of nodejs.org and nodesource have their own.
-_STATIC_NODE_VERSION = """/usr/bin/node -e '
-if (process.config.variables.node_shared_openssl) {
-	console.error("the node of this machine is linked with libssl.so");
-	process.exit(%d);
-}' && %s""" % (NOT_HERE, _NODE_VERSION)
 
 # The directory of each Go that Debian has had in the suites.
 _GO = ("1.15", "1.19", "1.24", "1.26", "1.27")
@@ -128,7 +128,7 @@ def _compiled(name, group, needs, library, source, flags, shared=(), traits="thr
                    traits)
 
 
-_INCLUDE, _LIB = "/usr/include", "/usr/lib/x86_64-linux-gnu"
+_INCLUDE, _LIB = "/usr/include", "/usr/lib/%s-linux-gnu" % os.uname().machine
 _ANDROID = _LIB + "/android"
 _OPENSSL_VERSION = "openssl version | cut -d' ' -f1,2"
 _JAVA = "java --class-path '{built}:/usr/share/java/*' -Djava.library.path={built} NettyClient"
@@ -138,8 +138,10 @@ PROGRAMS = [
     _python("requests"),
     _python("httpx"),
     _python("aiohttp"),
-    _node("Node https", _NODE_VERSION, "small"),
-    _node("Node https, static build", _STATIC_NODE_VERSION, "", host=True),
+    _node("Node https", "/usr/bin/node", "small"),
+    # Debian's is linked with libssl.so, those of nodejs.org have OpenSSL inside.
+    *[_node("Node https, static build", "{fetched}/bin/node", fetched=("node-build", major))
+      for major in ("12", "14", "16", "18", "20", "22", "24")],
     _curl(),
     Program("wget", "wget", "/usr/bin/wget",
             "echo \"$(wget --version | sed -n '1s/GNU Wget \\([^ ]*\\).*/\\1/p')|$(%s)\"" %
@@ -166,7 +168,8 @@ PROGRAMS = [
     _compiled("C, libssl", "openssl", _INCLUDE + "/openssl/ssl.h", _OPENSSL_VERSION,
               "openssl_client.c", "-lssl -lcrypto"),
     _compiled("C, libssl.a", "openssl", _LIB + "/libssl.a", _OPENSSL_VERSION,
-              "openssl_client.c", "-static -lssl -lcrypto -ldl"),
+              "openssl_client.c", "-Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic,--as-needed "
+              "-l:libz.so.1 -l:libzstd.so.1 -ldl"),
     _compiled("C, BoringSSL", "boringssl", _ANDROID + "/libssl.so",
               _package("android-libboringssl", "BoringSSL of Android"), "openssl_client.c",
               "-I/usr/include/android -L%s -Wl,-rpath,%s -lssl -lcrypto" % (_ANDROID, _ANDROID)),
