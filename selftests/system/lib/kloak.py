@@ -64,12 +64,13 @@ class Result:
 
 class Running:
     """A `kloak run` on its way. values: environment of kloak itself; grants: the -s arguments;
-    popen: further arguments of subprocess.Popen; prefix: words in front of kloak."""
+    popen: further arguments of subprocess.Popen; prefix: words in front of kloak; program: where
+    kloak is, as seen from there."""
 
     def __init__(self, command, values, grants, pins=PINS, options=(), events=True,
-                 popen=None, prefix=()):
+                 popen=None, prefix=(), program=KLOAK):
         self.events_path = tap.scratch("events-%d.json" % next(numbers)) if events else None
-        arguments = list(prefix) + [KLOAK, "run"]
+        arguments = list(prefix) + [program, "run"]
         for item in grants:
             arguments += ["-s", item]
         for pin in pins:

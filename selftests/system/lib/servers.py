@@ -53,7 +53,8 @@ class Authority:
     def __init__(self):
         self.ca = tap.scratch("ca.pem")
         _openssl("req", "-x509", *_new_key("ecdsa"), "-nodes", "-days", "2", "-subj",
-                 "/CN=kloak selftest CA", "-keyout", tap.scratch("ca.key"), "-out", self.ca)
+                 "/CN=kloak selftest CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+                 "-keyout", tap.scratch("ca.key"), "-out", self.ca)
         for kind in ("rsa", "ecdsa"):
             self._issue(kind)
 
@@ -67,7 +68,9 @@ class Authority:
         alternatives = ["DNS:" + n for n in NAMES] + ["IP:" + a for a in ADDRESSES]
         extensions = tap.scratch("san.cnf")
         with open(extensions, "w") as file:
-            file.write("subjectAltName=%s\n" % ",".join(alternatives))
+            # Python 3.13 and later want the identifier.
+            file.write("subjectAltName=%s\nauthorityKeyIdentifier=keyid\n"
+                       % ",".join(alternatives))
         request = tap.scratch(kind + ".csr")
         _openssl("req", *_new_key(kind), "-nodes", "-subj", "/CN=api.test",
                  "-keyout", self.key(kind), "-out", request)
@@ -160,7 +163,7 @@ class _Server:
 NGINX = """
 daemon off; worker_processes 1; master_process off; pid %(dir)s/pid;
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
-error_log stderr warn;
+error_log stderr %(level)s;
 events { worker_connections 2048; }
 stream {
     server {
@@ -178,11 +181,13 @@ stream {
 
 
 class Nginx(_Server):
-    """slow: takes the stream from the client in small pieces, with a small receive buffer."""
+    """slow: takes the stream from the client in small pieces, with a small receive buffer;
+    log_level: at "info", log_since() tells why handshakes failed."""
 
     name = "nginx"
 
-    def __init__(self, suite=DEFAULT_SUITE, slow=False, addresses=ADDRESSES, where=()):
+    def __init__(self, suite=DEFAULT_SUITE, slow=False, addresses=ADDRESSES, where=(),
+                 log_level="warn"):
         super().__init__(suite, where)
         directory = tap.scratch("nginx-%d" % self.port)
         os.mkdir(directory)
@@ -196,6 +201,7 @@ class Nginx(_Server):
         with open(directory + "/nginx.conf", "w") as file:
             file.write(NGINX % {
                 "dir": directory, "port": self.port, "tls": self.tls, "suites": suites,
+                "level": log_level,
                 "listen": listen, "buffer": "2k" if slow else "64k",
                 "certificate": self.authority.certificate(self.kind),
                 "key": self.authority.key(self.kind)})
@@ -203,6 +209,14 @@ class Nginx(_Server):
         self.listener = self.recorder.listen(directory + "/recorder")
         self._launch(("nginx", "-p", directory, "-c", directory + "/nginx.conf", "-e", "stderr"))
         self._wait_until_listening()
+
+    def log_size(self):
+        return os.path.getsize(self.log)
+
+    def log_since(self, size):
+        with open(self.log, errors="replace") as log:
+            log.seek(size)
+            return log.read()
 
     def stop(self):
         super().stop()
