@@ -209,7 +209,7 @@ struct staged_write {
 	__u32 repeat;	/* enum staged_repeat */
 	__u32 missed;	/* a record went by that fits, and proved nothing */
 	__u32 served;	/* how many of its placeholders were */
-	__u32 reserved;
+	__u32 searches; /* for a key in vain, when other threads of the process sent */
 	struct staged_placeholder placeholder[STAGED_PLACEHOLDERS];
 };
 

@@ -234,6 +234,7 @@ KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 	write->size = size;
 	write->reason = REASON_NONE;
 	write->attempts = 0;
+	write->searches = 0;
 	write->missed = 0;
 	write->repeat = st->search_id ? REPEAT_OF_SERVED : REPEAT_NONE;
 	return slot;

@@ -11,6 +11,11 @@
  *   2. this record is the first of the write (writes that waited in a memory
  *      BIO and leave together);
  *   3. the write was cut into full records of 2^14 bytes (the same, large).
+ *
+ * Where a write may be sent by another thread than the one that staged it (map
+ * "movers"), the other threads' writes come after the sender's own, if nothing of
+ * those was in the record. Sockets of several threads may look at the same write
+ * then: who proves a placeholder claims it.
  */
 #ifndef KLOAK_NET_MATCH_H
 #define KLOAK_NET_MATCH_H
@@ -22,6 +27,7 @@
 
 #define GUESSES	       3
 #define STAGED_ATTEMPTS 16 /* searches for a key that are spent on a write */
+#define MOVER_SEARCHES	256 /* the same, for records that other threads send */
 
 static inline u32 record_overhead(const struct tls_socket *s)
 {
@@ -130,6 +136,37 @@ static inline u64 match_guess(const struct tls_socket *s, const struct staged_wr
 	return offset % RECORD_PLAIN;
 }
 
+/* Was it not served by another socket in this moment? */
+static inline int match_claim(struct staged *st, struct staged_write *write,
+			      struct staged_placeholder *placeholder)
+{
+	if (__sync_val_compare_and_swap(&placeholder->served, 0, 1))
+		return 0;
+	__sync_fetch_and_add(&write->served, 1);
+	__sync_fetch_and_add(&st->pending, -1);
+	return 1;
+}
+
+/*
+ * The placeholder was not in the record. What another thread sends says little of
+ * a write, most likely it is another one's.
+ */
+static inline void match_failed(struct tls_socket *s, struct staged_write *write, u64 plain_size)
+{
+	if (s->match_movers) {
+		__sync_fetch_and_add(&write->searches, s->searched);
+		if (s->failure && plain_size == write->size && write->reason == REASON_NONE)
+			write->reason = s->failure;
+		return;
+	}
+	write->attempts += s->searched;
+	if (!s->failure)
+		return;
+	write->reason = s->failure;
+	if (plain_size == write->size || write->size > RECORD_PLAIN || s->failure == REASON_SUITE)
+		write->missed = 1;
+}
+
 /* Tries one staged placeholder with the current record. Returns 1 if it was served. */
 KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, struct staged *st,
 				  u64 index)
@@ -137,7 +174,7 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 	struct staged_placeholder *placeholder;
 	struct staged_write *write;
 	struct secret *secret;
-	u64 plain_size, guess, relative, before = ~0ULL;
+	u64 plain_size, guess, relative, known, before = ~0ULL;
 
 	if (!m || !s || !st)
 		return 0;
@@ -147,6 +184,7 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 	if (!secret || s->record.length < record_overhead(s))
 		return 0;
 	plain_size = s->record.length - record_overhead(s);
+	known = !s->match_movers || write->session == s->session;
 	s->failure = REASON_NONE;
 	s->searched = 0;
 	for (guess = 0; guess < GUESSES; guess++) {
@@ -161,21 +199,18 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 		before = relative;
 		s->relative = relative;
 		if (!match_prove(m, s, secret,
-				 guess == 0 || (guess == 1 && plain_size == write->size)))
+				 known && (guess == 0 ||
+					   (guess == 1 && plain_size == write->size))))
 			continue;
-		placeholder->served = 1;
-		write->served++;
-		st->pending--;
+		if (!match_claim(st, write, placeholder))
+			return 0;
+		s->session = write->session;
+		s->match_served = 1;
 		s->peer_changed = policy_peer_changed(m, s);
 		match_serve(s, secret, st);
 		return 1;
 	}
-	write->attempts += s->searched;
-	if (!s->failure)
-		return 0;
-	write->reason = s->failure;
-	if (plain_size == write->size || write->size > RECORD_PLAIN || s->failure == REASON_SUITE)
-		write->missed = 1;
+	match_failed(s, write, plain_size);
 	return 0;
 }
 
@@ -192,22 +227,64 @@ static inline void match_not_tls(struct staged *st)
 		st->write[last].reason = REASON_HELLO;
 }
 
-/* The current record shall be matched with everything that this thread has staged. */
-static inline void match_begin(struct tls_socket *s, const struct staged *st)
+/*
+ * Bytes are counted from the first record on that is sent after a write was staged.
+ * That of another connection does not end the count, where it can be known.
+ */
+static inline void match_count(struct tls_socket *s, const struct staged *st)
 {
 	u64 last = st->last;
+	const struct staged_write *write;
 
-	s->unsupported = 0;
 	barrier_var(last);
 	if (last >= STAGED_WRITES)
 		return;
-	if (s->write_id != st->write[last].id) {
-		s->write_id = st->write[last].id;
-		s->write_done = 0;
-	}
+	write = &st->write[last];
+	if (s->write_id == write->id || (s->match_movers && s->session != write->session) ||
+	    (s->movers && s->session && s->session != write->session))
+		return;
+	s->write_id = write->id;
+	s->write_done = 0;
+}
+
+/* From the first of a thread's staged writes on. */
+static inline void match_from_start(struct tls_socket *s)
+{
 	s->match_turn = 0;
 	s->match_index = 0;
 	s->matching = 1;
+}
+
+/* The next one of the threads whose writes may be sent by others. */
+static inline void match_next_mover(struct tls_socket *s, const struct movers *of)
+{
+	u64 at = s->match_movers;
+
+	if (at >= MOVERS)
+		return;
+	s->match_movers = at + 1;
+	at = of->head - 1 - at;
+	barrier_var(at);
+	s->match_thread = of->thread[at & (MOVERS - 1)];
+	match_from_start(s);
+}
+
+/*
+ * The current record shall be matched with everything that the sender has staged, and
+ * then with what other threads of its process have. Either may be NULL.
+ */
+static inline void match_begin(struct tls_socket *s, const struct staged *st,
+			       const struct movers *of)
+{
+	s->unsupported = 0;
+	s->match_served = 0;
+	s->match_movers = 0;
+	if (st) {
+		match_count(s, st);
+		match_from_start(s);
+	} else if (of) {
+		match_next_mover(s, of);
+	}
 }
 
 /*
@@ -233,8 +310,9 @@ static inline void match_next(struct sk_msg_md *m, struct tls_socket *s, struct 
 	write = &st->write[slot];
 	if (turn && (write->repeat != REPEAT_NONE) != (turn > used))
 		return;
-	if (!write->id || write->attempts > STAGED_ATTEMPTS || index >= write->count ||
-	    s->now - write->time > STAGED_TIMEOUT)
+	if (!write->id || index >= write->count || s->now - write->time > STAGED_TIMEOUT)
+		return;
+	if (s->match_movers ? write->searches > MOVER_SEARCHES : write->attempts > STAGED_ATTEMPTS)
 		return;
 	if (index + 1 < write->count) {
 		s->match_index = index + 1;

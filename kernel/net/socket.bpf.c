@@ -152,16 +152,29 @@ KERNEL_GLOBAL int message_patch(struct sk_msg_md *m, struct tls_socket *s)
 	return SK_PASS;
 }
 
+/* Threads of the sender's process that have staged something which may leave by others. */
+static inline struct movers *movers_get(u64 thread)
+{
+	const struct config *settings;
+	u32 tgid = thread >> 32;
+	u32 zero = 0;
+
+	settings = bpf_map_lookup_elem(&config, &zero);
+	if (!settings || !settings->movers)
+		return NULL;
+	return bpf_map_lookup_elem(&movers, &tgid);
+}
+
 /*
  * A message on its way into TCP, with the socket locked. Reads and may change
- * the message; reads map keys, secrets, rules, verified; writes sockets, staged,
- * events. Loop bounds: records per message, keys per search, patches per socket.
+ * the message; reads map keys, movers, secrets, rules, verified; writes sockets,
+ * staged, events. Loop bounds: records per message, keys per search, patches per socket.
  */
 SEC("sk_msg")
 int socket_message(struct sk_msg_md *m)
 {
 	u64 thread = bpf_get_current_pid_tgid();
-	struct walk walk = {.m = m};
+	struct walk walk = {.m = m, .thread = thread};
 	struct tls_socket *s;
 	struct bpf_sock *sk;
 	int verdict = SK_PASS;
@@ -185,7 +198,9 @@ int socket_message(struct sk_msg_md *m)
 	s->cursor = 0;
 	s->laid_out = 0;
 	s->matching = 0;
-	if (walk.st)
+	walk.of = movers_get(thread);
+	s->movers = walk.of != NULL;
+	if (walk.st || walk.of)
 		s->now = bpf_ktime_get_ns();
 	if (stream_enter(m, s)) {
 		walk.s = s;

@@ -140,11 +140,15 @@ struct tls_socket {
 	/* The write that records are being matched with. */
 	u64 write_id;
 	u64 write_done; /* bytes of it in earlier records */
+	u64 session;	/* of the write that something was served of last */
 	u64 now;
-	u32 matching;	 /* the current record is being matched */
-	u32 match_turn;	 /* which of this thread's writes is next */
-	u32 match_index; /* which of its placeholders */
-	u32 reserved_match;
+	u64 match_thread; /* key of map "staged", if it is not the sender's */
+	u32 matching;	  /* the current record is being matched */
+	u32 match_movers; /* how many other threads have been looked at; 0: it is the sender's turn */
+	u32 match_turn;	  /* which of the thread's writes is next */
+	u32 match_index;  /* which of its placeholders */
+	u32 match_served; /* something of this record was served */
+	u32 movers;	  /* writes of this process may be sent by another thread */
 
 	/* The key, once a record has proved it. */
 	u32 bound;	   /* enum cipher; 0: none */

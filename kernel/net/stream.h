@@ -222,8 +222,33 @@ static inline void record_skip(struct tls_socket *s)
 struct walk {
 	struct sk_msg_md *m;
 	struct tls_socket *s;
-	struct staged *st;
+	struct staged *st; /* the sender's, NULL if there is nothing in it */
+	struct movers *of; /* its process', NULL if only the sender counts */
+	u64 thread;
 };
+
+/*
+ * One step of matching: with the sender's staged writes, or those of another thread,
+ * which may have ended meanwhile.
+ */
+static inline void walk_match(struct walk *walk)
+{
+	struct tls_socket *s = walk->s;
+	struct staged *st = walk->st;
+
+	if (s->match_movers) {
+		st = NULL;
+		if (s->match_thread != walk->thread)
+			st = bpf_map_lookup_elem(&staged, &s->match_thread);
+		if (st && st->pending && !s->match_turn && !s->match_index)
+			match_count(s, st);
+	}
+	s->matching = 0;
+	if (st)
+		match_next(walk->m, s, st);
+	if (!s->matching && !s->match_served && walk->of)
+		match_next_mover(s, walk->of);
+}
 
 /*
  * One record, or what the message holds of it; or one step of matching it. A loop
@@ -235,8 +260,7 @@ static long stream_step(__attribute__((unused)) u32 i, struct walk *walk)
 	struct tls_socket *s = walk->s;
 
 	if (s->matching) {
-		if (walk->st)
-			match_next(walk->m, s, walk->st);
+		walk_match(walk);
 		if (s->matching)
 			return 0;
 		record_skip(s);
@@ -250,8 +274,8 @@ static long stream_step(__attribute__((unused)) u32 i, struct walk *walk)
 			return 1;
 		}
 	}
-	if (walk->st && s->record.type == CONTENT_APPLICATION_DATA)
-		match_begin(s, walk->st);
+	if (s->record.type == CONTENT_APPLICATION_DATA)
+		match_begin(s, walk->st, walk->of);
 	if (s->matching)
 		return 0;
 	record_skip(s);

@@ -39,6 +39,10 @@ struct host {
 	u32 storage_failure; /* of those that make a socket's storage */
 	u32 load_failure;    /* of bpf_skb_load_bytes() */
 	bool ring_full;
+	bool moves; /* the hook is of a library whose writes may be sent by another thread */
+	/* What another CPU does in a later bpf_msg_pull_data(). */
+	void (*meanwhile)(void);
+	u32 pulls_before_meanwhile;
 	u8 *event[4096]; /* submitted records, in order */
 	u32 events;
 };
@@ -348,6 +352,10 @@ HOST_HELPER long bpf_msg_pull_data(struct sk_msg_md *context, u32 start, u32 end
 {
 	struct host_message *message = (struct host_message *)context;
 
+	if (host.meanwhile && !host.pulls_before_meanwhile--) {
+		host.meanwhile();
+		host.meanwhile = NULL;
+	}
 	if (host.pull_failure && !--host.pull_failure)
 		return -ENOMEM;
 	if (flags || end <= start || end > message->size)

@@ -18,6 +18,7 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #include "kernel/net/socket.bpf.c"
 /* The hooks' side of the same maps. */
+#define STAGE_MOVES host.moves
 #include "kernel/hook/keys.h"
 #include "kernel/hook/scan.h"
 #pragma GCC diagnostic pop

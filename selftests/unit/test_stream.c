@@ -21,6 +21,7 @@ enum {
 	APPEND = 8,   /* ... with new bytes behind it */
 	SMALL = 16,   /* small records */
 	UPDATE = 32,  /* KeyUpdate now and then */
+	MOVE = 64,    /* any thread of the process writes and sends */
 };
 
 #define GATHERED  3 /* most writes that wait */
@@ -106,6 +107,12 @@ static size_t choose_message(struct model *model, unsigned mode)
 	return size > waiting ? waiting : size;
 }
 
+static void move(struct model *model, unsigned mode)
+{
+	if (mode & MOVE)
+		host.thread = WORLD_THREAD + model_random(model, 4);
+}
+
 /* One message, and what TCP leaves of it, until that has arrived. */
 static void send_some(struct model *model, unsigned mode)
 {
@@ -119,6 +126,7 @@ static void send_some(struct model *model, unsigned mode)
 			taken = model_random(model, (uint32_t)size + 1);
 		if (taken < size && size - taken <= AMBIGUOUS)
 			taken = size;
+		move(model, mode);
 		model_send(model, size, taken);
 		if (mode & APPEND && taken < size && model_random(model, 2)) {
 			model_write(model, compose(model), RECORD_PLAIN);
@@ -130,9 +138,11 @@ static void send_some(struct model *model, unsigned mode)
 static void run(struct model *model, uint64_t seed, unsigned mode)
 {
 	static const uint32_t size[] = {32, 40, 8, 15, 36, 100, 9, SECRET_MAX};
-	uint32_t writes, secrets_count, gathered = 0;
+	uint32_t writes, secrets_count, gathered = 0, zero = 0;
 
 	model_begin(model, seed, seed & 1 ? TLS_VERSION_12 : TLS_VERSION_13, suite_of(seed));
+	host.moves = mode & MOVE;
+	((struct config *)bpf_map_lookup_elem(&config, &zero))->movers = host.moves;
 	secrets_count = 1 + model_random(model, ARRAY_SIZE(size));
 	for (uint32_t i = 0; i < secrets_count; i++)
 		world_grant(&model->world, size[seed & 4 ? i : ARRAY_SIZE(size) - 1 - i]);
@@ -147,6 +157,7 @@ static void run(struct model *model, uint64_t seed, unsigned mode)
 		if (mode & UPDATE && model->version == TLS_VERSION_13 &&
 		    model->keys < MODEL_KEYS && !model_random(model, 3))
 			model_key_update(model);
+		move(model, mode);
 		model_write(model, compose(model), record_max);
 		if (mode & GATHER && ++gathered < GATHERED && model_random(model, 2))
 			continue;
@@ -438,12 +449,16 @@ SCENARIO(partial_cut, PARTIAL | CUT | GATHER, false, 600)
 SCENARIO(partial_appended, PARTIAL | APPEND, false, 600)
 SCENARIO(everything, PARTIAL | APPEND | CUT | GATHER | SMALL | UPDATE, false, 600)
 SCENARIO(key_update, UPDATE, true, 400)
+SCENARIO(moved, MOVE | GATHER, true, 400)
+SCENARIO(moved_partial, MOVE | PARTIAL, true, 400)
+SCENARIO(moved_everything, MOVE | PARTIAL | APPEND | CUT | GATHER | SMALL | UPDATE, false, 600)
 
 int main(void)
 {
 	const TTest *const tests[] = {
 		record_by_record, gathered, small_records, small_gathered, cut_anywhere, partial,
-		partial_gathered, partial_cut, partial_appended, everything, key_update,
+		partial_gathered, partial_cut, partial_appended, everything, key_update, moved,
+		moved_partial, moved_everything,
 		whole_placeholder, rest_of_records, cut_everywhere, cut_small, another_peer,
 		chosen_device,
 	};

@@ -60,9 +60,12 @@ struct model_placed {
 
 #define MODEL_PEER 0x010200c0 /* 192.0.2.1 */
 
+#define MODEL_SESSION 7
+
 struct model {
 	struct world world;
 	struct host_socket socket;
+	uint64_t session; /* the library's connection object */
 	unsigned version;
 	enum model_suite suite;
 	bool suite_hidden; /* the hook does not know it */
@@ -278,7 +281,7 @@ static inline void model_write(struct model *model, size_t size, size_t record_m
 {
 	const uint8_t *text = model->text + model->text_size;
 
-	world_write(7, text, size);
+	world_write(model->session, text, size);
 	for (size_t at = 0; at < size; at += record_max) {
 		size_t take = size - at < record_max ? size - at : record_max;
 
@@ -414,12 +417,13 @@ static inline void model_handshake(struct model *model)
 	model_put_sealed(model, CONTENT_HANDSHAKE, model_is_gcm(model) ? 40 : 32);
 }
 
-static inline void model_begin(struct model *model, uint64_t seed, unsigned version,
-			       enum model_suite suite)
+/* A connection in a world that is there. */
+static inline void model_open(struct model *model, const struct world *world, unsigned version,
+			      enum model_suite suite)
 {
 	memset(model, 0, sizeof(*model));
-	world_begin(&model->world, seed);
-	world_allow_all();
+	model->world = *world;
+	model->session = MODEL_SESSION;
 	model->version = version;
 	model->suite = suite;
 	model->key_size = suite == MODEL_AES_128 ? 16 : 32;
@@ -430,12 +434,27 @@ static inline void model_begin(struct model *model, uint64_t seed, unsigned vers
 	model_connect(model);
 }
 
-static inline void model_end(struct model *model)
+static inline void model_begin(struct model *model, uint64_t seed, unsigned version,
+			       enum model_suite suite)
+{
+	struct world world;
+
+	world_begin(&world, seed);
+	world_allow_all();
+	model_open(model, &world, version, suite);
+}
+
+static inline void model_close(struct model *model)
 {
 	free(model->wire);
 	free(model->arrived);
 	free(model->text);
 	host_socket_close(&model->socket);
+}
+
+static inline void model_end(struct model *model)
+{
+	model_close(model);
 	world_end();
 }
 
