@@ -1,23 +1,10 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
 """The secret arrives through BoringSSL: Android's libssl and libcrypto, as Debian packages them."""
-import os
-
 from lib import build, clients, kloak, sealing, servers, tap
 
 SECRET = {"API_KEY": kloak.new_secret(40)}
-ANDROID = "usr/lib/x86_64-linux-gnu/android"
-
-
-def make_client():
-    libraries = os.path.join(build.unpacked("android-libboringssl"), ANDROID)
-    headers = os.path.join(build.unpacked("android-libboringssl-dev"), "usr/include/android")
-    return build.openssl_client("openssl_client-boringssl", "-I" + headers,
-                                libraries + "/libssl.so.0", libraries + "/libcrypto.so.0",
-                                "-Wl,-rpath," + libraries)
-
-
-CLIENT = build.Made(make_client)
+CLIENT = build.Made(build.boringssl_client)
 
 
 def command(server, **options):

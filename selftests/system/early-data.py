@@ -9,24 +9,25 @@ later ones resume; a client whose early data are not accepted fails.
 from lib import build, clients, kloak, servers, tap
 
 SECRET = {"API_KEY": kloak.new_secret(40)}
-CLIENT = build.Made(build.openssl_client, "openssl_client", "-lssl", "-lcrypto")
+CLIENTS = {"OpenSSL": build.Made(build.openssl_client, "openssl_client", "-lssl", "-lcrypto"),
+           "BoringSSL": build.Made(build.boringssl_client)}
 
 
-def send(server, values, **options):
-    """Without Kloak, so that it is known what must arrive; then under it."""
+def send_plain(library, server, **options):
+    """Without Kloak, so that it is known what must arrive. Returns that and the command."""
     count = options["connections"] * options["requests"]
-    command = clients.contract([CLIENT.get()], server, **options)
-    kloak.run_plain(command, values)
+    command = clients.contract([CLIENTS[library].get()], server, **options)
+    kloak.run_plain(command, SECRET)
     plain = server.requests(count)
     tap.check_equal(len(plain), count, "requests without Kloak")
     return plain, command
 
 
-def early_test(writes, suite, **options):
-    @tap.test("%d writes of early data, %s" % (writes, suite[1]))
+def early_test(library, writes, suite, **options):
+    @tap.test("%s, %d writes of early data, %s" % (library, writes, suite[1]))
     def arrives():
         with servers.EarlyNginx(suite) as server:
-            plain, command = send(server, SECRET, early=writes, **options)
+            plain, command = send_plain(library, server, early=writes, **options)
             result = kloak.run(command, SECRET, [kloak.grant(server)])
             tap.check(result.status == 0, str(result))
             sealed = server.requests(len(plain))
@@ -38,16 +39,17 @@ def early_test(writes, suite, **options):
         tap.check_equal(len(result.verdicts("refused")), 0, "refused events; %s" % result)
 
 
-for the_suite in servers.SUITES[:3]:
-    for the_writes in (1, 2, 5, 40):
-        early_test(the_writes, the_suite, connections=4, requests=3)
-early_test(1, servers.DEFAULT_SUITE, connections=20, requests=50, threads=4)
+for the_library in CLIENTS:
+    for the_suite in servers.SUITES[:3]:
+        for the_writes in (1, 2, 5, 40):
+            early_test(the_library, the_writes, the_suite, connections=4, requests=3)
+    early_test(the_library, 1, servers.DEFAULT_SUITE, connections=20, requests=50, threads=4)
 
 
 @tap.test("early data for a host that is not granted")
 def not_granted():
     with servers.EarlyNginx() as server:
-        plain, command = send(server, SECRET, early=1, connections=3, requests=2)
+        plain, command = send_plain("OpenSSL", server, early=1, connections=3, requests=2)
         result = kloak.run(command, SECRET, [kloak.grant(server, host="other.test")])
         tap.check(result.status == 0, str(result))
         sealed = server.requests(len(plain))

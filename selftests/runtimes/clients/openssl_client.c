@@ -172,39 +172,60 @@ static int read_response(SSL *ssl)
 	return 0;
 }
 
-/* How many bytes of the request went as early data. */
-static int send_early(SSL *ssl, const char *text, int size)
-{
+/* Early data: OpenSSL has a function of its own for them, BoringSSL ends SSL_connect() early. */
 #ifdef OPENSSL_IS_BORINGSSL
-	(void)ssl;
-	(void)text;
-	(void)size;
-	return complain("BoringSSL has no SSL_write_early_data");
-#else
-	size_t sent;
-	int done, i;
+static int begin_early(SSL *ssl)
+{
+	SSL_set_early_data_enabled(ssl, 1);
+	return SSL_SESSION_early_data_capable(current->session) &&
+	       SSL_set_session(ssl, current->session) == 1 && SSL_connect(ssl) == 1 &&
+	       SSL_in_early_data(ssl);
+}
 
-	if (!current->session || !SSL_SESSION_get_max_early_data(current->session) ||
-	    SSL_set_session(ssl, current->session) != 1)
-		return complain("there is no session that allows early data");
-	for (i = 1, done = 0; i <= early; i++, done += (int)sent) {
-		size_t part = i < early ? 1 : (size_t)(size - done);
-
-		if (SSL_write_early_data(ssl, text + done, part, &sent) != 1)
-			return complain("SSL_write_early_data failed");
-	}
-	return done;
-#endif
+static int write_early(SSL *ssl, const char *text, int size)
+{
+	return SSL_write(ssl, text, size);
 }
 
 static int was_early_accepted(SSL *ssl)
 {
-#ifdef OPENSSL_IS_BORINGSSL
-	(void)ssl;
-	return 0;
+	return SSL_early_data_accepted(ssl);
+}
 #else
+static int begin_early(SSL *ssl)
+{
+	return SSL_SESSION_get_max_early_data(current->session) &&
+	       SSL_set_session(ssl, current->session) == 1;
+}
+
+static int write_early(SSL *ssl, const char *text, int size)
+{
+	size_t sent;
+
+	return SSL_write_early_data(ssl, text, (size_t)size, &sent) == 1 ? (int)sent : -1;
+}
+
+static int was_early_accepted(SSL *ssl)
+{
 	return SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED;
+}
 #endif
+
+/* How many bytes of the request went as early data. */
+static int send_early(SSL *ssl, const char *text, int size)
+{
+	int done = 0, i;
+
+	if (!current->session || !begin_early(ssl))
+		return complain("there is no session that allows early data");
+	for (i = 1; i <= early; i++) {
+		int sent = write_early(ssl, text + done, i < early ? 1 : size - done);
+
+		if (sent <= 0)
+			return complain("early data cannot be written");
+		done += sent;
+	}
+	return done;
 }
 
 static int use_connection(SSL *ssl, long connection)

@@ -67,6 +67,14 @@ def unpacked(package):
     return directory
 
 
+def boringssl_client():
+    """The same with Android's BoringSSL, as Debian packages it."""
+    libraries = os.path.join(unpacked("android-libboringssl"), "usr/lib/x86_64-linux-gnu/android")
+    headers = os.path.join(unpacked("android-libboringssl-dev"), "usr/include/android")
+    return openssl_client("openssl_client-boringssl", "-I" + headers, libraries + "/libssl.so.0",
+                          libraries + "/libcrypto.so.0", "-Wl,-rpath," + libraries)
+
+
 class Made:
     """What could be made before there was no network any more, or why not."""
 
