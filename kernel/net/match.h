@@ -13,8 +13,8 @@
  *   3. the write was cut into full records of 2^14 bytes (the same, large).
  *
  * Where a write may be sent by another thread than the one that staged it (map
- * "movers"), the other threads' writes come after the sender's own, if nothing of
- * those was in the record. Sockets of several threads may look at the same write
+ * "movers"), the other threads' writes come after the sender's own, unless one of
+ * those is the one in the record. Sockets of several threads may look at the same write
  * then: who proves a placeholder claims it.
  */
 #ifndef KLOAK_NET_MATCH_H
@@ -205,7 +205,7 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 		if (!match_claim(st, write, placeholder))
 			return 0;
 		s->session = write->session;
-		s->match_served = 1;
+		s->match_found |= plain_size == write->size;
 		s->peer_changed = policy_peer_changed(m, s);
 		match_serve(s, secret, st);
 		return 1;
@@ -277,7 +277,7 @@ static inline void match_begin(struct tls_socket *s, const struct staged *st,
 			       const struct movers *of)
 {
 	s->unsupported = 0;
-	s->match_served = 0;
+	s->match_found = 0;
 	s->match_movers = 0;
 	if (st) {
 		match_count(s, st);

@@ -147,7 +147,7 @@ struct tls_socket {
 	u32 match_movers; /* how many other threads have been looked at; 0: it is the sender's turn */
 	u32 match_turn;	  /* which of the thread's writes is next */
 	u32 match_index;  /* which of its placeholders */
-	u32 match_served; /* something of this record was served */
+	u32 match_found;  /* a placeholder was proved, and the size is that of its write */
 	u32 movers;	  /* writes of this process may be sent by another thread */
 
 	/* The key, once a record has proved it. */

@@ -246,7 +246,7 @@ static inline void walk_match(struct walk *walk)
 	s->matching = 0;
 	if (st)
 		match_next(walk->m, s, st);
-	if (!s->matching && !s->match_served && walk->of)
+	if (!s->matching && !s->match_found && walk->of)
 		match_next_mover(s, walk->of);
 }
 
