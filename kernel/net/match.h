@@ -26,8 +26,8 @@
 #include "kernel/net/prove.h"
 
 #define GUESSES	       3
-#define STAGED_ATTEMPTS 16 /* searches for a key that are spent on a write */
-#define MOVER_SEARCHES	256 /* the same, for records that other threads send */
+#define STAGED_ATTEMPTS 16  /* searches for a key that are spent on a placeholder of a write */
+#define MOVER_SEARCHES	256 /* the same on a write, for records that other threads send */
 
 static inline u32 record_overhead(const struct tls_socket *s)
 {
@@ -312,7 +312,8 @@ static inline void match_next(struct sk_msg_md *m, struct tls_socket *s, struct 
 		return;
 	if (!write->id || index >= write->count || s->now - write->time > STAGED_TIMEOUT)
 		return;
-	if (s->match_movers ? write->searches > MOVER_SEARCHES : write->attempts > STAGED_ATTEMPTS)
+	if (s->match_movers ? write->searches > MOVER_SEARCHES
+			    : write->attempts > STAGED_ATTEMPTS * write->count)
 		return;
 	if (index + 1 < write->count) {
 		s->match_index = index + 1;
