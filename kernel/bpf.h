@@ -25,9 +25,9 @@
 
 #define SEC(name) __attribute__((section(name), used))
 
-#ifndef __always_inline
+/* <linux/stddef.h> has one that is a mere inline. */
+#undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
-#endif
 #ifndef __noinline
 #define __noinline __attribute__((noinline))
 #endif

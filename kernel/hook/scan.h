@@ -474,6 +474,8 @@ static long scan_step(u32 i, struct scan *scan)
 	if (buffer->hits) {
 		buffer->from = from;
 		buffer->last = size == left ? size : SCAN_STEP;
+		if (buffer->last > buffer->text.until - from)
+			buffer->last = buffer->text.until - from;
 		/* No bpf_loop(): its callback would be one call too deep. */
 		for (k = 0; k < SCAN_HITS && k < buffer->hits; k++)
 			scan_hit(scan->slot, k);
@@ -481,7 +483,7 @@ static long scan_step(u32 i, struct scan *scan)
 			stage_report(buffer->text.workload, NULL, 0, REASON_TOO_MANY);
 	}
 	/* What this chunk found at its end would be found again. */
-	return size == left;
+	return size == left || from + SCAN_STEP >= buffer->text.until;
 }
 
 static inline struct scan_buffer *scan_claim(u64 slot)
@@ -515,11 +517,12 @@ KERNEL_GLOBAL int scan_claim_other(u64 slot)
 
 /*
  * Stages every placeholder of this workload that stands in @size bytes at the
- * user address @buffer. Called by hooks with what a library's write function
- * was given, before it encrypts. @before: bytes that the library was given
- * before, and keeps to send them together with these.
+ * user address @buffer, and begins in the first @until of them. Called by hooks
+ * with what a library's write function was given, before it encrypts. Always
+ * inline, also in a hook that calls it twice: the calls below are as deep as the
+ * kernel allows.
  */
-static inline void scan_plaintext_behind(u64 session, u64 buffer, u64 size, u64 before)
+static __always_inline void scan_plaintext_until(u64 session, u64 buffer, u64 size, u64 until)
 {
 	const struct config *settings = config_get();
 	struct scan scan = {.slot = bpf_get_smp_processor_id()};
@@ -544,7 +547,7 @@ static inline void scan_plaintext_behind(u64 session, u64 buffer, u64 size, u64 
 	}
 	scan.buffer->text.buffer = buffer;
 	scan.buffer->text.size = size;
-	scan.buffer->text.before = before;
+	scan.buffer->text.until = until;
 	scan.buffer->text.session = session;
 	scan.buffer->text.workload = workload;
 	scan.buffer->text.slot = STAGE_NONE;
@@ -553,9 +556,9 @@ static inline void scan_plaintext_behind(u64 session, u64 buffer, u64 size, u64 
 	scan.buffer->busy = 0;
 }
 
-static inline void scan_plaintext(u64 session, u64 buffer, u64 size)
+static __always_inline void scan_plaintext(u64 session, u64 buffer, u64 size)
 {
-	scan_plaintext_behind(session, buffer, size, 0);
+	scan_plaintext_until(session, buffer, size, size);
 }
 
 #endif

@@ -23,7 +23,7 @@ BPF_MAP(stage_template, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct staged), 
 struct plaintext {
 	u64 buffer;  /* user address */
 	u64 size;    /* bytes */
-	u64 before;  /* bytes of earlier calls that the library has kept, to send them together */
+	u64 until;   /* what begins from this offset on is not looked at */
 	u64 session; /* the library's connection object */
 	u32 workload;
 	u32 slot; /* of its thread's record; STAGE_NONE until a placeholder is found */
@@ -249,7 +249,8 @@ static inline struct staged *stage_begin(struct plaintext *text)
 		return st;
 	st->workload = text->workload;
 	bpf_get_current_comm(st->comm, sizeof(st->comm));
-	text->slot = stage_open(st, text->session, text->before + text->size);
+	text->slot = stage_open(st, text->session, text->size);
+	st->write[text->slot & (STAGED_WRITES - 1)].end = text->buffer + text->size;
 	if (STAGE_MOVES)
 		stage_note_mover();
 	return st;
@@ -272,7 +273,7 @@ static inline int stage_add(struct plaintext *text, const struct secret *secret,
 	if (index >= STAGED_PLACEHOLDERS)
 		return stage_report(text->workload, head, secret->size, REASON_TOO_MANY);
 	placeholder = &write->placeholder[index];
-	placeholder->offset = text->before + offset;
+	placeholder->offset = offset;
 	placeholder->size = secret->size;
 	placeholder->served = 0;
 	copy_fours(placeholder->head, head, PLACEHOLDER_HEAD);

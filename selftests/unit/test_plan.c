@@ -78,6 +78,12 @@ static const struct {
 	 "openssl:EVP_KDF_derive openssl:SSL_write openssl:SSL_write_ex "},
 	{LIBSSL LIBCRYPTO "SSL_CTX_set_grease_enabled HKDF_expand CRYPTO_tls1_prf",
 	 "boringssl:HKDF_expand boringssl:CRYPTO_tls1_prf boringssl:SSL_write "},
+	/* libnettle and libgnutls */
+	{"nettle_hkdf_extract nettle_hkdf_expand", "gnutls:nettle_hkdf_expand "},
+	{"gnutls_record_send gnutls_record_send2 gnutls_record_uncork gnutls_record_cork "
+	 "gnutls_deinit gnutls_record_send_range _gnutls_prf_raw",
+	 "gnutls:_gnutls_prf_raw gnutls:gnutls_record_send2 gnutls:gnutls_record_send_range "
+	 "gnutls:gnutls_record_cork gnutls:gnutls_record_uncork gnutls:gnutls_deinit "},
 	/* nothing of it */
 	{"SSL_read HKDF_extract EVP_KDF_fetch", ""},
 };
@@ -96,7 +102,9 @@ END_TEST
 /* The libraries that are discovered before they are mapped, and what they are not. */
 START_TEST(sonames)
 {
-	static const char *const wanted[] = { "libssl.so", "libcrypto.so", "libboringssl.so" };
+	static const char *const wanted[] = {
+		"libssl.so", "libcrypto.so", "libboringssl.so", "libgnutls.so", "libnettle.so",
+	};
 	const char *names[HOOK_SONAMES_MAX];
 	size_t count = hook_sonames(names);
 

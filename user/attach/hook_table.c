@@ -12,6 +12,7 @@
 extern const unsigned char bpf_openssl_start[], bpf_openssl_end[];
 extern const unsigned char bpf_openssl11_start[], bpf_openssl11_end[];
 extern const unsigned char bpf_boringssl_start[], bpf_boringssl_end[];
+extern const unsigned char bpf_gnutls_start[], bpf_gnutls_end[];
 
 /* What only OpenSSL 3 has, only BoringSSL, and only the libcrypto of BoringSSL. */
 #define ONLY_OPENSSL3	      "EVP_KDF_fetch"
@@ -57,6 +58,21 @@ const struct hook hooks[] = {
 			  "boringssl_derived" },
 			{ "CRYPTO_tls1_prf", "boringssl_prf", "boringssl_derived" },
 			{ "SSL_write", "boringssl_write", .only_with = ONLY_BORINGSSL },
+		},
+	},
+	{
+		.name = "gnutls",
+		.title = "GnuTLS",
+		OBJECT(gnutls),
+		.sonames = { "libgnutls.so", "libnettle.so" },
+		.functions = {
+			{ "nettle_hkdf_expand", "gnutls_expand", "gnutls_derived" },
+			{ "_gnutls_prf_raw", "gnutls_prf", "gnutls_derived" },
+			{ "gnutls_record_send2", "gnutls_send" },
+			{ "gnutls_record_send_range", "gnutls_send_range" },
+			{ "gnutls_record_cork", "gnutls_cork" },
+			{ "gnutls_record_uncork", "gnutls_uncork", "gnutls_uncorked" },
+			{ "gnutls_deinit", "gnutls_end" },
 		},
 	},
 };
