@@ -409,7 +409,73 @@ START_TEST(cut_everywhere)
 }
 END_TEST
 
-/* The same into many pieces, of one byte up. */
+/* The rest comes with what is behind it: what was hashed as it was must not change. */
+START_TEST(cut_and_appended)
+{
+	static struct model model;
+
+	for (unsigned seed = 4; seed < 6; seed++) {
+		for (size_t cut = 10; cut < 90; cut++) {
+			for (size_t taken = 0; taken + AMBIGUOUS < cut; taken += 5) {
+				begin_one(&model, seed, 24);
+				write_one(&model);
+				model_flush(&model);
+				write_two(&model);
+				model_send(&model, cut, taken);
+				model_flush(&model);
+				ck_assert_msg(model_receive(&model), "cut at %zu, %zu taken: %s",
+					      cut, taken, model.failure);
+				model_end(&model);
+			}
+		}
+	}
+}
+END_TEST
+
+/* A KeyUpdate that is not seen, then a cut record: it was hashed with the old key so far. */
+START_TEST(hashed_with_old_key)
+{
+	static struct model model;
+
+	begin_one(&model, 4, 24);
+	write_one(&model);
+	model_flush(&model);
+	model_key_update(&model);
+	model_send(&model, 7, 7);
+	model_flush(&model);
+	write_two(&model);
+	model_send(&model, 20, 20);
+	model_flush(&model);
+	write_one(&model);
+	model_flush(&model);
+	ck_assert_msg(model_receive(&model), "%s", model.failure);
+	ck_assert_uint_eq(world_events(VERDICT_REFUSED, REASON_SPLIT), 1);
+	ck_assert(model.placed[0].swapped && !model.placed[2].swapped && model.placed[3].swapped);
+	model_end(&model);
+}
+END_TEST
+
+/* A Finished of another size than that of the suite's hash, or something else in its place. */
+START_TEST(misleading_finished)
+{
+	static struct model model;
+
+	for (unsigned seed = 0; seed < 6; seed += 2) {
+		model_begin(&model, seed, TLS_VERSION_13, suite_of(seed));
+		world_grant(&model.world, 32);
+		model.misleading = true;
+		model_handshake(&model);
+		model_flush(&model);
+		write_one(&model);
+		model_flush(&model);
+		ck_assert_msg(model_receive(&model), "seed %u: %s", seed, model.failure);
+		ck_assert_msg(model.placed[0].swapped, "seed %u", seed);
+		model_end(&model);
+	}
+}
+END_TEST
+
+/* Records cut into many pieces, of one byte up. */
 START_TEST(cut_small)
 {
 	static struct model model;
@@ -459,8 +525,8 @@ int main(void)
 		record_by_record, gathered, small_records, small_gathered, cut_anywhere, partial,
 		partial_gathered, partial_cut, partial_appended, everything, key_update, moved,
 		moved_partial, moved_everything,
-		whole_placeholder, rest_of_records, cut_everywhere, cut_small, another_peer,
-		chosen_device,
+		whole_placeholder, rest_of_records, cut_everywhere, cut_small, cut_and_appended,
+		hashed_with_old_key, misleading_finished, another_peer, chosen_device,
 	};
 
 	return suite_run("stream", tests, ARRAY_SIZE(tests), 240, NULL, NULL);

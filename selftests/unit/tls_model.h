@@ -69,6 +69,7 @@ struct model {
 	unsigned version;
 	enum model_suite suite;
 	bool suite_hidden; /* the hook does not know it */
+	bool misleading;   /* the Finished has the size of another hash */
 	size_t key_size;
 	uint32_t keys; /* made so far; the newest is in use */
 	struct model_key key[MODEL_KEYS];
@@ -405,7 +406,7 @@ static inline void model_handshake(struct model *model)
 		model_other_keys(model, model_random(model, 4));
 		model_put_record(model, CONTENT_CHANGE_CIPHER_SPEC, "\1", 1);
 		model_put_sealed(model, CONTENT_APPLICATION_DATA,
-				 model->suite == MODEL_AES_256 ? 69 : 53);
+				 (model->suite == MODEL_AES_256) != model->misleading ? 69 : 53);
 		return;
 	}
 	size = 66;
