@@ -37,7 +37,7 @@ static inline int seal_possible(const struct tls_socket *s)
  */
 KERNEL_GLOBAL int seal_make(struct tls_socket *s, struct seal *seal)
 {
-	u64 sequence, head;
+	u64 sequence;
 	struct record_iv iv;
 
 	if (!s || !seal)
@@ -49,17 +49,26 @@ KERNEL_GLOBAL int seal_make(struct tls_socket *s, struct seal *seal)
 	chacha20_keystream(&s->key.chacha20, &iv, 0, &s->keystream.chacha20[0]);
 	copy_fours(seal->key, s->keystream.byte, sizeof(seal->key));
 	seal->cipher_size = s->record.length - RECORD_TAG;
-	head = s->record.type | (u64)s->record.legacy_version << 8;
-	if (s->version == TLS_VERSION_12) {
-		seal->additional_size = 8 + RECORD_HEADER;
-		seal->additional[0] = __builtin_bswap64(sequence);
-		seal->additional[1] = head | (u64)__builtin_bswap16(seal->cipher_size) << 24;
-	} else {
-		seal->additional_size = RECORD_HEADER;
-		seal->additional[0] = head | (u64)__builtin_bswap16(s->record.length) << 24;
-		seal->additional[1] = 0;
-	}
+	seal->head = s->record.type | (u32)s->record.legacy_version << 8;
+	seal->counted = s->version == TLS_VERSION_12;
+	seal->sequence = sequence;
 	return 0;
+}
+
+/* Takes the additional data, padded with zeros. */
+static inline void sealing_additional(struct sealing *to, const struct seal *seal)
+{
+	u64 head = seal->head, size = seal->cipher_size;
+
+	if (seal->counted) {
+		to->additional_size = 8 + RECORD_HEADER;
+		poly1305_block(&to->hash, __builtin_bswap64(seal->sequence),
+			       head | (u64)__builtin_bswap16(size) << 24, 1);
+	} else {
+		to->additional_size = RECORD_HEADER;
+		size += RECORD_TAG;
+		poly1305_block(&to->hash, head | (u64)__builtin_bswap16(size) << 24, 0, 1);
+	}
 }
 
 /* Hashing begins, with the ciphertext at stream offset @at. */
@@ -67,14 +76,13 @@ static inline void sealing_start(struct sealing *to, const struct seal *seal, u6
 {
 	to->at = at;
 	to->end = at + seal->cipher_size;
-	to->additional_size = seal->additional_size;
 	to->cipher_size = seal->cipher_size;
 	to->partial = 0;
 	to->done = 0;
 	store_le64(to->block, 0);
 	store_le64(to->block + 8, 0);
 	poly1305_begin(&to->hash, seal->key);
-	poly1305_block(&to->hash, seal->additional[0], seal->additional[1], 1);
+	sealing_additional(to, seal);
 }
 
 /*

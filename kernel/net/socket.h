@@ -57,9 +57,10 @@ enum patch_kind {
 /* What the tag of a ChaCha20-Poly1305 record depends on besides its ciphertext. */
 struct seal {
 	u32 key[8];	   /* of Poly1305 */
-	u64 additional[2]; /* data, padded with zeros */
-	u32 additional_size;
-	u32 cipher_size;
+	u64 sequence;
+	u32 head; /* type and version */
+	u16 counted; /* the sequence number is in the additional data */
+	u16 cipher_size;
 };
 
 /*
@@ -103,6 +104,12 @@ struct record_iv {
 	u64 hi;
 	u64 lo;
 };
+
+/*
+ * From Linux 7 on socket storage has to fit into two pages, with the kernel's own
+ * header of up to 136 bytes: it is allocated where no lock may be taken.
+ */
+#define TLS_SOCKET_MAX (8192 - 192)
 
 struct tls_socket {
 	/* Set by sockops. */
@@ -178,7 +185,6 @@ struct tls_socket {
 	struct patch patch[PATCHES];
 
 	/* Scratch: valid within one call of the program only. */
-	struct hello scratch_hello;
 	u32 laid_out; /* 1 + index of the patch that .delta is of, 0: of none */
 	u32 shift;    /* where it begins there */
 	u32 relative; /* of the placeholder in the record's plaintext */
@@ -195,8 +201,13 @@ struct tls_socket {
 		struct chacha20_key chacha20;
 	} trial;
 	struct block z;
-	struct verified_key name_key;
-	u8 cipher_text[SECRET_MAX + 8];
+	union {
+		u8 cipher_text[SECRET_MAX + 8];
+		struct { /* of a ClientHello */
+			struct hello scratch_hello;
+			struct verified_key name_key;
+		};
+	};
 	union {
 		u8 byte[CHACHA20_BLOCKS * CHACHA20_BLOCK];
 		struct aes_block aes[SCRATCH_BLOCKS + 1];
@@ -204,5 +215,7 @@ struct tls_socket {
 	} keystream;
 	u8 delta[DELTA_SIZE];
 };
+
+_Static_assert(sizeof(struct tls_socket) <= TLS_SOCKET_MAX, "socket storage is too large");
 
 #endif
