@@ -11,22 +11,22 @@
 #define CHUNK 2048 /* relocations read at once: 48 KB */
 
 /* The bytes that are being read. */
-struct window {
+struct span {
 	uint64_t address;
 	uint8_t *bytes;
 	size_t size;
 };
 
-static void relocate(const struct window *window, const Elf64_Rela *relocation)
+static void relocate(const struct span *span, const Elf64_Rela *relocation)
 {
-	uint64_t at = relocation->r_offset - window->address;
+	uint64_t at = relocation->r_offset - span->address;
 
 	if (ELF64_R_TYPE(relocation->r_info) == R_X86_64_RELATIVE &&
-	    elf_range_valid(window->size, at, sizeof(relocation->r_addend)))
-		memcpy(window->bytes + at, &relocation->r_addend, sizeof(relocation->r_addend));
+	    elf_range_valid(span->size, at, sizeof(relocation->r_addend)))
+		memcpy(span->bytes + at, &relocation->r_addend, sizeof(relocation->r_addend));
 }
 
-static int relocate_all(const struct elf_image *image, const struct window *window)
+static int relocate_all(const struct elf_image *image, const struct span *span)
 {
 	CLEANUP_FREE Elf64_Rela *chunk = NULL;
 	struct elf_dynamic dynamic;
@@ -49,14 +49,14 @@ static int relocate_all(const struct elf_image *image, const struct window *wind
 		if (ret)
 			return ret;
 		for (i = 0; i < have; i++)
-			relocate(window, &chunk[i]);
+			relocate(span, &chunk[i]);
 	}
 	return 0;
 }
 
 int elf_relative_read(const struct elf_image *image, uint64_t address, void *buffer, size_t size)
 {
-	const struct window window = {.address = address, .bytes = buffer, .size = size};
+	const struct span span = {.address = address, .bytes = buffer, .size = size};
 	uint64_t offset;
 	int ret = elf_address_to_offset(image, address, &offset);
 
@@ -64,5 +64,5 @@ int elf_relative_read(const struct elf_image *image, uint64_t address, void *buf
 		ret = elf_image_read(image, offset, buffer, size);
 	if (ret || image->type != ET_DYN)
 		return ret;
-	return relocate_all(image, &window);
+	return relocate_all(image, &span);
 }

@@ -15,14 +15,14 @@
 
 #include "elf/pclntab.h"
 
-#define GO_TEXT	    0x1000 /* offsets in the file */
-#define GO_TABLE    0x3020
-#define GO_MODULE   0x7000
-#define GO_BUILD    0x6000
-#define GO_RELA	    0x8000
-#define GO_DYNAMIC  0xbf00
-#define GO_SECTIONS 0xc000
-#define GO_SIZE	    0xd000
+#define GO_TEXT	    0x200 /* offsets in the file */
+#define GO_TABLE    0x1020
+#define GO_MODULE   0x3800
+#define GO_BUILD    0x3400
+#define GO_RELA	    0x4000
+#define GO_DYNAMIC  0x5f00
+#define GO_SECTIONS 0x6000
+#define GO_SIZE	    0x6800
 #define GO_SHIFT    0x2000 /* data are so much higher in memory, besides the base */
 #define GO_FUNCTION 0x10   /* bytes of each */
 #define GO_LEAD	    0x40   /* C code in front of Go's, as the system's linker has it */
@@ -272,12 +272,12 @@ static inline void go_put_headers(struct go_file *file)
 			       GO_MODULE, 0x100);
 		go_put_section(file, 4, options->version ? ".go.buildinfo" : ".note.go.buildid",
 			       GO_BUILD, 0x100);
-		go_put_section(file, 5, ".shstrtab", GO_SECTIONS + 0x400, 0x400);
+		go_put_section(file, 5, ".shstrtab", GO_SECTIONS + 0x400, 0x100);
 	}
 	memcpy(file->bytes, &header, sizeof(header));
 	memcpy(file->bytes + GO_DYNAMIC, dynamic, sizeof(dynamic));
-	go_put_segment(file, 0, PT_LOAD, PF_R | PF_X, 0, file->base, 0x3000);
-	go_put_segment(file, 1, PT_LOAD, PF_R | PF_W, 0x3000, go_data(file, 0x3000), 0x9000);
+	go_put_segment(file, 0, PT_LOAD, PF_R | PF_X, 0, file->base, 0x1000);
+	go_put_segment(file, 1, PT_LOAD, PF_R | PF_W, 0x1000, go_data(file, 0x1000), 0x5000);
 	go_put_segment(file, 2, PT_DYNAMIC, PF_R, GO_DYNAMIC, go_data(file, GO_DYNAMIC),
 		       sizeof(dynamic));
 }
