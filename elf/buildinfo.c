@@ -53,14 +53,15 @@ static int search_segments(struct place *place)
 {
 	const struct elf_image *image = place->image;
 	CLEANUP_FREE uint8_t *bytes = NULL;
-	const Elf64_Phdr *segment = image->segments;
-	const Elf64_Phdr *end = segment + image->segment_count;
+	const Elf64_Phdr *segment = NULL;
 	uint64_t size, at;
+	size_t i;
 	int ret;
 
-	while (segment < end && (segment->p_type != PT_LOAD || !(segment->p_flags & PF_W)))
-		segment++;
-	if (segment == end)
+	for (i = 0; i < image->segment_count && !segment; i++)
+		if (image->segments[i].p_type == PT_LOAD && (image->segments[i].p_flags & PF_W))
+			segment = &image->segments[i];
+	if (!segment)
 		return -ENOENT;
 	size = segment->p_filesz < SEARCHED ? segment->p_filesz : SEARCHED;
 	bytes = malloc(SEARCHED);
