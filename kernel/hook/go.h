@@ -17,12 +17,14 @@
  *
  * No return probes: the runtime moves stacks, and reads return addresses in them.
  * A goroutine may go on in another thread at any call, so a write may be sent by
- * another thread than the one that made it (STAGE_MOVES).
+ * another thread than the one that made it (STAGE_MOVES). A Write is over when it
+ * returns, and is not called again for the same bytes (STAGE_RETRIES).
  */
 #ifndef KLOAK_HOOK_GO_H
 #define KLOAK_HOOK_GO_H
 
-#define STAGE_MOVES 1
+#define STAGE_MOVES   1
+#define STAGE_RETRIES 0
 
 #include "kernel/arch.h"
 #include "kernel/hook/keys.h"
