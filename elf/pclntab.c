@@ -137,6 +137,7 @@ static bool is_executed(const struct elf_image *image, uint64_t start, uint64_t 
 	for (i = 0; i < image->segment_count; i++) {
 		segment = &image->segments[i];
 		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X) && start < end &&
+		    elf_range_valid(image->size, segment->p_offset, segment->p_filesz) &&
 		    start >= segment->p_vaddr &&
 		    elf_range_valid(segment->p_filesz, start - segment->p_vaddr, end - start))
 			return true;
@@ -533,7 +534,9 @@ static int walk_functions(const struct pclntab *table, const struct name_search 
 	ret = ret ? ret : ret_records;
 	for (i = 0; i < table->count && !ret; i++) {
 		ret = entry_get(&entries, i, &entry);
-		if (!ret && entry.record <= before)
+		if (ret)
+			break;
+		if (entry.record <= before)
 			ret = -EBADMSG;
 		before = entry.record;
 		if (!ret)
