@@ -91,7 +91,7 @@ static void counted_long(void) { file.bytes[BUILD_FLAGS] = 2; file.bytes[GO_BUIL
 static void counted_without_end(void)
 {
 	file.bytes[BUILD_FLAGS] = 2;
-	memset(file.bytes + GO_BUILD + 32, 0xff, 5);
+	memset(file.bytes + GO_BUILD + 32, 0x80, 5);
 }
 static void modules_long(void) { put(GO_BUILD + 0x58, BUILDINFO_MODULES_MAX + 1, 8); }
 static void modules_outside(void) { put(GO_BUILD + 0x58, 0x8000, 8); }

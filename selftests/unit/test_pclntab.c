@@ -110,12 +110,28 @@ static void code_elsewhere(void) { put(GO_TABLE + 24, go_data(&file, GO_TABLE), 
 static void code_too_far(void) { put(GO_TABLE + 24, go_code(&file) + 0x2000, 8); }
 static void code_wraps(void) { put(GO_TABLE + 24, ~0ULL - 8, 8); }
 static void descending(void) { put(entry(2), 5 * GO_FUNCTION, 4); }
+static void descending_alike(void)
+{
+	descending();
+	put(file.records[2], 5 * GO_FUNCTION, 4);
+}
 static void record_outside(void) { put(entry(3) + 4, 0xffffff, 4); }
 static void record_of_another(void) { put(entry(3) + 4, file.records[2] - file.functions, 4); }
 static void record_disagrees(void) { put(file.records[1], 1, 4); }
 static void name_outside(void) { put(file.records[1] + 4, 0x100000, 4); }
 static void negative_name(void) { put(file.records[1] + 4, ~0U, 4); }
 static void late_disorder(void) { put(entry(100) + 4, file.records[1] - file.functions, 4); }
+/* Each record is right, but the second comes first. */
+static void late_swap(void)
+{
+	uint8_t first[12];
+
+	memcpy(first, file.bytes + file.records[100], sizeof(first));
+	memcpy(file.bytes + file.records[100], file.bytes + file.records[101], sizeof(first));
+	memcpy(file.bytes + file.records[101], first, sizeof(first));
+	put(entry(100) + 4, file.records[101] - file.functions, 4);
+	put(entry(101) + 4, file.records[100] - file.functions, 4);
+}
 static void late_disagreement(void) { put(file.records[100], 1, 4); }
 static void late_name(void) { put(file.records[100] + 4, ~0U, 4); }
 static void end_before_start(void) { put(entry(file.count), 0, 4); }
@@ -155,12 +171,14 @@ static const struct lie {
 	{"code that ends behind the segment", code_too_far, -EBADMSG},
 	{"code that wraps around", code_wraps, -EBADMSG},
 	{"functions out of order", descending, -EBADMSG},
+	{"functions out of order, with their records", descending_alike, -EBADMSG},
 	{"a record outside", record_outside, -EBADMSG},
 	{"the record of another function", record_of_another, -EBADMSG},
 	{"a record with another address", record_disagrees, -EBADMSG},
 	{"a name outside", name_outside, -EBADMSG},
 	{"a negative name", negative_name, -EBADMSG},
 	{"a late record out of order", late_disorder, -EBADMSG},
+	{"late records in each other's place", late_swap, -EBADMSG},
 	{"a late record with another address", late_disagreement, -EBADMSG},
 	{"a late name outside", late_name, -EBADMSG},
 	{"an end before the start", end_before_start, -EBADMSG},
