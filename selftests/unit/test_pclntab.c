@@ -112,8 +112,8 @@ static void code_wraps(void) { put(GO_TABLE + 24, ~0ULL - 8, 8); }
 static void descending(void) { put(entry(2), 5 * GO_FUNCTION, 4); }
 static void descending_alike(void)
 {
-	descending();
-	put(file.records[2], 5 * GO_FUNCTION, 4);
+	put(entry(20), 25 * GO_FUNCTION, 4);
+	put(file.records[20], 25 * GO_FUNCTION, 4);
 }
 static void record_outside(void) { put(entry(3) + 4, 0xffffff, 4); }
 static void record_of_another(void) { put(entry(3) + 4, file.records[2] - file.functions, 4); }
