@@ -84,6 +84,13 @@ for the_suite in ((servers.TLS13, "TLS_AES_128_GCM_SHA256"),
     volume_test(the_suite, GOGC="1")
 
 
+@tap.test("writes that have to enlarge the stack are seen once")
+def stacks():
+    with servers.Nginx() as server:
+        kloak.check_same_as_plain(server, command(server, requests=200, TEST_MODE="deep"),
+                                  new_values(), [kloak.grant(server)], 400)
+
+
 def check_sealed(run, secret, control):
     """The control value is found by the same search, and nothing of the secret."""
     for pid in run.descendants():

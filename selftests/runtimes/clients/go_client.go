@@ -5,7 +5,9 @@
 //
 // Environment: the contract of selftests/runtimes (TEST_ADDRESS and so on), and
 //
-//	TEST_MODE	http (net/http, the default), or raw (a bare tls.Conn)
+//	TEST_MODE	http (net/http, the default), raw (a bare tls.Conn), or deep:
+//			the same, each write from a new goroutine whose stack is
+//			more and more filled, so that some have to enlarge it
 //	TEST_PADDING	bytes of a header in front of the secret, none by default
 //	TEST_WAIT	if set: print "ready" at the end, and wait for a line
 package main
@@ -109,10 +111,40 @@ func viaHTTP(config *tls.Config, connection int) error {
 	return nil
 }
 
+// Each turn is a small frame on the stack.
+//
+//go:noinline
+func descend(depth int, write func() error) error {
+	if depth == 0 {
+		return write()
+	}
+	return descend(depth-1, write)
+}
+
+type deepConn struct {
+	net.Conn
+	depth int
+}
+
+func (conn *deepConn) Write(data []byte) (int, error) {
+	done := make(chan error)
+	conn.depth++
+	go func() {
+		done <- descend(conn.depth, func() error {
+			_, err := conn.Conn.Write(data)
+			return err
+		})
+	}()
+	return len(data), <-done
+}
+
 func raw(config *tls.Config, connection int) error {
 	conn, err := dial(config)
 	if err != nil {
 		return err
+	}
+	if os.Getenv("TEST_MODE") == "deep" {
+		conn = &deepConn{Conn: conn}
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(limit))
@@ -135,7 +167,7 @@ func main() {
 	connections := number("TEST_CONNECTIONS", 1)
 	threads := number("TEST_THREADS", 1)
 	use := viaHTTP
-	if os.Getenv("TEST_MODE") == "raw" {
+	if mode := os.Getenv("TEST_MODE"); mode == "raw" || mode == "deep" {
 		use = raw
 	}
 	var group sync.WaitGroup
