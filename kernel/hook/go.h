@@ -94,7 +94,7 @@ static inline int go_key(struct pt_regs *ctx, struct traffic_key *key, u32 ciphe
 	return 1;
 }
 
-/* aeadAESGCMTLS13(key, nonceMask []byte). Reads arguments and what they point to; writes map keys. */
+/* aeadAESGCMTLS13(key, nonceMask []byte). Reads arguments and memory; writes map keys. */
 SEC("uprobe.s/aeadAESGCMTLS13")
 int go_aes_13(struct pt_regs *ctx)
 {
