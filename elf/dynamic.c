@@ -19,6 +19,8 @@ static const struct {
 	{DT_GNU_HASH, offsetof(struct elf_dynamic, gnu_hash), true},
 	{DT_HASH, offsetof(struct elf_dynamic, sysv_hash), true},
 	{DT_VERSYM, offsetof(struct elf_dynamic, versions), true},
+	{DT_RELA, offsetof(struct elf_dynamic, relocations), true},
+	{DT_RELASZ, offsetof(struct elf_dynamic, relocations_size), false},
 	{DT_SONAME, offsetof(struct elf_dynamic, soname), false},
 	{DT_RPATH, offsetof(struct elf_dynamic, rpath), false},
 	{DT_RUNPATH, offsetof(struct elf_dynamic, runpath), false},

@@ -118,6 +118,24 @@ int elf_image_find_section(const struct elf_image *image, uint32_t type, Elf64_S
 	return ret ? 0 : -ENOENT;
 }
 
+int elf_image_section_name(const struct elf_image *image, const Elf64_Shdr *section, char *buffer,
+			   size_t size)
+{
+	Elf64_Shdr names;
+	uint64_t offset;
+	int ret;
+
+	if (image->section_names == SHN_UNDEF)
+		return -ENOENT;
+	ret = elf_image_section(image, image->section_names, &names);
+	if (ret)
+		return ret;
+	if (section->sh_name >= names.sh_size ||
+	    __builtin_add_overflow(names.sh_offset, section->sh_name, &offset))
+		return -EBADMSG;
+	return elf_image_string(image, offset, names.sh_size - section->sh_name, buffer, size);
+}
+
 const Elf64_Phdr *elf_image_find_segment(const struct elf_image *image, uint32_t type)
 {
 	const Elf64_Phdr *segment;
@@ -181,8 +199,9 @@ static int read_header(struct elf_image *image, Elf64_Ehdr *header)
 }
 
 /*
- * Counts of 0xffff (segments) and 0 (sections) stand for "too large for 16
- * bits: see section header 0" (gABI, "ELF Header", e_phnum and e_shnum).
+ * 0xffff (segments, index of names) and 0 (number of sections) stand for "too
+ * large for 16 bits: see section header 0" (gABI, "ELF Header", e_phnum, e_shnum
+ * and e_shstrndx).
  */
 static int locate_sections(struct elf_image *image, const Elf64_Ehdr *header, uint64_t *segments)
 {
@@ -205,6 +224,8 @@ static int locate_sections(struct elf_image *image, const Elf64_Ehdr *header, ui
 		return 0;
 	image->section_table = header->e_shoff;
 	image->section_count = (size_t)count;
+	image->section_names = header->e_shstrndx == SHN_XINDEX ? first.sh_link
+								: header->e_shstrndx;
 	return 0;
 }
 

@@ -43,6 +43,7 @@ struct elf_image {
 	size_t segment_count;
 	uint64_t section_table; /* file offset */
 	size_t section_count;
+	uint32_t section_names; /* index of the section that has their names; 0: none */
 };
 
 /*
@@ -86,6 +87,13 @@ int elf_image_walk_sections(const struct elf_image *image,
 
 /* The first section of @type (SHT_*) whose contents lie in the file. -ENOENT if none. */
 int elf_image_find_section(const struct elf_image *image, uint32_t type, Elf64_Shdr *section);
+
+/*
+ * Copies the name of a section. Returns its length; errors as elf_image_string(),
+ * and -ENOENT if sections have no names in this file.
+ */
+int elf_image_section_name(const struct elf_image *image, const Elf64_Shdr *section, char *buffer,
+			   size_t size);
 
 /* The first segment of @type (PT_*) whose contents lie in the file; NULL if none. */
 const Elf64_Phdr *elf_image_find_segment(const struct elf_image *image, uint32_t type);

@@ -30,6 +30,25 @@
 #define ARGUMENTS                                                                      \
 	(INSN_REGISTER(INSN_RDI) | INSN_REGISTER(INSN_RSI) | INSN_REGISTER(INSN_RDX) | \
 	 INSN_REGISTER(INSN_RCX) | INSN_REGISTER(INSN_R8) | INSN_REGISTER(INSN_R9))
+#define GO_ARGUMENTS                                                                   \
+	(INSN_REGISTER(INSN_RAX) | INSN_REGISTER(INSN_RBX) | INSN_REGISTER(INSN_RCX) | \
+	 INSN_REGISTER(INSN_RDI) | INSN_REGISTER(INSN_RSI) | INSN_REGISTER(INSN_R8) |  \
+	 INSN_REGISTER(INSN_R9) | INSN_REGISTER(INSN_R10) | INSN_REGISTER(INSN_R11))
+
+#define JBE_SHORT 0x76
+#define JBE_NEAR  0x86 /* behind 0f */
+
+/* What has to be at the site as it was at entry. */
+static const struct need {
+	uint16_t registers;
+	bool stack;
+	bool go;
+} needs[] = {
+	[SITE_ENTRY] = { .registers = ARGUMENTS },
+	[SITE_ENTRY_AND_RETURN] = { .registers = ARGUMENTS, .stack = true },
+	[SITE_GO] = { .registers = GO_ARGUMENTS, .go = true },
+	[SITE_GO_STACK] = { .stack = true, .go = true },
+};
 
 static bool is_emulated_push(const struct insn *insn)
 {
@@ -105,7 +124,7 @@ struct walk {
 	const uint8_t *code;
 	size_t size;    /* bytes that may be read */
 	size_t end;     /* sites lie below */
-	bool at_return; /* RSP must be as at entry */
+	const struct need *need;
 	size_t at;
 	int64_t moved; /* bytes that RSP is below its value at entry */
 };
@@ -119,6 +138,17 @@ static void walk_record(const struct walk *walk, const struct insn *insn, enum s
 	out->kind = insn->kind;
 }
 
+static bool is_jbe(const struct insn *insn)
+{
+	return insn->kind == INSN_JCC &&
+	       insn->opcode == (insn->map == INSN_MAP_ONE_BYTE ? JBE_SHORT : JBE_NEAR);
+}
+
+static bool is_wanted(const struct walk *walk, const struct insn *insn)
+{
+	return !walk->need->go || insn->kind != INSN_JCC || is_jbe(insn);
+}
+
 /* Looks at one instruction; true if the walk may go on behind it. */
 static bool walk_step(struct walk *walk, struct site *best)
 {
@@ -129,9 +159,11 @@ static bool walk_step(struct walk *walk, struct site *best)
 	if (insn_decode(code, walk->size - walk->at, &insn) < 0)
 		return false;
 	cost = cost_of(code, &insn);
-	if (walk->at == 0 || (cost < best->cost && !(walk->at_return && walk->moved)))
+	if (walk->at == 0 ||
+	    (cost < best->cost && !(walk->need->stack && walk->moved) && is_wanted(walk, &insn)))
 		walk_record(walk, &insn, cost, best);
-	if (insn_is_transfer(&insn) || (insn.writes & (ARGUMENTS | INSN_REGISTER(INSN_RSP))))
+	if (insn_is_transfer(&insn) ||
+	    (insn.writes & (walk->need->registers | INSN_REGISTER(INSN_RSP))))
 		return false;
 	walk->at += insn.length;
 	walk->moved -= insn.stack;
@@ -141,13 +173,12 @@ static bool walk_step(struct walk *walk, struct site *best)
 int site_choose(const uint8_t *code, size_t size, uint64_t address, enum site_use use,
 		struct site *out)
 {
-	struct walk walk = { .code = code,
-			     .size = size,
-			     .at_return = use == SITE_ENTRY_AND_RETURN };
+	struct walk walk = { .code = code, .size = size };
 	struct site best = { .cost = SITE_SINGLE_STEP, .kind = INSN_OTHER };
 
-	if (size == 0 || (use != SITE_ENTRY && use != SITE_ENTRY_AND_RETURN))
+	if (size == 0 || (size_t)use >= ARRAY_SIZE(needs))
 		return -EINVAL;
+	walk.need = &needs[use];
 	if (walk.size > SCAN_BYTES)
 		walk.size = SCAN_BYTES;
 	walk.end = lowest_target(code, walk.size);

@@ -18,6 +18,8 @@
 enum site_use {
 	SITE_ENTRY,            /* the six integer argument registers (System V psABI, 3.2.3) */
 	SITE_ENTRY_AND_RETURN, /* the same, and RSP at the return address, for a uretprobe */
+	SITE_GO,               /* the nine registers of Go's ABIInternal, Go 1.17 and later */
+	SITE_GO_STACK,         /* arguments on the stack, as older Go has them: RSP as at entry */
 };
 
 enum site_cost {
@@ -33,6 +35,18 @@ struct site {
 	enum site_cost cost;
 	enum insn_kind kind; /* of the instruction there, for reports */
 };
+
+/*
+ * Of Go's functions, the cheap instruction is the jbe of the stack check in their
+ * prologue ("cmp 0x10(%r14), %rsp; jbe"). If it is taken the stack is too small,
+ * or the goroutine shall make room for another one, and the function will start
+ * anew, maybe in another thread: then the site is passed twice in a call. So no
+ * other conditional branch is a site there, and whoever has to know looks at the
+ * flags, which are those that the branch will see (struct site has .kind).
+ *
+ * Sources: Go's src/cmd/compile/abi-internal.md, "amd64 architecture";
+ * src/cmd/internal/obj/x86/obj6.go, stacksplit().
+ */
 
 /*
  * Chooses the probe site of the function of @size bytes at @code, loaded at

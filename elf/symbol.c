@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/lib/cleanup.h"
+#include "elf/strings.h"
 
-#define STRINGS_CHUNK 32768 /* bytes of strings read at once */
-#define PLACES_MAX    65536
+#define PLACES_MAX   65536
+#define VERSION_ENDS "@" /* a name ends before its version, too */
 
 /* One search in one table. */
 struct search {
@@ -119,11 +119,14 @@ static int find_by_hash(struct search *search)
 
 /* --- by reading everything --------------------------------------------- */
 
-static int add_place(struct search *search, uint64_t offset, size_t name)
+static int add_place(void *data, size_t name, uint64_t offset)
 {
+	struct search *search = data;
 	size_t room = search->places_room ? search->places_room * 2 : 16;
 	struct place *places;
 
+	if (search->out[name].error != -ENOENT)
+		return 0;
 	if (search->places_count == PLACES_MAX)
 		return -E2BIG;
 	if (search->places_count == search->places_room) {
@@ -135,72 +138,6 @@ static int add_place(struct search *search, uint64_t offset, size_t name)
 	}
 	search->places[search->places_count++] = (struct place){offset, name};
 	return 0;
-}
-
-/* Which names end at text[end]? @base is the offset of text[0] in the strings. */
-static int match_ending(struct search *search, const char *text, size_t end, uint64_t base)
-{
-	size_t i, length;
-	int ret;
-
-	for (i = 0; i < search->count; i++) {
-		length = search->lengths[i];
-		if (length > end || text[end - 1] != search->names[i][length - 1] ||
-		    search->out[i].error != -ENOENT ||
-		    memcmp(text + end - length, search->names[i], length) != 0)
-			continue;
-		ret = add_place(search, base + end - length, i);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-/* A name ends at a NUL, or at the '@' before its version. */
-static int match_endings(struct search *search, const char *text, size_t from, size_t size,
-			 uint64_t base)
-{
-	static const char ends[] = {'\0', '@'};
-	const char *at;
-	size_t i;
-	int ret;
-
-	for (i = 0; i < sizeof(ends); i++) {
-		for (at = text + from; (at = memchr(at, ends[i], text + size - at)); at++) {
-			ret = match_ending(search, text, at - text, base);
-			if (ret)
-				return ret;
-		}
-	}
-	return 0;
-}
-
-/* Chunks overlap by the longest name, so that one across their border is seen whole. */
-static int search_strings(struct search *search)
-{
-	const struct elf_symtab *table = &search->table;
-	CLEANUP_FREE char *text = malloc(ELF_SYMBOL_NAME_MAX + STRINGS_CHUNK);
-	uint64_t at, have;
-	size_t kept = 0;
-	int ret = 0;
-
-	if (!text)
-		return -ENOMEM;
-	for (at = 0; at < table->strings_size && !ret; at += have) {
-		have = table->strings_size - at < STRINGS_CHUNK ? table->strings_size - at
-								: STRINGS_CHUNK;
-		ret = elf_image_read(table->image, table->strings + at, text + kept, have);
-		if (!ret)
-			ret = match_endings(search, text, kept, kept + have, at - kept);
-		if (kept + have > ELF_SYMBOL_NAME_MAX) {
-			memmove(text, text + kept + have - ELF_SYMBOL_NAME_MAX,
-				ELF_SYMBOL_NAME_MAX);
-			kept = ELF_SYMBOL_NAME_MAX;
-		} else {
-			kept += have;
-		}
-	}
-	return ret;
 }
 
 static int compare_places(const void *a, const void *b)
@@ -242,7 +179,9 @@ static int visit_entry(void *data, uint64_t index, const Elf64_Sym *entry)
 
 static int find_by_reading(struct search *search)
 {
-	int ret = search_strings(search);
+	const struct elf_symtab *table = &search->table;
+	int ret = elf_strings_search(table->image, table->strings, table->strings_size,
+				     search->names, search->count, VERSION_ENDS, add_place, search);
 
 	if (!ret && search->places_count) {
 		qsort(search->places, search->places_count, sizeof(*search->places),

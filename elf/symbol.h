@@ -27,10 +27,11 @@
 #ifndef KLOAK_ELF_SYMBOL_H
 #define KLOAK_ELF_SYMBOL_H
 
+#include "elf/strings.h"
 #include "elf/symtab.h"
 
-#define ELF_SYMBOL_NAME_MAX  255 /* bytes of a name to look for */
-#define ELF_SYMBOL_NAMES_MAX 128 /* names in one call */
+#define ELF_SYMBOL_NAME_MAX  ELF_STRINGS_NAME_MAX  /* bytes of a name to look for */
+#define ELF_SYMBOL_NAMES_MAX ELF_STRINGS_NAMES_MAX /* names in one call */
 
 struct elf_symbol {
 	int error;	/* 0; -ENOENT not found; -ENOTUNIQ several equally good ones */

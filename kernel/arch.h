@@ -10,6 +10,8 @@
 
 #include <linux/ptrace.h>
 
+#include "kernel/types.h"
+
 #if defined(__TARGET_ARCH_x86)
 
 /* System V ABI, AMD64 supplement, section 3.2.3. Valid at a function's entry. */
@@ -27,6 +29,30 @@
 #define stack_argument(ctx, n)	 ((ctx)->rsp + 8 + 8 * (n))
 #define stack_pointer(ctx)	 ((ctx)->rsp)
 #define instruction_pointer(ctx) ((ctx)->rip)
+
+/*
+ * Words of arguments of Go's functions, the first is 1, in registers: Go 1.17 and later
+ * (src/cmd/compile/abi-internal.md, "amd64 architecture").
+ */
+static inline u64 go_register(const struct pt_regs *ctx, u32 n)
+{
+	switch (n) {
+	case 1:
+		return ctx->rax;
+	case 2:
+		return ctx->rbx;
+	case 3:
+		return ctx->rcx;
+	case 4:
+		return ctx->rdi;
+	case 5:
+		return ctx->rsi;
+	}
+	return 0;
+}
+
+/* Does the jbe at which a probe fires branch? (CF or ZF, SDM vol. 2, "Jcc") */
+#define jbe_branches(ctx) (((ctx)->eflags & 0x41) != 0)
 
 /* Valid in a return probe. */
 #define return_value(ctx) ((ctx)->rax)

@@ -19,6 +19,14 @@ BPF_MAP(stage_template, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct staged), 
 #define STAGE_MOVES 0
 #endif
 
+/*
+ * Set to 0 by a hook whose library has no retries: each of its writes is a new
+ * one, however much it is like another.
+ */
+#ifndef STAGE_RETRIES
+#define STAGE_RETRIES 1
+#endif
+
 /* One call of a library's write function. */
 struct plaintext {
 	u64 buffer;  /* user address */
@@ -193,7 +201,8 @@ static long stage_search_step(u32 i, struct stage_search *search)
 	write = &search->st->write[slot];
 	if (write->id && search->now - write->time > STAGED_TIMEOUT)
 		stage_drop(search->st, slot);
-	if (write->id && write->session == search->session && write->size == search->size)
+	if (STAGE_RETRIES && write->id && write->session == search->session &&
+	    write->size == search->size)
 		stage_like(search, write);
 	rank = stage_rank(write, search->st->used);
 	if (rank < search->st->search_rank) {

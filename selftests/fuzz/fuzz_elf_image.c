@@ -5,6 +5,7 @@
 #include "elf/note.c"
 #undef CHUNK
 #include "elf/symtab.c"
+#include "elf/strings.c"
 #include "elf/symbol.c"
 
 #include <sys/mman.h>

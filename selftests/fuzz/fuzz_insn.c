@@ -48,7 +48,7 @@ static void check_site(const uint8_t *data, size_t size, enum site_use use)
 		return;
 	}
 	REQUIRE(site.offset < size && site.address == 0x1000 + (uint64_t)site.offset);
-	REQUIRE(use == SITE_ENTRY || site.stack_moved == 0);
+	REQUIRE(use == SITE_ENTRY || use == SITE_GO || site.stack_moved == 0);
 	while (at < site.offset) {
 		REQUIRE(insn_decode(data + at, size - at, &insn) > 0);
 		REQUIRE(!insn_is_transfer(&insn));
@@ -62,5 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_decoder(data, size);
 	check_site(data, size, SITE_ENTRY);
 	check_site(data, size, SITE_ENTRY_AND_RETURN);
+	check_site(data, size, SITE_GO);
+	check_site(data, size, SITE_GO_STACK);
 	return 0;
 }

@@ -45,6 +45,21 @@ struct sample {
 
 #define BOTH SITE_ENTRY_AND_RETURN
 
+#define GO15_G	   0x64, 0x48, 0x8b, 0x0c, 0x25, 0xf8, 0xff, 0xff, 0xff /* mov %fs:-8,%rcx */
+#define GO15_AEAD  GO15_G, 0x48, 0x3b, 0x61, 0x10		/* cmp 0x10(%rcx),%rsp */
+#define GO15_WRITE GO15_G, 0x48, 0x8d, 0x44, 0x24, 0xb0,	/* lea -0x50(%rsp),%rax */ \
+		   0x48, 0x3b, 0x41, 0x10			/* cmp 0x10(%rcx),%rax */
+#define GO_AEAD	   0x49, 0x3b, 0x66, 0x10			/* cmp 0x10(%r14),%rsp */
+#define GO_WRITE   0x4c, 0x8d, 0x64, 0x24, 0xb8,		/* lea -0x48(%rsp),%r12 */ \
+		   0x4d, 0x3b, 0x66, 0x10			/* cmp 0x10(%r14),%r12 */
+#define GO_WRITE_N 0x4c, 0x8d, 0xa4, 0x24, 0x20, 0xfe, 0xff, 0xff, /* lea -0x1e0(%rsp),%r12 */ \
+		   0x4d, 0x3b, 0x66, 0x10
+#define GO_HUGE	   0x49, 0x89, 0xe4,				/* mov %rsp,%r12 */ \
+		   0x49, 0x81, 0xec, 0, 0, 1, 0			/* sub $0x10000,%r12 */
+#define JBE	   0x0f, 0x86, 0x87, 0x01, 0, 0			/* jbe far behind */
+#define GO_FRAME   0x55, 0x48, 0x89, 0xe5			/* push %rbp; mov %rsp,%rbp */
+#define GO15_FRAME 0x48, 0x83, 0xec, 0x60			/* sub $0x60,%rsp */
+
 static const struct sample samples[] = {
 	/* Debian 12, OpenSSL 3.0 */
 	{ "SSL_write", { SSL_WRITE }, 30, SITE_ENTRY, SITE_EMULATED, INSN_JCC, 22, 0x18 },
@@ -131,6 +146,34 @@ static const struct sample samples[] = {
 	{ "the loop is found behind data", { 0x85, 0xd2, 0x78, 0x02, 0x06, 0x06, 0xeb, 0xfa }, 8,
 	  SITE_ENTRY, SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
 
+	/* Go: crypto/tls.aeadAESGCM and crypto/tls.(*Conn).Write, go1.15, go1.19 to 1.27 */
+	{ "Go 1.15, aead", { GO15_AEAD, JBE, GO15_FRAME }, 23, SITE_GO_STACK, SITE_EMULATED,
+	  INSN_JCC, 13, 0 },
+	{ "Go 1.15, Write", { GO15_WRITE, JBE, GO15_FRAME }, 28, SITE_GO_STACK, SITE_EMULATED,
+	  INSN_JCC, 18, 0 },
+	{ "Go, aead", { GO_AEAD, JBE, GO_FRAME }, 14, SITE_GO, SITE_EMULATED, INSN_JCC, 4, 0 },
+	{ "Go, Write", { GO_WRITE, JBE, GO_FRAME }, 19, SITE_GO, SITE_EMULATED, INSN_JCC, 9, 0 },
+	{ "Go, Write, -N -l", { GO_WRITE_N, JBE, GO_FRAME }, 22, SITE_GO, SITE_EMULATED, INSN_JCC,
+	  12, 0 },
+	{ "Go, a short jbe", { GO_AEAD, 0x76, 0x20, GO_FRAME }, 10, SITE_GO, SITE_EMULATED,
+	  INSN_JCC, 4, 0 },
+	{ "Go, nosplit", { GO_FRAME }, 4, SITE_GO, SITE_EMULATED, INSN_PUSH, 0, 0 },
+	{ "Go, a large frame: jb is no stack check", { GO_HUGE, 0x0f, 0x82, 0, 1, 0, 0, GO_WRITE,
+	  JBE }, 31, SITE_GO, SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
+	{ "Go, a jae that looks like it", { GO_AEAD, 0x0f, 0x83, 0, 1, 0, 0, 0x55 }, 11, SITE_GO,
+	  SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
+	{ "Go, rax is an argument", { GO15_WRITE, JBE }, 24, SITE_GO, SITE_SINGLE_STEP, INSN_OTHER,
+	  0, 0 },
+	{ "Go, rbx is an argument", { 0x31, 0xdb, 0x55 }, 3, SITE_GO, SITE_SINGLE_STEP,
+	  INSN_OTHER, 0, 0 },
+	{ "Go, r11 is an argument", { 0x4d, 0x31, 0xdb, 0x55 }, 4, SITE_GO, SITE_SINGLE_STEP,
+	  INSN_OTHER, 0, 0 },
+	{ "Go, rdx is none", { 0x31, 0xd2, 0x55 }, 3, SITE_GO, SITE_EMULATED, INSN_PUSH, 2, 0 },
+	{ "Go before 1.17, RSP has moved", { GO15_FRAME, 0x55 }, 5, SITE_GO_STACK,
+	  SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
+	{ "Go before 1.17, registers are free", { 0x31, 0xc0, 0x31, 0xff, 0x55 }, 5, SITE_GO_STACK,
+	  SITE_EMULATED, INSN_PUSH, 4, 0 },
+
 	/* the edges of the function */
 	{ "not code", { 0x06, 0x55 }, 2, SITE_ENTRY, SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
 	{ "cut instruction", { 0x48, 0x83, 0xec }, 3, SITE_ENTRY, SITE_SINGLE_STEP, INSN_OTHER, 0,
@@ -187,16 +230,23 @@ END_TEST
 /* --- the machine's own libraries ---------------------------------------- */
 
 struct tally {
-	unsigned int functions, cheap[2];
+	unsigned int functions, cheap[4];
 };
 
 /* Walks again from the entry, with nothing but the decoder, and checks what the site promises. */
 static void check_site(const uint8_t *code, size_t size, enum site_use use, const char *name,
 		       struct tally *tally)
 {
-	const uint16_t arguments = INSN_REGISTER(INSN_RDI) | INSN_REGISTER(INSN_RSI) |
-				   INSN_REGISTER(INSN_RDX) | INSN_REGISTER(INSN_RCX) |
-				   INSN_REGISTER(INSN_R8) | INSN_REGISTER(INSN_R9);
+	const uint16_t both = INSN_REGISTER(INSN_RDI) | INSN_REGISTER(INSN_RSI) |
+			      INSN_REGISTER(INSN_RCX) | INSN_REGISTER(INSN_R8) |
+			      INSN_REGISTER(INSN_R9);
+	const uint16_t arguments[] = {
+		[SITE_ENTRY] = both | INSN_REGISTER(INSN_RDX),
+		[SITE_ENTRY_AND_RETURN] = both | INSN_REGISTER(INSN_RDX),
+		[SITE_GO] = both | INSN_REGISTER(INSN_RAX) | INSN_REGISTER(INSN_RBX) |
+			    INSN_REGISTER(INSN_R10) | INSN_REGISTER(INSN_R11),
+		[SITE_GO_STACK] = 0,
+	};
 	struct insn insn;
 	struct site site;
 	int64_t moved = 0;
@@ -208,13 +258,14 @@ static void check_site(const uint8_t *code, size_t size, enum site_use use, cons
 
 		ck_assert_msg(length > 0, "%s+%zu does not decode", name, at);
 		ck_assert_msg(!insn_is_transfer(&insn), "%s: site behind a branch", name);
-		ck_assert_msg(!(insn.writes & arguments), "%s: arguments lost", name);
+		ck_assert_msg(!(insn.writes & arguments[use]), "%s: arguments lost", name);
 		at += (size_t)length;
 		moved -= insn.stack;
 	}
 	ck_assert_msg(at == site.offset, "%s+%u is inside an instruction", name, site.offset);
 	ck_assert_msg(moved == site.stack_moved, "%s: stack moved %u", name, site.stack_moved);
-	ck_assert_msg(use == SITE_ENTRY || site.stack_moved == 0, "%s: stack moved", name);
+	ck_assert_msg(use == SITE_ENTRY || use == SITE_GO || site.stack_moved == 0,
+		      "%s: stack moved", name);
 	ck_assert_msg(site.offset == 0 || site.cost != SITE_SINGLE_STEP, "%s: no gain", name);
 	tally->cheap[use] += site.cost == SITE_EMULATED;
 }
@@ -230,7 +281,7 @@ static void check_symbol(Elf *elf, const GElf_Sym *symbol, const char *name, str
 	    symbol->st_value - header.sh_addr + symbol->st_size > data->d_size)
 		return;
 	tally->functions++;
-	for (int use = SITE_ENTRY; use <= SITE_ENTRY_AND_RETURN; use++)
+	for (int use = SITE_ENTRY; use <= SITE_GO_STACK; use++)
 		check_site((const uint8_t *)data->d_buf + (symbol->st_value - header.sh_addr),
 			   symbol->st_size, (enum site_use)use, name, tally);
 }

@@ -113,6 +113,13 @@ static int probe_attach(const struct probe *probe, const struct bpf_object *obje
 	return ret;
 }
 
+static const char *entry_program(const struct hook_probe *probe)
+{
+	if (probe->function->checked && probe->site.kind == INSN_JCC)
+		return probe->function->checked;
+	return probe->function->entry;
+}
+
 int hook_attach(const struct hook_plan *plan, const struct bpf_object *object, int fd,
 		const char *path, struct hook_links *links, struct error *err)
 {
@@ -124,7 +131,7 @@ int hook_attach(const struct hook_plan *plan, const struct bpf_object *object, i
 		const struct hook_probe *probe = &plan->probes[i];
 		uint64_t offset = probe->offset + probe->site.offset;
 
-		probe_add(&set, probe->function->entry, false, offset);
+		probe_add(&set, entry_program(probe), false, offset);
 		if (probe->function->on_return)
 			probe_add(&set, probe->function->on_return, true, offset);
 	}

@@ -29,6 +29,7 @@ struct hook_function {
 	const char *symbol;
 	const char *entry;     /* program */
 	const char *on_return; /* program, or NULL */
+	const char *checked;   /* instead of .entry where the site is a stack check (elf/site.h) */
 	const char *unless[HOOK_CONDITIONS]; /* left out where one of these is defined */
 	const char *only_with;		     /* left out where this is not defined */
 };
@@ -48,6 +49,7 @@ struct hook {
 	struct hook_function functions[HOOK_FUNCTIONS]; /* up to the first without symbol */
 	const char *sonames[HOOK_SONAMES]; /* how its libraries' names begin */
 	hook_find find;			   /* NULL: elf_symbols_find() */
+	enum site_use use;		   /* of functions without .on_return */
 	bool usual; /* loaded at the start of a run, while other objects are: most need it */
 	bool moves; /* a write may be sent by another thread than the one that made it */
 };

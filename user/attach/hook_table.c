@@ -3,12 +3,24 @@
  * The TLS libraries that Kloak knows. What each function gives, and how stable
  * it is: Documentation/hooks.md.
  */
+#include "user/attach/go.h"
 #include "user/attach/hook.h"
 
 #include "user/lib/cleanup.h"
 
 #define OBJECT(name) .object = bpf_##name##_start, .object_end = bpf_##name##_end
 
+/* Arguments in registers, and on the stack: two objects of the same programs. */
+#define GO_FUNCTIONS                                                                        \
+	{                                                                                   \
+		{ "crypto/tls.aeadAESGCMTLS13", "go_aes_13" },                              \
+		{ "crypto/tls.aeadAESGCM", "go_aes_12" },                                   \
+		{ "crypto/tls.aeadChaCha20Poly1305", "go_chacha20" },                       \
+		{ "crypto/tls.(*Conn).Write", "go_write", .checked = "go_write_checked" },  \
+	}
+
+extern const unsigned char bpf_go_start[], bpf_go_end[];
+extern const unsigned char bpf_go_stack_start[], bpf_go_stack_end[];
 extern const unsigned char bpf_openssl_start[], bpf_openssl_end[];
 extern const unsigned char bpf_openssl11_start[], bpf_openssl11_end[];
 extern const unsigned char bpf_boringssl_start[], bpf_boringssl_end[];
@@ -20,6 +32,24 @@ extern const unsigned char bpf_gnutls_start[], bpf_gnutls_end[];
 #define ONLY_BORINGSSL_CRYPTO "HKDF_expand"
 
 const struct hook hooks[] = {
+	{
+		.name = "go",
+		.title = "Go crypto/tls",
+		OBJECT(go),
+		.find = go_find,
+		.use = SITE_GO,
+		.moves = true,
+		.functions = GO_FUNCTIONS,
+	},
+	{
+		.name = "go_stack",
+		.title = "Go crypto/tls (to 1.16)",
+		OBJECT(go_stack),
+		.find = go_find_stack,
+		.use = SITE_GO_STACK,
+		.moves = true,
+		.functions = GO_FUNCTIONS,
+	},
 	{
 		.name = "openssl",
 		.title = "OpenSSL",

@@ -66,9 +66,10 @@ static bool is_wanted(const struct lookup *lookup, const struct hook_function *f
 }
 
 /* Where the probe goes. */
-static int find_site(const struct elf_image *image, const struct hook_function *function,
+static int find_site(const struct elf_image *image, const struct hook *hook,
 		     struct hook_probe *probe)
 {
+	enum site_use use = probe->function->on_return ? SITE_ENTRY_AND_RETURN : hook->use;
 	const struct elf_symbol *symbol = &probe->symbol;
 	uint8_t code[FUNCTION_BYTES];
 	size_t size = symbol->size && symbol->size < sizeof(code) ? symbol->size : sizeof(code);
@@ -84,8 +85,7 @@ static int find_site(const struct elf_image *image, const struct hook_function *
 	ret = elf_image_read(image, probe->offset, code, size);
 	if (ret)
 		return ret;
-	return site_choose(code, size, symbol->value,
-			   function->on_return ? SITE_ENTRY_AND_RETURN : SITE_ENTRY, &probe->site);
+	return site_choose(code, size, symbol->value, use, &probe->site);
 }
 
 static int plan_hook(const struct hook *hook, const struct elf_image *image,
@@ -103,7 +103,7 @@ static int plan_hook(const struct hook *hook, const struct elf_image *image,
 			continue;
 		probe->function = function;
 		probe->symbol = *lookup_get(lookup, function->symbol);
-		ret = find_site(image, function, probe);
+		ret = find_site(image, hook, probe);
 		if (ret)
 			return error_set(err, ret,
 					 "cannot find a place for a probe in %s of %s: %s; is it a "

@@ -8,6 +8,7 @@ from lib import tap
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 O = os.path.abspath(os.path.join(TREE, os.environ.get("O", "build")))
 _CLIENTS = os.path.join(TREE, "selftests/system/clients")
+_GO_CLIENT = os.path.join(TREE, "selftests/runtimes/clients/go_client.go")
 
 
 def _directory(name):
@@ -38,10 +39,20 @@ def race_library():
     return _made("race.c", "race.so", ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror"])
 
 
+def _go_made(source, target, *arguments, **environment):
+    return _made(source, target, ["go", "build", *arguments], **{
+        "GOCACHE": _directory("go-cache"), "GO111MODULE": "off", "GOFLAGS": "",
+        "GOTOOLCHAIN": "local", "GOPATH": _directory("go-path"), "CGO_ENABLED": "0",
+        **environment})
+
+
 def go_look_up():
-    return _made("look_up.go", "look_up-go", ["go", "build"], CGO_ENABLED="0",
-                 GOCACHE=_directory("go-cache"), GO111MODULE="off", GOFLAGS="", GOTOOLCHAIN="local",
-                 GOPATH=_directory("go-path"))
+    return _go_made("look_up.go", "look_up-go")
+
+
+def go_client(name, *arguments, **environment):
+    """A build of the Go client with these arguments of `go build`."""
+    return _go_made(_GO_CLIENT, "go_client-" + name, *arguments, **environment)
 
 
 def openssl_client(name, *flags):
