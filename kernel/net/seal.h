@@ -55,34 +55,48 @@ KERNEL_GLOBAL int seal_make(struct tls_socket *s, struct seal *seal)
 	return 0;
 }
 
-/* Takes the additional data, padded with zeros. */
-static inline void sealing_additional(struct sealing *to, const struct seal *seal)
+/* Additional data of a record, padded with zeros. */
+struct additional {
+	u64 low, high;
+	u32 size;
+};
+
+static inline struct additional seal_additional(const struct seal *seal)
 {
 	u64 head = seal->head, size = seal->cipher_size;
 
-	if (seal->counted) {
-		to->additional_size = 8 + RECORD_HEADER;
-		poly1305_block(&to->hash, __builtin_bswap64(seal->sequence),
-			       head | (u64)__builtin_bswap16(size) << 24, 1);
-	} else {
-		to->additional_size = RECORD_HEADER;
-		size += RECORD_TAG;
-		poly1305_block(&to->hash, head | (u64)__builtin_bswap16(size) << 24, 0, 1);
-	}
+	if (seal->counted)
+		return (struct additional){
+			.low = __builtin_bswap64(seal->sequence),
+			.high = head | (u64)__builtin_bswap16(size) << 24,
+			.size = 8 + RECORD_HEADER,
+		};
+	size += RECORD_TAG;
+	return (struct additional){
+		.low = head | (u64)__builtin_bswap16(size) << 24,
+		.size = RECORD_HEADER,
+	};
 }
 
 /* Hashing begins, with the ciphertext at stream offset @at. */
-static inline void sealing_start(struct sealing *to, const struct seal *seal, u64 at)
+static inline void sealing_begin(struct sealing *to, const struct seal *seal,
+				 struct additional additional, u64 at)
 {
 	to->at = at;
 	to->end = at + seal->cipher_size;
+	to->additional_size = additional.size;
 	to->cipher_size = seal->cipher_size;
 	to->partial = 0;
 	to->done = 0;
 	store_le64(to->block, 0);
 	store_le64(to->block + 8, 0);
 	poly1305_begin(&to->hash, seal->key);
-	sealing_additional(to, seal);
+	poly1305_block(&to->hash, additional.low, additional.high, 1);
+}
+
+static inline void sealing_start(struct sealing *to, const struct seal *seal, u64 at)
+{
+	sealing_begin(to, seal, seal_additional(seal), at);
 }
 
 /*

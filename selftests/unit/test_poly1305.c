@@ -185,16 +185,17 @@ static void kernel_tag(const uint8_t key[32], const uint8_t nonce[12], const uin
 		       uint8_t tag[16])
 {
 	struct record_iv iv = {.hi = load_be64(nonce), .lo = (u64)load_be32(nonce + 8) << 32};
-	struct seal seal = {.additional_size = (u32)aad_size, .cipher_size = (u32)size};
+	struct seal seal = {.cipher_size = (u16)size};
+	struct additional additional = {.size = (u32)aad_size};
 	struct chacha20_block block;
 	struct chacha20_key words;
 
 	memcpy(&words, key, sizeof(words));
 	chacha20_keystream(&words, &iv, 0, &block);
 	memcpy(seal.key, &block, sizeof(seal.key));
-	memcpy(seal.additional, aad, aad_size);
+	memcpy(&additional, aad, aad_size);
 	memset(&socket_state, 0xa5, sizeof(socket_state));
-	sealing_start(&socket_state.key.sealing, &seal, 0);
+	sealing_begin(&socket_state.key.sealing, &seal, additional, 0);
 	absorb(cipher, 0, cut[0]);
 	if (cut[1] > cut[0])
 		absorb(cipher, cut[0], cut[1] - cut[0]);
@@ -261,7 +262,7 @@ END_TEST
 /* Bytes of the record have passed unseen: no tag is made up. */
 START_TEST(gap)
 {
-	struct seal seal = {.additional_size = 5, .cipher_size = 100};
+	struct seal seal = {.cipher_size = 100};
 	struct host_message message = {.size = 50, .byte = host_alloc(50)};
 
 	sealing_start(&socket_state.key.sealing, &seal, 0);
