@@ -164,10 +164,40 @@ START_TEST(cgroup)
 }
 END_TEST
 
+/* Who is there for the second time is passed over, until it was not there. */
+START_TEST(newcomers)
+{
+	char path[] = "/tmp/kloak-test-XXXXXX", text[64];
+	struct maps_processes known = { 0 };
+	struct search search;
+
+	map_file(path, &search);
+	scratch_make();
+	snprintf(text, sizeof(text), "%d\n1\n", getpid());
+	scratch_write("cgroup.procs", "1\n", 0644);
+	maps_visit_new(scratch, &known, compare, &search);
+	ck_assert_int_eq(search.found, 0);
+	scratch_write("cgroup.procs", text, 0644);
+	maps_visit_new(scratch, &known, compare, &search);
+	ck_assert_int_eq(search.found, 1);
+	maps_visit_new(scratch, &known, compare, &search);
+	ck_assert_int_eq(search.found, 1);
+	ck_assert_uint_eq(known.count, 2);
+	scratch_write("cgroup.procs", "", 0644);
+	maps_visit_new(scratch, &known, compare, &search);
+	ck_assert_uint_eq(known.count, 0);
+	scratch_write("inner/cgroup.procs", text, 0644);
+	maps_visit_new(scratch, &known, compare, &search);
+	ck_assert_int_eq(search.found, 2);
+	scratch_remove();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		line_of_a_library, path_as_it_is, own_process, no_process, cgroup,
+		newcomers,
 	};
 	TCase *tcase = suite_case("maps", tests, ARRAY_SIZE(tests), 0, NULL, NULL);
 

@@ -72,7 +72,7 @@ END_TEST
 
 START_TEST(many_found)
 {
-	char text[256] = "";
+	char text[512] = "";
 	char *argv[] = { "sh", text, NULL };
 	int i;
 
@@ -80,7 +80,7 @@ START_TEST(many_found)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "p%d ", i);
 	mention_find(argv, envp, &mention);
 	ck_assert_uint_eq(mention.count, MENTION_MAX);
-	ck_assert_str_eq(strrchr(mention.paths[MENTION_MAX - 1], '/'), "/p7");
+	ck_assert_str_eq(strrchr(mention.paths[MENTION_MAX - 1], '/'), "/p15");
 }
 END_TEST
 
@@ -113,12 +113,78 @@ START_TEST(long_word)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	const char *found[3];
+} scripts[] = {
+	{ "#!/bin/sh\nexec node app.js\n", { "/node" } },
+	{ "#!/bin/bash -e\nexec \"$(dirname \"$0\")/inner\" x\n", { "/bin/inner" } },
+	{ "#!/usr/bin/env bash\n\t# client\nnode", { "/node" } },
+	{ "#!/bin/sh\n$HERE/inner || client || inner\n", { "/bin/inner", "/client" } },
+	{ "#!/usr/bin/python3\nnode\n", { NULL } },
+	{ "#!/usr/bin/env node\nclient\n", { NULL } },
+	{ "#! node\nclient\n", { NULL } },
+	{ "node\n", { NULL } },
+	{ "", { NULL } },
+};
+
+/* Neither executable nor in PATH. */
+START_TEST(found_in_script)
+{
+	char want[64];
+	size_t i;
+
+	scratch_write("bin/inner", "", 0755);
+	scratch_write("bin/script", scripts[_i].text, 0644);
+	mention.count = 0;
+	mention_find_in_script(scratch_path("bin/script"), envp, &mention);
+	for (i = 0; i < 3 && scripts[_i].found[i]; i++) {
+		snprintf(want, sizeof(want), "%s%s", scratch, scripts[_i].found[i]);
+		ck_assert_uint_gt(mention.count, i);
+		ck_assert_str_eq(mention.paths[i], want);
+	}
+	ck_assert_uint_eq(mention.count, i);
+}
+END_TEST
+
+/* Behind what is read of it, and with no directory in its name. */
+START_TEST(long_script)
+{
+	static char text[3 * MENTION_SCRIPT_MAX] = "#!/bin/sh\nnode\n";
+
+	memset(text + strlen(text), 'x', 2 * MENTION_SCRIPT_MAX);
+	strcat(text, "\nclient\n");
+	scratch_write("script", text, 0644);
+	mention.count = 0;
+	mention_find_in_script("script", envp, &mention);
+	ck_assert_uint_eq(mention.count, 1);
+	mention_find_in_script("no script", envp, &mention);
+	ck_assert_uint_eq(mention.count, 1);
+}
+END_TEST
+
+START_TEST(many_found_in_script)
+{
+	char text[512] = "#!/bin/sh\n";
+	int i;
+
+	for (i = 0; i < 2 * MENTION_MAX; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "./p%d\n", i);
+	scratch_write("script", text, 0644);
+	mention.count = 0;
+	mention_find_in_script(scratch_path("script"), envp, &mention);
+	ck_assert_uint_eq(mention.count, MENTION_MAX);
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *const tests[] = {many_found, long_word};
+	const TTest *const tests[] = {many_found, long_word, long_script,
+				      many_found_in_script};
 	TCase *tcase = suite_case("mention", tests, ARRAY_SIZE(tests), 0, set_up, scratch_remove);
 
 	tcase_add_loop_test(tcase, found, 0, ARRAY_SIZE(lines));
+	tcase_add_loop_test(tcase, found_in_script, 0, ARRAY_SIZE(scripts));
 	tcase_add_loop_test(tcase, many_words, 0, 3);
 	return suite_run_cases("mention", &tcase, 1);
 }

@@ -76,6 +76,40 @@ START_TEST(changed_file)
 }
 END_TEST
 
+/* Those that were placed behind it are still found. */
+START_TEST(forgotten)
+{
+	struct stat status;
+	ino_t inode;
+
+	for (inode = 1; inode <= 1000; inode++)
+		ck_assert_int_eq(add(1, inode, true), 0);
+	for (inode = 1; inode <= 1000; inode += 2) {
+		status = file(1, inode);
+		seen_forget(&seen, &status);
+	}
+	for (inode = 1; inode <= 1000; inode++)
+		ck_assert_int_eq(find(1, inode), inode % 2 == 0);
+	ck_assert_int_eq(add(1, 1, true), 0);
+	ck_assert(find(1, 1));
+	ck_assert_uint_eq(seen.count, 1000);
+}
+END_TEST
+
+/* Nor does it make a file known that was not. */
+START_TEST(forgotten_unknown)
+{
+	struct stat status = file(1, 2);
+
+	seen_forget(&seen, &status);
+	ck_assert(!find(1, 2));
+	ck_assert_int_eq(add(1, 3, false), 0);
+	seen_forget(&seen, &status);
+	ck_assert(!find(1, 2));
+	ck_assert_uint_eq(seen.count, 1);
+}
+END_TEST
+
 START_TEST(many_files)
 {
 	ino_t inode;
@@ -119,7 +153,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {same_number, many_files, too_many, full_of_probes};
+	const TTest *const tests[] = {same_number, many_files, too_many, full_of_probes, forgotten,
+				      forgotten_unknown};
 	TCase *tcase = suite_case("seen", tests, ARRAY_SIZE(tests), 0, NULL, tear_down);
 
 	tcase_add_loop_test(tcase, same_file, 0, 2);

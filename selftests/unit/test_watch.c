@@ -488,6 +488,24 @@ START_TEST(lost_reports)
 }
 END_TEST
 
+/* What it mapped was before the watch, so no report tells. */
+START_TEST(came_from_elsewhere)
+{
+	struct stat status = status_of(file);
+
+	start_child(map_one);
+	let_act();
+	write_procs();
+	start_watch(_i);
+	watch_poll(&watch);
+	ck_assert_uint_eq(times_taken(&status), 0);
+	watch_count(&watch);
+	ck_assert_uint_eq(times_taken(&status), 1);
+	watch_count(&watch);
+	ck_assert_uint_eq(times_taken(&status), 1);
+}
+END_TEST
+
 static void map_in_rounds(void)
 {
 	char byte;
@@ -540,7 +558,7 @@ int main(void)
 	const TTest *const tests[] = {
 		library_by_path, executed, executed_by_grandchild, deleted, replaced, cut_up,
 		cut_up_and_replaced, once_each, nothing_to_take, readiness, lost_reports,
-		round_and_round,
+		round_and_round, came_from_elsewhere,
 	};
 	TCase *const cases[] = {
 		suite_case("watched", NULL, 0, 60, set_up, tear_down),

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "user/lib/cleanup.h"
@@ -14,8 +15,7 @@
 
 #define LINE_BYTES	8192 /* PATH_MAX, and what comes before the path */
 #define LINES_MAX	65536
-#define PROCESSES_MAX	4096
-#define PROCESS_TEXT	(PROCESSES_MAX * 12)
+#define PROCESS_TEXT	(MAPS_PROCESSES_MAX * 12)
 #define DEPTH_MAX	8
 #define CGROUPS_MAX	1024
 
@@ -85,9 +85,26 @@ int maps_visit(pid_t pid, mapping_visit visit, void *data)
 struct walk {
 	mapping_visit visit;
 	void *data;
-	unsigned int processes; /* that may still be read */
+	const struct maps_processes *known; /* these are passed over; or NULL */
+	struct maps_processes *found;	    /* or NULL */
+	unsigned int processes;		    /* that may still be read */
 	unsigned int cgroups;
 };
+
+static int compare_pids(const void *a, const void *b)
+{
+	return *(const pid_t *)a - *(const pid_t *)b;
+}
+
+static void visit_process(struct walk *walk, pid_t pid)
+{
+	const struct maps_processes *known = walk->known;
+
+	if (walk->found && walk->found->count < MAPS_PROCESSES_MAX)
+		walk->found->pids[walk->found->count++] = pid;
+	if (!known || !bsearch(&pid, known->pids, known->count, sizeof(pid), compare_pids))
+		maps_visit(pid, walk->visit, walk->data);
+}
 
 static void visit_processes(struct walk *walk, const char *cgroup)
 {
@@ -103,7 +120,7 @@ static void visit_processes(struct walk *walk, const char *cgroup)
 
 		/* 0: a process of another pid namespace, not to be reached by a number. */
 		if (take_number(&at, 10, '\0', &pid) && pid > 0 && pid <= INT_MAX)
-			maps_visit((pid_t)pid, walk->visit, walk->data);
+			visit_process(walk, (pid_t)pid);
 	}
 }
 
@@ -132,8 +149,26 @@ void maps_visit_cgroup(const char *cgroup, mapping_visit visit, void *data)
 {
 	struct walk walk = { .visit = visit,
 			     .data = data,
-			     .processes = PROCESSES_MAX,
+			     .processes = MAPS_PROCESSES_MAX,
 			     .cgroups = CGROUPS_MAX };
 
 	visit_cgroup(&walk, cgroup, DEPTH_MAX);
+}
+
+void maps_visit_new(const char *cgroup, struct maps_processes *known, mapping_visit visit,
+		    void *data)
+{
+	CLEANUP_FREE struct maps_processes *found = calloc(1, sizeof(*found));
+	struct walk walk = { .visit = visit,
+			     .data = data,
+			     .known = known,
+			     .found = found,
+			     .processes = MAPS_PROCESSES_MAX,
+			     .cgroups = CGROUPS_MAX };
+
+	if (!found)
+		return;
+	visit_cgroup(&walk, cgroup, DEPTH_MAX);
+	qsort(found->pids, found->count, sizeof(*found->pids), compare_pids);
+	*known = *found;
 }

@@ -87,6 +87,20 @@ int seen_add(struct seen *seen, const struct stat *status, bool probed)
 	return 0;
 }
 
+/* Its place is needed for what comes behind it: it becomes a file of a size that none has. */
+void seen_forget(struct seen *seen, const struct stat *status)
+{
+	struct seen_file *file;
+
+	if (!seen->size)
+		return;
+	file = place(seen->files, seen->size, status->st_dev, status->st_ino);
+	if (!file->inode)
+		return;
+	file->probed = false;
+	file->size = -1;
+}
+
 void seen_release(struct seen *seen)
 {
 	free(seen->files);

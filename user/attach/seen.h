@@ -32,6 +32,9 @@ bool seen_find(const struct seen *seen, const struct stat *status);
 /* -ENOMEM; -ENOSPC: SEEN_MAX files with probes. */
 int seen_add(struct seen *seen, const struct stat *status, bool probed);
 
+/* The file is to be looked at again, although it carried probes. */
+void seen_forget(struct seen *seen, const struct stat *status);
+
 void seen_release(struct seen *seen);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/attach/regular.h"
@@ -21,6 +22,8 @@
  * waits so long among them loses little: attaching takes longer.
  */
 #define PAUSE 1000
+
+#define COUNT_INTERVAL 200000000ULL /* ns */
 
 /*
  * The mapped file itself, even if it was deleted or replaced, or lies in another
@@ -99,6 +102,19 @@ void watch_poll(struct watch *watch)
 		maps_visit_cgroup(watch->cgroup, take_mapping, watch);
 	if (watch->reports && !watch->news)
 		usleep(PAUSE);
+}
+
+void watch_count(struct watch *watch)
+{
+	struct timespec clock;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &clock);
+	now = (uint64_t)clock.tv_sec * 1000000000ULL + (uint64_t)clock.tv_nsec;
+	if (now < watch->next_count)
+		return;
+	watch->next_count = now + COUNT_INTERVAL;
+	maps_visit_new(watch->cgroup, &watch->known, take_mapping, watch);
 }
 
 void watch_close(struct watch *watch)

@@ -24,12 +24,19 @@
  *
  * Instead, programs that the command line names are dealt with before the start
  * (mention.h).
+ *
+ * A process that somebody else moves into the cgroup brings along what it has
+ * mapped, and of that there is no report. So those who are in the cgroup are
+ * counted now and then, and the mappings of newcomers are read. Of the workload's
+ * own processes, which are newcomers as well, that finds nothing new.
  */
 #ifndef KLOAK_ATTACH_WATCH_H
 #define KLOAK_ATTACH_WATCH_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
+#include "user/attach/maps.h"
 #include "user/attach/seen.h"
 #include "user/attach/sideband.h"
 
@@ -47,6 +54,8 @@ struct watch {
 	void *data;
 	unsigned int reports; /* of this watch_poll(), and those of unknown files */
 	unsigned int news;
+	uint64_t next_count; /* CLOCK_MONOTONIC, ns: when processes are counted again */
+	struct maps_processes known;
 };
 
 struct watch_options {
@@ -69,6 +78,9 @@ int watch_register(const struct watch *watch, int epoll);
 
 /* Deals with what was reported. May pause for a millisecond, so that more comes together. */
 void watch_poll(struct watch *watch);
+
+/* Deals with what newcomers have mapped; looks five times a second at the most. */
+void watch_count(struct watch *watch);
 
 void watch_close(struct watch *watch);
 

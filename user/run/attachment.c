@@ -11,25 +11,37 @@
 
 #define WARNINGS_MAX 8 /* the command may map as many broken files as it likes */
 
-/* Returns the number of functions probed, 0 if the file was dealt with before, or -errno. */
-static int attach_once(struct attachment *attachment, const struct library *library,
-		       struct error *err)
+/* A library that is only there to be loaded some time can wait: takes it out of its set. */
+static int keep_waiting(struct attachment *attachment, struct library *library, struct error *err)
 {
-	struct stat status;
-	int ret;
+	struct library_set *waiting = &attachment->waiting;
+	struct library *grown = reallocarray(waiting->items, waiting->count + 1, sizeof(*grown));
 
-	if (fstat(library->fd, &status))
-		return error_set(err, -errno, "cannot look at %s: %s; is it being replaced?",
-				 library->path, strerror(errno));
-	if (seen_find(&attachment->seen, &status))
-		return 0;
-	ret = engine_attach_file(attachment->engine, library->fd, library->path, err);
-	if (ret >= 0 && seen_add(&attachment->seen, &status, ret > 0))
+	if (!grown)
 		return error_set(err, -ENOMEM, "not enough memory; free some");
-	return ret;
+	waiting->items = grown;
+	grown += waiting->count++;
+	memset(grown, 0, sizeof(*grown));
+	grown->fd = TAKE_FD(library->fd);
+	grown->path = TAKE_PTR(library->path);
+	return 1;
 }
 
-/* The program @path and what it loads. Returns the number of functions, or -errno. */
+static int attach_library(struct attachment *attachment, struct library *library, struct error *err)
+{
+	struct engine *engine = attachment->probed.engine;
+	int ret;
+
+	engine->no_loading = library->reason == LIBRARY_DISCOVERED;
+	ret = probed_add(&attachment->probed, library->fd, library->path, err);
+	engine->no_loading = false;
+	return ret == -EAGAIN ? keep_waiting(attachment, library, err) : ret;
+}
+
+/*
+ * The program @path and what it loads. Returns the number of functions, each
+ * library that waits being one, or -errno.
+ */
 static int attach_program(struct attachment *attachment, const char *path, char *const *envp,
 			  struct error *err)
 {
@@ -48,11 +60,26 @@ static int attach_program(struct attachment *attachment, const char *path, char 
 	if (ret)
 		return ret;
 	for (i = 0; ret >= 0 && i < set.count; i++) {
-		ret = attach_once(attachment, &set.items[i], err);
+		ret = attach_library(attachment, &set.items[i], err);
 		probed += ret > 0 ? ret : 0;
 	}
 	library_set_release(&set);
 	return ret < 0 ? ret : probed;
+}
+
+/* In the arguments, in scripts among them, and in the command, should it be one. */
+static void find_mentioned(const struct attachment_options *options, struct mention *mention)
+{
+	char *const *argv = options->argv;
+	size_t i, count;
+
+	mention_find(argv, options->envp, mention);
+	count = mention->count;
+	mention_find_in_script(options->path, options->envp, mention);
+	for (i = 0; i < count; i++)
+		mention_find_in_script(mention->paths[i], options->envp, mention);
+	for (i = 0; i < MENTION_WORDS && *argv && *++argv; i++)
+		mention_find_in_script(*argv, options->envp, mention);
 }
 
 /* Returns the number of functions. */
@@ -63,7 +90,7 @@ static int attach_mentioned(struct attachment *attachment, const struct attachme
 	int ret, probed = 0;
 	size_t i;
 
-	mention_find(options->argv, options->envp, &mention);
+	find_mentioned(options, &mention);
 	for (i = 0; i < mention.count; i++) {
 		ret = attach_program(attachment, mention.paths[i], options->envp, &err);
 		if (ret < 0)
@@ -79,7 +106,7 @@ static bool attach_later(void *data, int fd, const char *path)
 {
 	struct attachment *attachment = data;
 	struct error err;
-	int ret = engine_attach_file(attachment->engine, fd, path, &err);
+	int ret = probed_add(&attachment->probed, fd, path, &err);
 
 	if (ret < 0 && attachment->warnings++ < WARNINGS_MAX)
 		warning("%s", err.text);
@@ -92,7 +119,7 @@ static void start_watch(struct attachment *attachment, const struct attachment_o
 		.cgroup = options->cgroup->fd,
 		.cgroup_path = options->cgroup->path,
 		.pid = options->pid,
-		.seen = &attachment->seen,
+		.seen = &attachment->probed.seen,
 		.attach = attach_later,
 		.data = attachment,
 	};
@@ -109,7 +136,8 @@ int attachment_start(struct attachment *attachment, const struct attachment_opti
 {
 	int probed;
 
-	*attachment = (struct attachment){ .engine = options->engine };
+	*attachment = (struct attachment){ 0 };
+	probed_open(&attachment->probed, options->engine);
 	probed = attach_program(attachment, options->path, options->envp, err);
 	if (probed < 0)
 		return probed;
@@ -124,16 +152,30 @@ int attachment_start(struct attachment *attachment, const struct attachment_opti
 
 int attachment_register(const struct attachment *attachment, int epoll)
 {
-	return watch_register(&attachment->watch, epoll);
+	int ret = probed_register(&attachment->probed, epoll);
+
+	return ret ? ret : watch_register(&attachment->watch, epoll);
 }
 
+/* What is mapped now goes before what may be. */
 void attachment_poll(struct attachment *attachment)
 {
+	struct library_set *waiting = &attachment->waiting;
+	size_t i;
+
+	probed_poll(&attachment->probed);
 	watch_poll(&attachment->watch);
+	for (i = 0; i < waiting->count; i++) {
+		attach_later(attachment, waiting->items[i].fd, waiting->items[i].path);
+		watch_poll(&attachment->watch);
+	}
+	library_set_release(waiting);
+	watch_count(&attachment->watch);
 }
 
 void attachment_close(struct attachment *attachment)
 {
 	watch_close(&attachment->watch);
-	seen_release(&attachment->seen);
+	library_set_release(&attachment->waiting);
+	probed_close(&attachment->probed);
 }

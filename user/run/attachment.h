@@ -4,24 +4,31 @@
  *
  *	before the command executes	it, what it loads, the programs that its
  *					arguments mention, and what those load
+ *	while it starts			libraries that it may load later, if they are of
+ *					a kind that nothing needed so far: loading a hook's
+ *					BPF object takes some 5 ms
  *	later				what it maps besides
+ *
+ * probed.h has what is probed already.
  */
 #ifndef KLOAK_RUN_ATTACHMENT_H
 #define KLOAK_RUN_ATTACHMENT_H
 
 #include <stdbool.h>
 
+#include "user/attach/library.h"
 #include "user/attach/watch.h"
 #include "user/lib/error.h"
 #include "user/run/engine.h"
+#include "user/run/probed.h"
 #include "user/workload/cgroup.h"
 
 /* Zeroed: nothing is watched. */
 struct attachment {
-	struct engine *engine;
-	struct seen seen;
+	struct probed probed;
 	struct watch watch;
 	unsigned int warnings; /* about files that were mapped later */
+	struct library_set waiting; /* until the command has started */
 };
 
 struct attachment_options {

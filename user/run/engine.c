@@ -267,12 +267,25 @@ static int need_hook(struct engine *engine, size_t index, struct error *err)
 	return map_set(engine, "config", &zero, &engine->config, err);
 }
 
-int engine_attach_file(struct engine *engine, int fd, const char *path, struct error *err)
+static bool is_loaded(const struct engine *engine, const struct hook_plans *plans)
+{
+	size_t i;
+
+	for (i = 0; i < hook_count; i++)
+		if (plans->of[i].count && !engine->hook[i])
+			return false;
+	return true;
+}
+
+int engine_attach_file(struct engine *engine, int fd, const char *path, struct hook_links *links,
+		       struct error *err)
 {
 	struct hook_plans plans;
 	int total = hook_plan_file(fd, path, &plans, err);
 	size_t i;
 
+	if (total > 0 && engine->no_loading && !is_loaded(engine, &plans))
+		return -EAGAIN;
 	for (i = 0; total > 0 && i < hook_count; i++) {
 		int ret;
 
@@ -280,8 +293,7 @@ int engine_attach_file(struct engine *engine, int fd, const char *path, struct e
 			continue;
 		ret = need_hook(engine, i, err);
 		if (!ret)
-			ret = hook_attach(&plans.of[i], engine->hook[i], fd, path, &engine->probes,
-					  err);
+			ret = hook_attach(&plans.of[i], engine->hook[i], fd, path, links, err);
 		if (ret)
 			return ret;
 	}

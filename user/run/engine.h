@@ -39,6 +39,7 @@ struct engine {
 	struct dns_watch dns;
 	struct hook_links probes;
 	struct bpf_ringbuf events;
+	bool no_loading; /* files that need a hook whose object is not loaded yet have to wait */
 	uint32_t workload;
 	uint64_t next_sweep; /* CLOCK_MONOTONIC, ns */
 };
@@ -70,9 +71,12 @@ int engine_pin(struct engine *engine, const char *name, const uint8_t address[st
 
 /*
  * Probes what hooks know in the file @fd. Returns the number of functions, or
- * -errno with a sentence.
+ * -errno with a sentence. The probes' links are added to @links, even then.
+ * -EAGAIN: an object would have to be loaded, which @engine->no_loading forbids;
+ * nothing was done.
  */
-int engine_attach_file(struct engine *engine, int fd, const char *path, struct error *err);
+int engine_attach_file(struct engine *engine, int fd, const char *path, struct hook_links *links,
+		       struct error *err);
 
 /* For poll(2). */
 int engine_events_fd(const struct engine *engine);

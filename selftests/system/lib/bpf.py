@@ -25,6 +25,21 @@ def ids(kind):
         found.add(last)
 
 
+def links_of(pid):
+    """Ids of the links that a process holds."""
+    found = set()
+    for descriptor in os.listdir("/proc/%d/fd" % pid):
+        try:
+            if "bpf_link" not in os.readlink("/proc/%d/fd/%s" % (pid, descriptor)):
+                continue
+            with open("/proc/%d/fdinfo/%s" % (pid, descriptor)) as file:
+                fields = dict(line.partition(":")[::2] for line in file)
+            found.add(int(fields["link_id"]))
+        except FileNotFoundError:
+            pass
+    return found
+
+
 def cgroup_mount():
     with open("/proc/self/mounts") as lines:
         for line in lines:

@@ -61,6 +61,17 @@ def openssl_client(name, *flags):
                  ["gcc", "-O2", "-Wall", "-Wextra", "-pthread"], flags=flags)
 
 
+def musl_openssl_client():
+    """As on Alpine: nothing of glibc in it, all in one file. The OpenSSL is the system's."""
+    machine = "/%s-linux-gnu" % os.uname().machine
+    return _made(os.path.join(TREE, "selftests/runtimes/clients/openssl_client.c"),
+                 "openssl_client-musl",
+                 ["musl-gcc", "-static", "-O2", "-idirafter", "/usr/include",
+                  "-idirafter", "/usr/include" + machine],
+                 (os.path.join(_CLIENTS, "glibc_in_musl.c"), "/usr/lib" + machine + "/libssl.a",
+                  "/usr/lib" + machine + "/libcrypto.a"))
+
+
 def unpacked(package):
     """The directory of a Debian package that is not installed, since that would start services."""
     directory = os.path.join(O, "packages", package)
