@@ -3,27 +3,24 @@
  * The report for people: see explain.h. Names of files and processes were chosen by
  * others: what could steer a terminal is replaced.
  */
-#include <ctype.h>
 #include <string.h>
 
 #include "elf/site.h"
 #include "user/explain/explain.h"
-#include "user/lib/cleanup.h"
+#include "user/lib/json.h"
 
-/* Printable ASCII as it is, bytes of UTF-8 as well, but for C1 controls; the rest as '?'. */
+/* As in JSON, but for the quotation marks around it: control characters are escaped there. */
 static void put_safe(FILE *out, const char *text)
 {
-	for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-		bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+	char escaped[6 * PATH_MAX + 3];
+	struct json json;
+	ssize_t size;
 
-		if (c1 || *at < 0x20 || *at == 0x7f || (*at >= 0x80 && *at < 0xa0 &&
-							(at == (const unsigned char *)text ||
-							 at[-1] < 0x80)))
-			fputc('?', out);
-		else
-			fputc(*at, out);
-		at += c1;
-	}
+	json_start(&json, escaped, sizeof(escaped));
+	json_string(&json, NULL, text);
+	size = json_finish(&json);
+	if (size >= 2)
+		fwrite(escaped + 1, 1, (size_t)size - 2, out);
 }
 
 static void put_line(FILE *out, const char *name, const char *text)
