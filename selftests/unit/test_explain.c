@@ -293,15 +293,12 @@ END_TEST
 
 START_TEST(libraries_of_later_count_if_the_program_can_load_them)
 {
-	struct explain_file *program = add("/bin/x", EXPLAIN_PROGRAM);
-
+	add("/bin/x", EXPLAIN_PROGRAM);
 	add_openssl(EXPLAIN_LATER);
 	expect(EXPLAIN_NOT, EXPLAIN_NO_TLS, "");
-	program->loads_more = true;
-	program = &subject.files[0];
-	program->loads_more = true;
+	subject.files[0].loads_more = true;
 	expect(EXPLAIN_WOULD_LATER, EXPLAIN_NONE, "OpenSSL");
-	program->reasons = EXPLAIN_BIT(EXPLAIN_JSSE);
+	subject.files[0].reasons = EXPLAIN_BIT(EXPLAIN_JSSE);
 	expect(EXPLAIN_NOT, EXPLAIN_JSSE, "");
 }
 END_TEST
