@@ -61,7 +61,7 @@ static int report(const struct explain *explain, bool json)
 int cmd_explain(int argc, char **argv)
 {
 	const char *what = NULL;
-	struct explain explain;
+	struct explain explain = { 0 };
 	struct error err = { 0 };
 	bool json = false;
 	int status;

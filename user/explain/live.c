@@ -218,7 +218,7 @@ static void visit_numbers(pid_t pid, const char *directory,
 		return;
 	for (count = 0; count < ENTRIES_MAX && (entry = readdir(stream)); count++)
 		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
-			visit(data, atol(entry->d_name));
+			visit(data, strtol(entry->d_name, NULL, 10));
 	closedir(stream);
 }
 

@@ -41,7 +41,7 @@ bool proc_uses_ktls(char *text)
 
 			if (!strncmp(line, names[i], length) &&
 			    (line[length] == ' ' || line[length] == '\t') &&
-			    atol(line + length) > 0)
+			    strtol(line + length, NULL, 10) > 0)
 				return true;
 		}
 	return false;

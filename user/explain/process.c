@@ -36,7 +36,7 @@ static int read_standing(pid_t pid, struct standing *standing)
 	*standing = (struct standing){ .tgid = pid };
 	for (rest = text; !ret && (line = text_line(&rest));) {
 		if (!strncmp(line, "Tgid:\t", 6))
-			standing->tgid = atoi(line + 6);
+			standing->tgid = (pid_t)strtol(line + 6, NULL, 10);
 		standing->has_memory |= !strncmp(line, "VmSize:", 7);
 		standing->is_zombie |= !strncmp(line, "State:\tZ", 8) ||
 				       !strncmp(line, "State:\tX", 8);
