@@ -61,8 +61,8 @@ static int report(const struct explain *explain, bool json)
 int cmd_explain(int argc, char **argv)
 {
 	const char *what = NULL;
-	struct explain explain = { 0 };
-	struct error err = { 0 };
+	struct explain explain = {0};
+	struct error err = {0};
 	bool json = false;
 	int status;
 
@@ -74,7 +74,8 @@ int cmd_explain(int argc, char **argv)
 		if (!strcmp(argv[i], "--json")) {
 			json = true;
 		} else if (what || argv[i][0] == '-') {
-			fprintf(stderr, "kloak: explain takes one PID or FILE, and --json: %.200s\n%s",
+			fprintf(stderr,
+				"kloak: explain takes one PID or FILE, and --json: %.200s\n%s",
 				argv[i], usage);
 			return EXIT_CONFIG;
 		} else {

@@ -51,8 +51,8 @@ static void read_dynamic(struct explain_file *file, const struct elf_image *imag
 		/* A static position-independent program has no interpreter either, but an entry. */
 		file->is_library = image->type == ET_DYN &&
 				   (file->soname[0] ||
-				    (!image->entry && elf_interpreter(image, interpreter,
-								      sizeof(interpreter)) < 0));
+				    (!image->entry &&
+				     elf_interpreter(image, interpreter, sizeof(interpreter)) < 0));
 		file->loads_more = calls_dlopen(image);
 	}
 	free(dynamic);
@@ -110,7 +110,7 @@ static void recognise(struct explain_file *file, const struct elf_image *image)
 static void plan(struct explain_file *file, int fd)
 {
 	struct hook_plans *plans = malloc(sizeof(*plans));
-	struct error err = { 0 };
+	struct error err = {0};
 	int ret = plans ? hook_plan_file(fd, file->path, plans, &err) : -ENOMEM;
 
 	if (ret > 0) {
@@ -127,8 +127,7 @@ static void note_class(struct explain_file *file, int fd)
 	uint8_t identity[EI_NIDENT];
 
 	file->is_32_bit = pread(fd, identity, sizeof(identity), 0) == EI_NIDENT &&
-			  !memcmp(identity, ELFMAG, SELFMAG) &&
-			  identity[EI_CLASS] == ELFCLASS32;
+			  !memcmp(identity, ELFMAG, SELFMAG) && identity[EI_CLASS] == ELFCLASS32;
 }
 
 static char *real_path(int fd)

@@ -12,11 +12,11 @@
 
 #include "elf/image.h"
 
-#define MARK_BYTES_MAX	 (256U << 20) /* read of one file */
+#define MARK_BYTES_MAX   (256U << 20) /* read of one file */
 #define MARK_VERSION_MAX 32
 
 enum mark {
-	MARK_TLS, /* labels of RFC 8446 section 7.1 and RFC 5246 section 7.4.9 */
+	MARK_TLS,  /* labels of RFC 8446 section 7.1 and RFC 5246 section 7.4.9 */
 	MARK_QUIC, /* label of RFC 9001 section 5.1 */
 	MARK_BORINGSSL,
 	MARK_AWSLC,
@@ -33,7 +33,7 @@ enum mark {
 };
 
 struct marks {
-	uint32_t found; /* a bit for each mark */
+	uint32_t found;                             /* a bit for each mark */
 	char version[MARK_COUNT][MARK_VERSION_MAX]; /* "" if the mark has none */
 };
 

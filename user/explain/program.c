@@ -35,12 +35,14 @@ static int open_program(const char *path, char *const *envp, struct explain *exp
 static int cannot_open(const char *path, int code, struct error *err)
 {
 	if (code == -EACCES)
-		return error_set(err, code, "cannot read %.200s: permission denied; use sudo", path);
+		return error_set(err, code, "cannot read %.200s: permission denied; use sudo",
+				 path);
 	if (code == -EINVAL)
-		return error_config(err, code,
-				    "%.200s is no regular file; name a program, a library, a script or "
-				    "the number of a process",
-				    path);
+		return error_config(
+			err, code,
+			"%.200s is no regular file; name a program, a library, a script or "
+			"the number of a process",
+			path);
 	return error_config(err, code,
 			    "cannot open %.200s: %s; name a program, a library, a script or the "
 			    "number of a process",
@@ -104,8 +106,8 @@ static void inherit_role(const struct library_set *set, enum explain_role roles[
 static bool is_part_of_program(const struct library *library)
 {
 	static const char *const interpreters[] = {
-		"libpython", "libperl", "libruby", "libnode", "libphp", "liblua", "libR.so",
-		"libtcl", "libguile", "libjulia", "libhostfxr", "libmono",
+		"libpython", "libperl", "libruby",  "libnode",  "libphp",     "liblua",
+		"libR.so",   "libtcl",  "libguile", "libjulia", "libhostfxr", "libmono",
 	};
 
 	if (library->reason == LIBRARY_EXECUTABLE)
@@ -168,8 +170,7 @@ static int explain_elf(struct explain *explain, int fd, char *const *envp, struc
 	return resolve(explain, envp, err);
 }
 
-int explain_program(const char *path, char *const *envp, struct explain *explain,
-		    struct error *err)
+int explain_program(const char *path, char *const *envp, struct explain *explain, struct error *err)
 {
 	struct stat status;
 	int ret = 0;

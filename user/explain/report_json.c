@@ -86,7 +86,9 @@ static void write_file(struct json *json, const struct explain_file *file)
 	json_string(json, "soname", file->soname);
 	write_build_id(json, &file->build_id);
 	json_string(json, "error",
-		    file->trouble[0] ? file->trouble : file->error ? strerror(-file->error) : "");
+		    file->trouble[0] ? file->trouble
+		    : file->error    ? strerror(-file->error)
+				     : "");
 	write_hooks(json, file);
 	write_names(json, "known", file->reasons);
 	json_object_end(json);

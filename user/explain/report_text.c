@@ -49,7 +49,8 @@ static void put_probe(FILE *out, const struct hook_probe *probe, bool attached)
 	fprintf(out, "    %s at %#llx (file offset %#llx), probe at +%u: %s, %s%s",
 		probe->function->symbol, (unsigned long long)probe->symbol.value,
 		(unsigned long long)probe->offset, site->offset, insn_kind_name(site->kind),
-		site_cost_name(site->cost), probe->function->on_return ? ", and at the return" : "");
+		site_cost_name(site->cost),
+		probe->function->on_return ? ", and at the return" : "");
 	if (site->stack_moved)
 		fprintf(out, ", stack moved by %u", site->stack_moved);
 	fprintf(out, "%s\n", attached ? "; attached" : "");
@@ -118,7 +119,8 @@ static void put_live(FILE *out, const struct explain *explain)
 	const struct explain_live *live = &explain->live;
 
 	put_line(out, "process", live->comm);
-	put_line(out, "workload", live->workload[0] ? live->workload : "none: no kloak run started it");
+	put_line(out, "workload",
+		 live->workload[0] ? live->workload : "none: no kloak run started it");
 	if (live->unknown[0]) {
 		put_line(out, "kernel", live->unknown);
 		return;
