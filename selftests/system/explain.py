@@ -186,6 +186,46 @@ def machine():
     tap.check(seen >= 30, "only %d of the list are here" % seen)
 
 
+SUITES = "/var/cache/kloak-suites"
+IN_ROOT = """
+import os, sys
+kloak = os.open(sys.argv[1], os.O_RDONLY)
+os.set_inheritable(kloak, True)
+os.chroot(sys.argv[2])
+os.chdir("/")
+os.execve(kloak, ["kloak", "explain", "--json", sys.argv[3]], {"PATH": "/usr/bin:/bin"})
+"""
+OF_SUITES = {"bullseye": ("openssl11", "1.1.1"), "bookworm": ("openssl", "3.0."),
+             "trixie": ("openssl", "3.5."), "sid": ("openssl", "3.")}
+
+
+def explain_in(root, path):
+    """Kloak is not in there: it is opened before."""
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", 'mount --rbind /proc "$2/proc"; exec python3 -c "$0" "$@"',
+         IN_ROOT, kloak.KLOAK, root, path], capture_output=True, timeout=60)
+    tap.check(done.returncode in (0, NOT_HOOKABLE), str(done))
+    return json.loads(done.stdout)
+
+
+def suite_test(name, hook, version):
+    @tap.test("libraries of %s, in its root" % name)
+    def in_suite():
+        root = os.path.join(SUITES, name)
+        if not os.path.exists(os.path.join(root, "usr/bin/curl")):
+            tap.skip("%s is not there; make check-runtimes makes it" % root)
+        answer = explain_in(root, "/usr/bin/curl")
+        tap.check_equal(answer["runtime"], TITLES[hook], describe(answer))
+        tap.check(answer["version"].startswith(version), answer["version"])
+        tap.check_equal(explain_in(root, "/usr/bin/python3")["state"], "would-later", "python3")
+        answer = explain_in(root, LIB + "android/libssl.so.0")
+        tap.check_equal(answer["runtime"], TITLES["boringssl"], describe(answer))
+
+
+for the_suite, the_expected in OF_SUITES.items():
+    suite_test(the_suite, *the_expected)
+
+
 @tap.test("versions and build-ids are those of the package and of file(1)'s source")
 def versions():
     want = subprocess.run(["openssl", "version"], capture_output=True, check=True)

@@ -34,6 +34,8 @@ static int open_program(const char *path, char *const *envp, struct explain *exp
 
 static int cannot_open(const char *path, int code, struct error *err)
 {
+	if (access("/proc/self/fd", F_OK)) /* regular_open() needs it */
+		return error_set(err, code, "cannot open %.200s: /proc is missing; mount it", path);
 	if (code == -EACCES)
 		return error_set(err, code, "cannot read %.200s: permission denied; use sudo",
 				 path);

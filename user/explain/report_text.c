@@ -30,6 +30,11 @@ static void put_line(FILE *out, const char *name, const char *text)
 	fputc('\n', out);
 }
 
+static void put_library(FILE *out, const char *name, const struct hook *hook, const char *version)
+{
+	fprintf(out, "  %-10s %s%s%s\n", name, hook->title, version[0] ? ", version " : "", version);
+}
+
 static void put_build_id(FILE *out, const struct elf_build_id *id)
 {
 	if (!id->size)
@@ -62,7 +67,7 @@ static void put_plan(FILE *out, const struct explain_file *file, size_t hook)
 
 	if (!plan->count)
 		return;
-	fprintf(out, "  %-10s %s %s\n", "hook", hooks[hook].title, explain_version(file, hook));
+	put_library(out, "hook", &hooks[hook], explain_version(file, hook));
 	for (size_t i = 0; i < plan->count; i++)
 		put_probe(out, &plan->probes[i], file->attached[hook] >> i & 1);
 }
@@ -155,8 +160,7 @@ void explain_print(FILE *out, const struct explain *explain)
 {
 	put_head(out, explain);
 	if (explain->runtime)
-		fprintf(out, "  %-10s %s %s\n", "runtime", explain->runtime->title,
-			explain->version);
+		put_library(out, "runtime", explain->runtime, explain->version);
 	if (explain->reason)
 		put_remedy(out, &explain_reasons[explain->reason]);
 	if (explain->pid)
