@@ -520,6 +520,33 @@ def replaced():
     held.stop()
 
 
+@tap.test("the same without rights: what was mapped cannot be had, and nothing else is taken for it")
+def replaced_unprivileged():
+    directory = copied_library("replaced-too")
+    held = Process(*NOBODY, "/usr/bin/python3", "-c", "import ssl; " + HOLD,
+                   env={**os.environ, "LD_LIBRARY_PATH": directory})
+    path = os.path.join(directory, "libssl.so.3")
+    os.rename(path, path + ".old")
+    shutil.copy(LIB + "libssl.so.3", path)
+    os.unlink(path + ".old")
+    done = start(str(held.pid), "--json", prefix=NOBODY, kloak=copy_for_everyone())
+    answer = json.loads(done.stdout)
+    tap.check_equal((done.returncode, answer["reason"]), (NOT_HOOKABLE, "unreadable"),
+                    describe(answer))
+    held.stop()
+
+
+@tap.test("a process whose code is in memory only")
+def memory_file():
+    code = ("import ctypes, mmap, os, sys; fd = os.memfd_create('jit'); os.truncate(fd, 4096); "
+            "m = mmap.mmap(fd, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC); " + HOLD)
+    held = Process("/usr/bin/python3", "-c", code)
+    answer = explain(held.pid)[1]
+    tap.check_equal(answer["reason"], "no-tls-yet", describe(answer))
+    tap.check("/memfd:jit" in [file["path"] for file in answer["files"]], str(answer["files"]))
+    held.stop()
+
+
 @tap.test("a process in another root and mount namespace")
 def other_root():
     root = tap.scratch("root")

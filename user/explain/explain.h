@@ -142,6 +142,9 @@ void explain_ask_kernel(struct explain *explain);
 /* verdict.c */
 void explain_judge(struct explain *explain);
 
+/* Whether it may hold what could not be seen. */
+bool explain_is_unread(const struct explain_file *file);
+
 /* A function of a hook where plaintext enters; all others give keys. */
 bool explain_is_write(const struct hook_function *function);
 

@@ -126,11 +126,19 @@ static bool cut_deleted(char *path)
 	return true;
 }
 
+/* By identity or by name: on overlayfs one file can show two device numbers. */
+static bool is_executable(const struct collection *collection, const struct mapping *mapping,
+			  const struct stat *status)
+{
+	if (status->st_ino == collection->program.ino && status->st_dev == collection->program.dev)
+		return true;
+	return !strcmp(mapping->path, collection->explain->path);
+}
+
 static void take_file(struct collection *collection, const struct mapping *mapping, int fd,
 		      const struct stat *status)
 {
-	bool is_program = fd >= 0 && status->st_ino == collection->program.ino &&
-			  status->st_dev == collection->program.dev;
+	bool is_program = is_executable(collection, mapping, status);
 	struct explain *explain = collection->explain;
 	size_t before = explain->count;
 

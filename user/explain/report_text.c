@@ -82,7 +82,7 @@ static void put_known(FILE *out, const struct explain_file *file)
 static bool is_of_interest(const struct explain_file *file)
 {
 	return file->plans || file->reasons || file->trouble[0] || file->role == EXPLAIN_PROGRAM ||
-	       file->error;
+	       explain_is_unread(file);
 }
 
 static void put_file(FILE *out, const struct explain_file *file)

@@ -184,6 +184,12 @@ static enum explain_reason judge_file(const struct explain_file *file)
 	return file->error ? EXPLAIN_UNREADABLE : EXPLAIN_NONE;
 }
 
+/* What is no ELF file of ours (compiled code of a JIT, say) has nothing to be read. */
+bool explain_is_unread(const struct explain_file *file)
+{
+	return file->error && file->error != -ENOEXEC && file->error != -ENOTSUP;
+}
+
 /* All that is known of the files which are loaded. */
 static uint64_t collect_reasons(const struct explain *explain)
 {
@@ -197,7 +203,7 @@ static uint64_t collect_reasons(const struct explain *explain)
 		reasons |= file->reasons;
 		if (file->trouble[0])
 			reasons |= EXPLAIN_BIT(EXPLAIN_UNUSUAL_BUILD);
-		if (file->error && file->role == EXPLAIN_LOADED)
+		if (explain_is_unread(file) && file->role == EXPLAIN_LOADED)
 			reasons |= EXPLAIN_BIT(EXPLAIN_UNREADABLE);
 		if (file->deleted && file->plans)
 			reasons |= EXPLAIN_BIT(EXPLAIN_DELETED);
