@@ -103,11 +103,15 @@ static void put_file(FILE *out, const struct explain_file *file)
 	put_known(out, file);
 }
 
+/* What could be loaded later is of no interest in a program that loads nothing later. */
 static void put_files(FILE *out, const struct explain *explain)
 {
 	size_t others = explain->left_out;
 
 	for (size_t i = 0; i < explain->count; i++) {
+		if (explain->files[i].role == EXPLAIN_LATER &&
+		    explain->state != EXPLAIN_WOULD_LATER)
+			continue;
 		if (is_of_interest(&explain->files[i]))
 			put_file(out, &explain->files[i]);
 		else
