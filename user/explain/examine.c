@@ -14,7 +14,12 @@
 
 bool explain_is_write(const struct hook_function *function)
 {
-	return strstr(function->entry, "write") || strstr(function->entry, "send");
+	static const char *const words[] = {"_write", "_send", "cork", "_end"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strstr(function->entry, words[i]))
+			return true;
+	return false;
 }
 
 /* --- what the loader is told --------------------------------------------- */
@@ -159,6 +164,8 @@ void explain_examine(struct explain_file *file, int fd)
 	recognise(file, &image);
 	elf_image_close(&image);
 }
+
+_Static_assert(ARRAY_SIZE(((struct hook_plan *)0)->probes) <= 32, "explain_file.attached");
 
 /* --- the list of files --------------------------------------------------------- */
 

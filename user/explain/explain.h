@@ -52,10 +52,10 @@ struct explain_file {
 	char soname[64];
 	struct elf_build_id build_id; /* size 0: it has none */
 	struct marks marks;
-	uint64_t reasons;            /* EXPLAIN_BIT of what is in the file */
-	struct hook_plans *plans;    /* NULL: nothing would be probed */
-	uint8_t attached[HOOKS_MAX]; /* bit n: probe n of that plan is attached now */
-	char trouble[240];           /* why no probe can be placed, although there are functions */
+	uint64_t reasons;             /* EXPLAIN_BIT of what is in the file */
+	struct hook_plans *plans;     /* NULL: nothing would be probed */
+	uint32_t attached[HOOKS_MAX]; /* bit n: probe n of that plan is attached now */
+	char trouble[240];            /* why no probe can be placed, although there are functions */
 };
 
 /* What is known of a running process; see live.c. */
@@ -145,7 +145,10 @@ void explain_judge(struct explain *explain);
 /* Whether it may hold what could not be seen. */
 bool explain_is_unread(const struct explain_file *file);
 
-/* A function of a hook where plaintext enters; all others give keys. */
+/*
+ * A function of a hook where plaintext enters; all others are about keys. Told by the
+ * name of its program: hook_write, _send, _cork, _end.
+ */
 bool explain_is_write(const struct hook_function *function);
 
 #endif

@@ -99,38 +99,37 @@ static int objects_visit(enum bpf_cmd next, enum bpf_cmd open,
 
 /* --- where probes are -------------------------------------------------- */
 
-static bool is_named(const char name[static BPF_OBJ_NAME_LEN], const char *program)
+/* The kernel cuts names. Programs of one place may differ in what follows the name. */
+static bool is_program_of(const struct hook *hook, const char name[static BPF_OBJ_NAME_LEN])
 {
-	return program && !strncmp(name, program, BPF_OBJ_NAME_LEN - 1);
-}
+	for (size_t i = 0; i < HOOK_FUNCTIONS && hook->functions[i].symbol; i++) {
+		const char *entry = hook->functions[i].entry;
 
-/* The hook whose program this is, or hook_count. */
-static size_t hook_of(const char name[static BPF_OBJ_NAME_LEN])
-{
-	for (size_t i = 0; i < hook_count; i++)
-		for (size_t k = 0; k < HOOK_FUNCTIONS && hooks[i].functions[k].symbol; k++)
-			if (is_named(name, hooks[i].functions[k].entry))
-				return i;
-	return hook_count;
+		if (!strncmp(name, entry, strnlen(entry, BPF_OBJ_NAME_LEN - 1)))
+			return true;
+	}
+	return false;
 }
 
 static void see_program(struct explain *explain, int fd)
 {
 	struct bpf_prog_info info = {0};
 
-	if (!object_info(fd, &info, sizeof(info)) && hook_of(info.name) < hook_count)
-		explain->live.programs = true;
+	if (object_info(fd, &info, sizeof(info)))
+		return;
+	for (size_t i = 0; i < hook_count; i++)
+		explain->live.programs |= is_program_of(&hooks[i], info.name);
 }
 
-static void note_attached(struct explain_file *file, size_t hook, const uint64_t *offsets,
-			  uint32_t count)
+static void note_places(struct explain_file *file, size_t hook, const uint64_t *offsets,
+			uint32_t count)
 {
 	const struct hook_plan *plan = &file->plans->of[hook];
 
 	for (size_t i = 0; i < plan->count; i++)
 		for (uint32_t k = 0; k < count; k++)
 			if (offsets[k] == plan->probes[i].offset + plan->probes[i].site.offset)
-				file->attached[hook] |= (uint8_t)(1U << i);
+				file->attached[hook] |= 1U << i;
 }
 
 static bool read_program_name(uint32_t id, char name[static BPF_OBJ_NAME_LEN])
@@ -144,6 +143,15 @@ static bool read_program_name(uint32_t id, char name[static BPF_OBJ_NAME_LEN])
 	return true;
 }
 
+/* One program may be in several hooks' objects, one for each way to pass arguments. */
+static void note_attached(struct explain_file *file, const char name[static BPF_OBJ_NAME_LEN],
+			  const uint64_t *offsets, uint32_t count)
+{
+	for (size_t i = 0; i < hook_count; i++)
+		if (is_program_of(&hooks[i], name))
+			note_places(file, i, offsets, count);
+}
+
 static void see_link(struct explain *explain, int fd)
 {
 	char path[PATH_MAX] = "", name[BPF_OBJ_NAME_LEN];
@@ -154,19 +162,18 @@ static void see_link(struct explain *explain, int fd)
 		.path_size = sizeof(path),
 		.count = OFFSETS_MAX,
 	};
-	size_t hook;
 	int ret = object_info(fd, &info, sizeof(info));
 
 	if ((ret && ret != -ENOSPC) || info.type != LINK_TYPE_UPROBE_MULTI || !path[0])
 		return;
 	explain->live.links_known = true;
-	if (!read_program_name(info.program, name) || (hook = hook_of(name)) == hook_count)
+	if (!read_program_name(info.program, name))
 		return;
 	for (size_t i = 0; i < explain->count; i++) {
 		struct explain_file *file = &explain->files[i];
 
 		if (file->plans && file->real && !strcmp(file->real, path))
-			note_attached(file, hook, offsets,
+			note_attached(file, name, offsets,
 				      info.count < OFFSETS_MAX ? info.count : OFFSETS_MAX);
 	}
 }

@@ -11,7 +11,8 @@
 
 /* Every character of every path escaped, and all functions of all hooks. */
 #define HEAD_SIZE 65536
-#define FILE_SIZE (6 * PATH_MAX + 8192 + 512 * HOOKS_MAX * HOOK_FUNCTIONS)
+#define FILE_SIZE \
+	(6 * PATH_MAX + 8192 + 512 * sizeof(struct hook_plans) / sizeof(struct hook_probe))
 
 /* Addresses may be larger than what JavaScript keeps of a number. */
 static void write_hex(struct json *json, const char *key, uint64_t value)

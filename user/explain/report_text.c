@@ -32,7 +32,8 @@ static void put_line(FILE *out, const char *name, const char *text)
 
 static void put_library(FILE *out, const char *name, const struct hook *hook, const char *version)
 {
-	fprintf(out, "  %-10s %s%s%s\n", name, hook->title, version[0] ? ", version " : "", version);
+	fprintf(out, "  %-10s %s%s%s\n", name, hook->title, version[0] ? ", version " : "",
+		version);
 }
 
 static void put_build_id(FILE *out, const struct elf_build_id *id)
