@@ -267,6 +267,17 @@ def unprivileged_file():
         tap.check_equal(json.loads(done.stdout), explain(path)[1], path)
 
 
+@tap.test("a second library in a program that is hooked for its first is noted")
+def second_library():
+    path = "/root/.cargo/bin/cargo"
+    with open(path if os.path.exists(path) else os.devnull, "rb") as file:
+        if b"AWS-LC 1." not in file.read():
+            tap.skip("no rustup with AWS-LC besides OpenSSL here")
+    answer = explain(path)[1]
+    tap.check_equal(answer["runtime"], TITLES["openssl"], describe(answer))
+    tap.check("aws-lc" in [note["name"] for note in answer["notes"]], str(answer["notes"]))
+
+
 @tap.test("the manual page has every reason")
 def manual():
     with open(os.path.join(kloak.TREE, "user/explain/reason.c")) as file:

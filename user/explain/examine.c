@@ -97,13 +97,24 @@ static bool is_only_the_rest(enum explain_reason reason, uint64_t found)
 	return reason == EXPLAIN_CUSTOM && found & ~EXPLAIN_BIT(EXPLAIN_QUIC);
 }
 
+/* What is hooked needs no reason why it is not. */
+static bool is_out_of_question(const struct explain_file *file, const struct reason_row *row)
+{
+	if (!file->plans || row->always)
+		return false;
+	for (size_t i = 0; row->hook && i < hook_count; i++)
+		if (!strcmp(hooks[i].name, row->hook))
+			return file->plans->of[i].count > 0;
+	return true;
+}
+
 static void recognise(struct explain_file *file, const struct elf_image *image)
 {
 	for (unsigned int i = 0; i < EXPLAIN_REASONS; i++) {
 		const struct reason_row *row = &explain_reasons[i];
 		bool marked = row->marks && (file->marks.found & row->marks) == row->marks;
 
-		if ((file->plans && !row->always) || is_only_the_rest(i, file->reasons))
+		if (is_out_of_question(file, row) || is_only_the_rest(i, file->reasons))
 			continue;
 		if (marked || is_named(file, row) || defines(image, row->symbol))
 			file->reasons |= EXPLAIN_BIT(i);

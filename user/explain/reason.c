@@ -50,7 +50,7 @@ const struct reason_row explain_reasons[EXPLAIN_REASONS] = {
 		 "use a build with the symbols of AWS-LC, or with OpenSSL (for rustls: "
 		 "the provider ring, with symbols)",
 		 .sonames = {"libaws_lc", "libcrypto-awslc", "libssl-awslc"},
-		 .marks = HAS(MARK_AWSLC)},
+		 .marks = HAS(MARK_AWSLC), .hook = "boringssl"},
 	[EXPLAIN_RUSTLS_STRIPPED] =
 		{"rustls-stripped", "rustls is linked into it, without the symbols that are hooked",
 		 "build it without strip = true in the profile, and with the "

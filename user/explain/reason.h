@@ -63,6 +63,8 @@ struct reason_row {
 	const char *sonames[REASON_SONAMES]; /* how the names of its libraries begin */
 	const char *symbol;                  /* that only it defines */
 	uint32_t marks;                      /* bits of enum mark, all of them */
+	/* Recognised also where other hooks have functions in the file, but this one has none. */
+	const char *hook;
 	bool always; /* also if functions of the file are hooked: they are not what they seem */
 };
 
