@@ -424,8 +424,12 @@ START_TEST(a_process_stands_as_the_kernel_says)
 	expect_live("kloak-run-1", "", true, true, 0, EXPLAIN_WAITING, EXPLAIN_NONE);
 	expect_live("kloak-run-1", "", true, true, 4, EXPLAIN_HOOKED, EXPLAIN_NONE);
 	expect_live("kloak-run-1", "", true, false, 0, EXPLAIN_NOT, EXPLAIN_NOT_PROBED);
-	expect_live("kloak-run-1", "", false, false, 0, EXPLAIN_NOT, EXPLAIN_RUN_ENDED);
+	expect_live("kloak-run-1", "", false, false, 0, EXPLAIN_NOT, EXPLAIN_NOT_PROBED);
 	expect_live("kloak-run-1", "use sudo", false, false, 0, EXPLAIN_UNKNOWN, EXPLAIN_NONE);
+	subject.live.run_over = true;
+	expect_live("kloak-run-1", "use sudo", false, false, 0, EXPLAIN_NOT, EXPLAIN_RUN_ENDED);
+	expect_live("kloak-run-1", "", true, true, 0, EXPLAIN_NOT, EXPLAIN_RUN_ENDED);
+	subject.live.run_over = false;
 	subject.live.links_known = false; /* Linux before 6.8: programs are all that can be seen */
 	subject.live.unknown[0] = '\0';
 	subject.live.programs = true;

@@ -62,6 +62,7 @@ struct explain_file {
 struct explain_live {
 	char comm[64];
 	char workload[64]; /* name of the run's cgroup, "" if it is in none */
+	bool run_over;     /* that run's kloak is gone */
 	char unknown[160]; /* why the kernel's objects could not be asked, "" if they were */
 	bool links_known;  /* the kernel tells where probes are (6.8) */
 	bool programs;     /* Kloak's programs are loaded */

@@ -7,9 +7,11 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,12 +22,14 @@
 #include "user/explain/proc_text.h"
 #include "user/lib/cleanup.h"
 #include "user/secret/memory.h"
+#include "user/workload/cgroup.h"
 #include "user/workload/text.h"
 
-#define OBJECTS_MAX           65536       /* of a kind, on the machine */
-#define OFFSETS_MAX           256         /* places of one link */
-#define KEYS_MAX              1024        /* of one process that are looked at */
-#define ENTRIES_MAX           65536       /* of a directory below /proc/PID */
+#define OBJECTS_MAX           65536 /* of a kind, on the machine */
+#define OFFSETS_MAX           256   /* places of one link */
+#define KEYS_MAX              1024  /* of one process that are looked at */
+#define ENTRIES_MAX           65536 /* of a directory below /proc/PID */
+#define MOUNTS_TEXT           (4U << 20)
 #define INITIAL_PID_NAMESPACE 4026531836U /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 
 /* struct bpf_link_info of Linux 6.8 for uprobe_multi: absent from 6.1's headers. */
@@ -329,6 +333,35 @@ static void see_descriptor(void *data, long number)
 	explain->live.io_uring |= !strcmp(target, "anon_inode:[io_uring]");
 }
 
+/* The directory of the run's cgroup; @membership is cut up. */
+static int open_workload(char *membership, const char *workload)
+{
+	CLEANUP_FREE char *mountinfo = NULL;
+	struct cgroup_place place;
+	char *name;
+
+	if (text_read("/proc/self/mountinfo", MOUNTS_TEXT, &mountinfo) ||
+	    cgroup_parse(mountinfo, membership, &place))
+		return -ENOENT;
+	name = strstr(place.own, workload);
+	if (!name)
+		return -ENOENT;
+	name[strlen(workload)] = '\0'; /* the process may be in a cgroup below it */
+	return open(place.own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* A living kloak holds a lock on its cgroup: see user/workload/cgroup.h. */
+static void see_run(struct explain *explain)
+{
+	CLEANUP_FREE char *membership = proc_read(explain->pid, "cgroup");
+	CLEANUP_FD int fd = -1;
+
+	if (!explain->live.workload[0] || !membership)
+		return;
+	fd = open_workload(membership, explain->live.workload);
+	explain->live.run_over = fd >= 0 && !flock(fd, LOCK_SH | LOCK_NB);
+}
+
 void explain_ask_kernel(struct explain *explain)
 {
 	struct explain_live *live = &explain->live;
@@ -337,6 +370,7 @@ void explain_ask_kernel(struct explain *explain)
 
 	if (cgroup)
 		proc_workload(cgroup, live->workload, sizeof(live->workload));
+	see_run(explain);
 	live->ktls = ktls && proc_uses_ktls(ktls);
 	visit_numbers(explain->pid, "fd", see_descriptor, explain);
 	ask_objects(explain);

@@ -278,11 +278,11 @@ static void judge_process(struct explain *explain)
 
 	if (!live->workload[0])
 		explain->state = EXPLAIN_WOULD;
+	else if (live->run_over)
+		explain->reason = EXPLAIN_RUN_ENDED;
 	else if (live->unknown[0])
 		explain->state = EXPLAIN_UNKNOWN;
-	else if (!live->programs)
-		explain->reason = EXPLAIN_RUN_ENDED;
-	else if (live->links_known && !is_attached(explain))
+	else if (live->links_known ? !is_attached(explain) : !live->programs)
 		explain->reason = EXPLAIN_NOT_PROBED;
 	else
 		explain->state = live->keys ? EXPLAIN_HOOKED : EXPLAIN_WAITING;
