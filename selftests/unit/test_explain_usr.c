@@ -16,7 +16,7 @@
 #include "user/explain/explain.h"
 
 #define SAMPLE      16
-#define SLOW        20.0 /* seconds that no file may take, on a busy machine */
+#define SLOW        60.0 /* seconds that no file may take, on a busy machine */
 #define DESCRIPTORS 32   /* for the walk */
 
 static struct {
