@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "user/cmd/doctor.h"
+#include "user/cmd/explain.h"
 #include "user/cmd/run.h"
 #include "user/lib/cleanup.h"
 #include "user/lib/error.h"
@@ -23,6 +24,7 @@ static const struct {
 } commands[] = {
 	{ "run", "run a command with placeholders instead of secrets", cmd_run },
 	{ "doctor", "tell whether this kernel and this user can run Kloak", cmd_doctor },
+	{ "explain", "tell what is or would be hooked in a process or file, or why not", cmd_explain },
 	{ "version", "print the version", cmd_version },
 };
 

@@ -183,6 +183,32 @@ START_TEST(runpath_counts_for_one_file)
 }
 END_TEST
 
+START_TEST(origin_is_where_the_file_is)
+{
+	struct library_set set;
+
+	build("-Wl,--disable-new-dtags -Wl,-rpath,'$ORIGIN/../lib'");
+	shell("ln -s bin/program linked");
+	ck_assert_int_eq(resolve(scratch_path("linked"), plain, &set), 0);
+	ck_assert_ptr_nonnull(find(&set, scratch_path("lib/libone.so.1")));
+	library_set_release(&set);
+}
+END_TEST
+
+START_TEST(origin_in_the_name_of_a_library)
+{
+	struct library_set set;
+
+	build("");
+	shell("cc -shared -fPIC -Wl,-soname,'$ORIGIN/../lib/libone.so.1' -o lib/libone.so.1 one.c;"
+	      "cc -shared -fPIC -o lib/libtwo.so.1 two.c;"
+	      "cc -o bin/program main.c lib/libone.so.1 lib/libtwo.so.1 -Wl,-rpath,'$ORIGIN/../lib'");
+	ck_assert_int_eq(resolve(scratch_path("bin/program"), plain, &set), 0);
+	ck_assert_ptr_nonnull(find(&set, scratch_path("lib/libone.so.1")));
+	library_set_release(&set);
+}
+END_TEST
+
 START_TEST(environment_of_the_program)
 {
 	char variable[600], preload[600];
@@ -411,6 +437,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		agrees_with_the_loader, nothing_twice, rpath_counts_further_down,
+		origin_is_where_the_file_is, origin_in_the_name_of_a_library,
 		runpath_counts_for_one_file, environment_of_the_program, what_is_not_a_library,
 		libraries_for_later, too_many_libraries, script_interpreters, script_lines,
 		longest_script_line, search_lists, too_long_search_elements,

@@ -29,7 +29,7 @@
 static int add_program(struct resolver *resolver, const char *path, int fd,
 		       const struct stat *status)
 {
-	char loader[PATH_MAX];
+	char loader[PATH_MAX], real[PATH_MAX];
 	struct elf_image image;
 	int ret, error = elf_image_open(&image, fd);
 
@@ -39,6 +39,9 @@ static int add_program(struct resolver *resolver, const char *path, int fd,
 				      .program = resolver->set->count,
 				      .parent = resolver->set->count,
 				      .reason = LIBRARY_EXECUTABLE};
+	/* $ORIGIN of a program is where its file is, not where a link to it is. */
+	if (realpath(path, real))
+		path = real;
 	ret = resolver_append(resolver, path, fd, status, error ? NULL : &image, error);
 	if (error)
 		return ret;

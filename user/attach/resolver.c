@@ -199,13 +199,30 @@ int resolver_search_own(struct resolver *resolver, search_visit visit)
 	return ret;
 }
 
+static int try_path(void *data, const char *path)
+{
+	struct resolver *resolver = data;
+	int ret = resolver_add(resolver, path);
+
+	return ret ? ret : resolver->found;
+}
+
+/* A path, which may have $ORIGIN in it as well: so Python's relocatable builds name libpython. */
+static int search_path(struct resolver *resolver)
+{
+	if (!strchr(resolver->name, '$'))
+		return resolver_add(resolver, resolver->name);
+	return search_list(resolver->name, resolver->set->items[resolver->parent].path, try_path,
+			   resolver);
+}
+
 /* Returns 1 when found, 0 when not, negative errno. */
 static int search_library(struct resolver *resolver)
 {
 	int ret;
 
 	if (strchr(resolver->name, '/'))
-		return resolver_add(resolver, resolver->name);
+		return search_path(resolver);
 	ret = resolver_search_own(resolver, try_directory);
 	if (!ret && !resolver->musl)
 		ret = ldcache_find(&resolver->cache, resolver->name, resolver->machine, try_cached,

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What one ELF file is: see explain.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "elf/dynamic.h"
+#include "elf/image.h"
+#include "elf/symbol.h"
+#include "user/explain/explain.h"
+#include "user/lib/cleanup.h"
+
+bool explain_is_write(const struct hook_function *function)
+{
+	static const char *const words[] = {"_write", "_send", "cork", "_end"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strstr(function->entry, words[i]))
+			return true;
+	return false;
+}
+
+/* --- what the loader is told --------------------------------------------- */
+
+static int see_dlopen(void *data, uint64_t index, const Elf64_Sym *entry)
+{
+	const struct elf_symtab *table = data;
+	char name[16];
+
+	(void)index;
+	if (entry->st_shndx != SHN_UNDEF)
+		return 0;
+	return elf_symtab_name(table, entry, name, sizeof(name)) > 0 &&
+	       (!strcmp(name, "dlopen") || !strcmp(name, "dlmopen"));
+}
+
+static bool calls_dlopen(const struct elf_image *image)
+{
+	struct elf_symtab table;
+
+	return !elf_symtab_open(image, ELF_DYNSYM, &table) &&
+	       elf_symtab_walk(&table, see_dlopen, &table) > 0;
+}
+
+static void read_dynamic(struct explain_file *file, const struct elf_image *image)
+{
+	struct elf_dynamic *dynamic = malloc(sizeof(*dynamic));
+	char interpreter[PATH_MAX];
+
+	if (dynamic && !elf_dynamic_read(image, dynamic)) {
+		if (elf_dynamic_string(image, dynamic, dynamic->soname, file->soname,
+				       sizeof(file->soname)) < 0)
+			file->soname[0] = '\0';
+		/* A static position-independent program has no interpreter either, but an entry. */
+		file->is_library = image->type == ET_DYN &&
+				   (file->soname[0] ||
+				    (!image->entry &&
+				     elf_interpreter(image, interpreter, sizeof(interpreter)) < 0));
+		file->loads_more = calls_dlopen(image);
+	}
+	free(dynamic);
+}
+
+/* --- what is known of it --------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool is_named(const struct explain_file *file, const struct reason_row *row)
+{
+	for (size_t i = 0; i < REASON_SONAMES && row->sonames[i]; i++) {
+		size_t size = strlen(row->sonames[i]);
+
+		if (!strncmp(file->soname, row->sonames[i], size) ||
+		    !strncmp(base_name(file->path), row->sonames[i], size))
+			return true;
+	}
+	return false;
+}
+
+static bool defines(const struct elf_image *image, const char *symbol)
+{
+	struct elf_symbol found;
+
+	return symbol && !elf_symbol_find(image, symbol, &found);
+}
+
+/* What stands for a library that is named by a row before it. */
+static bool is_only_the_rest(enum explain_reason reason, uint64_t found)
+{
+	return reason == EXPLAIN_CUSTOM && found & ~EXPLAIN_BIT(EXPLAIN_QUIC);
+}
+
+/* What is hooked needs no reason why it is not. */
+static bool is_out_of_question(const struct explain_file *file, const struct reason_row *row)
+{
+	if (!file->plans || row->always)
+		return false;
+	for (size_t i = 0; row->hook && i < hook_count; i++)
+		if (!strcmp(hooks[i].name, row->hook))
+			return file->plans->of[i].count > 0;
+	return true;
+}
+
+static void recognise(struct explain_file *file, const struct elf_image *image)
+{
+	for (unsigned int i = 0; i < EXPLAIN_REASONS; i++) {
+		const struct reason_row *row = &explain_reasons[i];
+		bool marked = row->marks && (file->marks.found & row->marks) == row->marks;
+
+		if (is_out_of_question(file, row) || is_only_the_rest(i, file->reasons))
+			continue;
+		if (marked || is_named(file, row) || defines(image, row->symbol))
+			file->reasons |= EXPLAIN_BIT(i);
+	}
+}
+
+/* --- what would be probed ---------------------------------------------------- */
+
+static void plan(struct explain_file *file, int fd)
+{
+	struct hook_plans *plans = malloc(sizeof(*plans));
+	struct error err = {0};
+	int ret = plans ? hook_plan_file(fd, file->path, plans, &err) : -ENOMEM;
+
+	if (ret > 0) {
+		file->plans = plans;
+		return;
+	}
+	if (ret < 0)
+		snprintf(file->trouble, sizeof(file->trouble), "%.200s", err.text);
+	free(plans);
+}
+
+static void note_class(struct explain_file *file, int fd)
+{
+	uint8_t identity[EI_NIDENT];
+
+	file->is_32_bit = pread(fd, identity, sizeof(identity), 0) == EI_NIDENT &&
+			  !memcmp(identity, ELFMAG, SELFMAG) && identity[EI_CLASS] == ELFCLASS32;
+}
+
+static char *real_path(int fd)
+{
+	char link[32], path[PATH_MAX];
+	ssize_t size;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	size = readlink(link, path, sizeof(path) - 1);
+	return size < 0 ? NULL : strndup(path, (size_t)size);
+}
+
+void explain_examine(struct explain_file *file, int fd)
+{
+	struct elf_image image;
+
+	file->real = real_path(fd);
+	note_class(file, fd);
+	file->error = elf_image_open(&image, fd);
+	if (file->error)
+		return;
+	file->machine = image.machine;
+	file->type = image.type;
+	if (elf_build_id_read(&image, &file->build_id))
+		file->build_id.size = 0;
+	read_dynamic(file, &image);
+	plan(file, fd);
+	marks_find(&image, &file->marks);
+	recognise(file, &image);
+	elf_image_close(&image);
+}
+
+_Static_assert(ARRAY_SIZE(((struct hook_plan *)0)->probes) <= 32, "explain_file.attached");
+
+/* --- the list of files --------------------------------------------------------- */
+
+int explain_add_file(struct explain *explain, const char *path, enum explain_role role, int fd,
+		     int error)
+{
+	struct explain_file *file, *grown;
+
+	if (explain->count == EXPLAIN_FILES_MAX) {
+		explain->left_out++;
+		return 0;
+	}
+	grown = reallocarray(explain->files, explain->count + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	explain->files = grown;
+	file = &grown[explain->count];
+	memset(file, 0, sizeof(*file));
+	file->path = strdup(path);
+	if (!file->path)
+		return -ENOMEM;
+	file->role = role;
+	file->error = error;
+	explain->count++;
+	if (fd >= 0)
+		explain_examine(file, fd);
+	return 0;
+}
+
+void explain_release(struct explain *explain)
+{
+	for (size_t i = 0; i < explain->count; i++) {
+		free(explain->files[i].path);
+		free(explain->files[i].real);
+		free(explain->files[i].plans);
+	}
+	free(explain->files);
+	memset(explain, 0, sizeof(*explain));
+}

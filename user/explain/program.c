@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The files that a program, library or script would load: see explain.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "elf/image.h"
+#include "user/attach/library.h"
+#include "user/attach/regular.h"
+#include "user/attach/script.h"
+#include "user/explain/explain.h"
+#include "user/lib/cleanup.h"
+#include "user/workload/command.h"
+
+#define HEAD_BYTES 256 /* looked at to tell a text from other data */
+
+/* --- opening ----------------------------------------------------------- */
+
+/* A name without slash that is no file here is one of PATH, as for a shell. */
+static int open_program(const char *path, char *const *envp, struct explain *explain,
+			struct stat *status)
+{
+	int fd = regular_open(path, status);
+
+	if (strlen(path) >= sizeof(explain->path))
+		return -ENAMETOOLONG;
+	snprintf(explain->path, sizeof(explain->path), "%s", path);
+	if (fd != -ENOENT || strchr(path, '/') || command_find(path, envp, explain->path))
+		return fd;
+	return regular_open(explain->path, status);
+}
+
+static int cannot_open(const char *path, int code, struct error *err)
+{
+	if (access("/proc/self/fd", F_OK)) /* regular_open() needs it */
+		return error_set(err, code, "cannot open %.200s: /proc is missing; mount it", path);
+	if (code == -EACCES)
+		return error_set(err, code, "cannot read %.200s: permission denied; use sudo",
+				 path);
+	if (code == -EINVAL)
+		return error_config(
+			err, code,
+			"%.200s is no regular file; name a program, a library, a script or "
+			"the number of a process",
+			path);
+	return error_config(err, code,
+			    "cannot open %.200s: %s; name a program, a library, a script or the "
+			    "number of a process",
+			    path, strerror(-code));
+}
+
+/* --- what it is -------------------------------------------------------- */
+
+enum kind { KIND_ELF, KIND_SCRIPT, KIND_OTHER };
+
+/* As shells do: a text file that may be executed is a script even without "#!". */
+static bool is_text(const uint8_t *head, ssize_t size)
+{
+	return size > 0 && !memchr(head, 0, (size_t)size);
+}
+
+static enum kind kind_of(int fd, const struct stat *status)
+{
+	uint8_t head[HEAD_BYTES];
+	struct script script;
+	ssize_t size = pread(fd, head, sizeof(head), 0);
+
+	if (size >= SELFMAG && !memcmp(head, ELFMAG, SELFMAG))
+		return KIND_ELF;
+	if (!script_read(fd, &script))
+		return KIND_SCRIPT;
+	return status->st_mode & 0111 && is_text(head, size) ? KIND_SCRIPT : KIND_OTHER;
+}
+
+/* Whether there is anything to resolve for the file that was just added. */
+static bool loads_libraries(const struct explain_file *file)
+{
+	return !file->error && file->machine == EM_X86_64 &&
+	       (file->type == ET_EXEC || file->type == ET_DYN);
+}
+
+/* --- all that it loads --------------------------------------------------- */
+
+static enum explain_role role_of(const struct library *library)
+{
+	if (library->reason == LIBRARY_EXECUTABLE)
+		return EXPLAIN_PROGRAM;
+	return library->reason == LIBRARY_DISCOVERED ? EXPLAIN_LATER : EXPLAIN_LOADED;
+}
+
+/* What a library needs that may be loaded later is itself loaded later. */
+static void inherit_role(const struct library_set *set, enum explain_role roles[])
+{
+	for (size_t i = 0; i < set->count; i++) {
+		roles[i] = role_of(&set->items[i]);
+		if (roles[i] == EXPLAIN_LOADED && set->items[i].parent < i &&
+		    roles[set->items[i].parent] == EXPLAIN_LATER)
+			roles[i] = EXPLAIN_LATER;
+	}
+}
+
+/*
+ * A call of dlopen(3) says something of the program itself, and of a library that it
+ * consists of; not of what a library does for itself, such as libselinux.
+ */
+static bool is_part_of_program(const struct library *library)
+{
+	static const char *const interpreters[] = {
+		"libpython", "libperl", "libruby",  "libnode",  "libphp",     "liblua",
+		"libR.so",   "libtcl",  "libguile", "libjulia", "libhostfxr", "libmono",
+	};
+
+	if (library->reason == LIBRARY_EXECUTABLE)
+		return true;
+	for (size_t i = 0; library->name && i < ARRAY_SIZE(interpreters); i++)
+		if (!strncmp(library->name, interpreters[i], strlen(interpreters[i])))
+			return true;
+	return false;
+}
+
+static int add_set(struct explain *explain, const struct library_set *set)
+{
+	enum explain_role roles[LIBRARY_MAX];
+
+	inherit_role(set, roles);
+	for (size_t i = 0; i < set->count; i++) {
+		const struct library *library = &set->items[i];
+		size_t before = explain->count;
+		int ret = explain_add_file(explain, library->path, roles[i], library->fd, 0);
+
+		if (ret)
+			return ret;
+		if (explain->count > before && !is_part_of_program(library))
+			explain->files[before].loads_more = false;
+	}
+	explain->left_out += set->left_out;
+	return 0;
+}
+
+static int resolve(struct explain *explain, char *const *envp, struct error *err)
+{
+	const char *sonames[HOOK_SONAMES_MAX];
+	const struct library_request request = {
+		.path = explain->path,
+		.envp = envp,
+		.prefixes = sonames,
+		.prefix_count = hook_sonames(sonames),
+	};
+	struct library_set set;
+	int ret = library_resolve(&request, &set, err);
+
+	if (ret)
+		return ret;
+	ret = add_set(explain, &set);
+	library_set_release(&set);
+	return ret ? error_set(err, ret, "not enough memory; free some") : 0;
+}
+
+/* A file that needs nothing else to be looked at, or is not for us, stands alone. */
+static int explain_elf(struct explain *explain, int fd, char *const *envp, struct error *err)
+{
+	if (explain_add_file(explain, explain->path, EXPLAIN_PROGRAM, fd, 0))
+		return error_set(err, -ENOMEM, "not enough memory; free some");
+	if (!loads_libraries(&explain->files[0]))
+		return 0;
+	free(explain->files[0].plans);
+	free(explain->files[0].path);
+	free(explain->files[0].real);
+	explain->count = 0;
+	return resolve(explain, envp, err);
+}
+
+int explain_program(const char *path, char *const *envp, struct explain *explain, struct error *err)
+{
+	struct stat status;
+	int ret = 0;
+
+	memset(explain, 0, sizeof(*explain));
+	CLEANUP_FD int fd = open_program(path, envp, explain, &status);
+
+	if (fd < 0)
+		return cannot_open(path, fd, err);
+	switch (kind_of(fd, &status)) {
+	case KIND_ELF:
+		ret = explain_elf(explain, fd, envp, err);
+		break;
+	case KIND_SCRIPT:
+		explain->is_script = true;
+		ret = resolve(explain, envp, err);
+		break;
+	case KIND_OTHER:
+		break;
+	}
+	if (ret)
+		explain_release(explain);
+	else
+		explain_judge(explain);
+	return ret;
+}
