@@ -270,6 +270,7 @@ START_TEST(tail_of_a_string)
 	patch(fd, table.strings + table.strings_size - sizeof(name), name, sizeof(name));
 	patch(fd, table.entries + sizeof(entries[0]), entries, sizeof(entries));
 	elf_image_close(&image);
+	ck_assert_int_eq(match(fd, patterns, 1, found, ROOM), 1); /* the string does not match */
 	ck_assert_int_eq(match(fd, patterns, 2, found, ROOM), 2);
 	ck_assert_uint_eq(found[0].symbol.value, 1);
 	ck_assert_uint_eq(found[0].pattern, 1);
