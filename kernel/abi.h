@@ -185,7 +185,7 @@ struct traffic_key {
 #define STAGED_TIMEOUT 30000000000ULL /* ns: older writes are not tried any more */
 
 struct staged_placeholder {
-	__u32 offset; /* in the write */
+	__u32 offset; /* in the write, or in what is sent together with it */
 	__u32 size;
 	__u64 served; /* 0, or 1 when swapped or refused by a socket */
 	__u8 head[PLACEHOLDER_HEAD];
@@ -211,7 +211,7 @@ struct staged_write {
 	__u32 served;	/* how many of its placeholders were */
 	__u32 searches; /* for a key in vain, when other threads of the process sent */
 	__u32 end;	/* lower half of the address where the application's buffer ends */
-	__u32 reserved;
+	__u32 begin;	/* lower half of the user address that offset 0 has */
 	struct staged_placeholder placeholder[STAGED_PLACEHOLDERS];
 };
 

@@ -518,11 +518,13 @@ KERNEL_GLOBAL int scan_claim_other(u64 slot)
 /*
  * Stages every placeholder of this workload that stands in @size bytes at the
  * user address @buffer, and begins in the first @until of them. Called by hooks
- * with what a library's write function was given, before it encrypts. Always
+ * with what a library's write function was given, before it encrypts. @before:
+ * bytes in front of these in a write that is made of several buffers. Always
  * inline, also in a hook that calls it twice: the calls below are as deep as the
  * kernel allows.
  */
-static __always_inline void scan_plaintext_until(u64 session, u64 buffer, u64 size, u64 until)
+static __always_inline void scan_plaintext_at(u64 session, u64 buffer, u64 size, u64 until,
+					      u64 before)
 {
 	const struct config *settings = config_get();
 	struct scan scan = {.slot = bpf_get_smp_processor_id()};
@@ -548,6 +550,7 @@ static __always_inline void scan_plaintext_until(u64 session, u64 buffer, u64 si
 	scan.buffer->text.buffer = buffer;
 	scan.buffer->text.size = size;
 	scan.buffer->text.until = until;
+	scan.buffer->text.before = before;
 	scan.buffer->text.session = session;
 	scan.buffer->text.workload = workload;
 	scan.buffer->text.slot = STAGE_NONE;
@@ -556,9 +559,14 @@ static __always_inline void scan_plaintext_until(u64 session, u64 buffer, u64 si
 	scan.buffer->busy = 0;
 }
 
+static __always_inline void scan_plaintext_until(u64 session, u64 buffer, u64 size, u64 until)
+{
+	scan_plaintext_at(session, buffer, size, until, 0);
+}
+
 static __always_inline void scan_plaintext(u64 session, u64 buffer, u64 size)
 {
-	scan_plaintext_until(session, buffer, size, size);
+	scan_plaintext_at(session, buffer, size, size, 0);
 }
 
 #endif

@@ -31,6 +31,7 @@ BPF_MAP(stage_template, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct staged), 
 struct plaintext {
 	u64 buffer;  /* user address */
 	u64 size;    /* bytes */
+	u64 before;  /* bytes in front of these, which leave together with them */
 	u64 until;   /* what begins from this offset on is not looked at */
 	u64 session; /* the library's connection object */
 	u32 workload;
@@ -154,6 +155,7 @@ struct stage_search {
 	struct staged *st;
 	u64 session;
 	u64 size;
+	u64 begin;
 	u64 now;
 };
 
@@ -189,6 +191,39 @@ static inline void stage_like(struct stage_search *search, struct staged_write *
 		search->st->search_id = write->id;
 }
 
+/*
+ * The library took only the first @taken bytes of a write, as some do with each
+ * that is more than a record, or than their buffer, and is given the rest. What
+ * lies behind them is the new write's.
+ */
+static inline void stage_shorten(struct staged *st, struct staged_write *write, u64 taken)
+{
+	u32 i;
+
+	for (i = 0; i < STAGED_PLACEHOLDERS; i++) {
+		struct staged_placeholder *placeholder = &write->placeholder[i];
+
+		if (i >= write->count)
+			break;
+		if (placeholder->served || placeholder->offset < taken)
+			continue;
+		placeholder->served = 1;
+		write->served++;
+		__sync_fetch_and_add(&st->pending, -1);
+	}
+}
+
+/* Another write on the same connection. One that begins inside of it, or at its end, goes on. */
+static inline void stage_compare(struct stage_search *search, struct staged_write *write)
+{
+	u64 taken = (u32)(search->begin - write->begin);
+
+	if (taken && taken <= write->size)
+		stage_shorten(search->st, write, taken);
+	else if (write->size == search->size)
+		stage_like(search, write);
+}
+
 static long stage_search_step(u32 i, struct stage_search *search)
 {
 	struct staged_write *write;
@@ -201,9 +236,8 @@ static long stage_search_step(u32 i, struct stage_search *search)
 	write = &search->st->write[slot];
 	if (write->id && search->now - write->time > STAGED_TIMEOUT)
 		stage_drop(search->st, slot);
-	if (STAGE_RETRIES && write->id && write->session == search->session &&
-	    write->size == search->size)
-		stage_like(search, write);
+	if (STAGE_RETRIES && write->id && write->session == search->session)
+		stage_compare(search, write);
 	rank = stage_rank(write, search->st->used);
 	if (rank < search->st->search_rank) {
 		search->st->search_rank = rank;
@@ -216,10 +250,11 @@ static long stage_search_step(u32 i, struct stage_search *search)
  * Opens a slot for a write. Where a like one was served, the id stays, so that
  * the socket goes on counting where it was if this is its retry.
  */
-KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
+KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size, u64 begin)
 {
 	struct stage_search search = {
-		.st = st, .session = session, .size = size, .now = bpf_ktime_get_ns(),
+		.st = st, .session = session, .size = size, .begin = begin,
+		.now = bpf_ktime_get_ns(),
 	};
 	struct staged_write *write;
 	u64 slot;
@@ -241,6 +276,7 @@ KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size)
 	write->time = search.now;
 	write->session = session;
 	write->size = size;
+	write->begin = begin;
 	write->reason = REASON_NONE;
 	write->attempts = 0;
 	write->searches = 0;
@@ -258,7 +294,8 @@ static inline struct staged *stage_begin(struct plaintext *text)
 		return st;
 	st->workload = text->workload;
 	bpf_get_current_comm(st->comm, sizeof(st->comm));
-	text->slot = stage_open(st, text->session, text->size);
+	text->slot = stage_open(st, text->session, text->before + text->size,
+				text->buffer - text->before);
 	st->write[text->slot & (STAGED_WRITES - 1)].end = text->buffer + text->size;
 	if (STAGE_MOVES)
 		stage_note_mover();
@@ -282,7 +319,7 @@ static inline int stage_add(struct plaintext *text, const struct secret *secret,
 	if (index >= STAGED_PLACEHOLDERS)
 		return stage_report(text->workload, head, secret->size, REASON_TOO_MANY);
 	placeholder = &write->placeholder[index];
-	placeholder->offset = offset;
+	placeholder->offset = text->before + offset;
 	placeholder->size = secret->size;
 	placeholder->served = 0;
 	copy_fours(placeholder->head, head, PLACEHOLDER_HEAD);

@@ -19,7 +19,7 @@ def mode_test(mode, tls, body, slow=False):
     @tap.test("mode %s, body of %d bytes%s, TLS %s" % (mode, body, " to a slow server" * slow, tls))
     def arrives():
         with servers.Nginx(SUITES[tls], slow=slow) as server:
-            command = contract.command(CLIENT.get(), server, mode=mode, body=body, requests=3)
+            command = clients.contract([CLIENT.get()], server, mode=mode, body=body, requests=3)
             kloak.check_same_as_plain(server, command, SECRET, [kloak.grant(server)], 3, 12)
 
 
@@ -38,7 +38,7 @@ for the_mode in ("pad", "range"):
 @tap.test("early data")
 def early_data():
     with servers.EarlyNginx() as server:
-        command = contract.command(CLIENT.get(), server, mode="early", connections=4, requests=3)
+        command = clients.contract([CLIENT.get()], server, mode="early", connections=4, requests=3)
         kloak.run_plain(command, SECRET)
         plain = server.requests(12)
         result = kloak.run(command, SECRET, [kloak.grant(server)])
@@ -52,7 +52,7 @@ def early_data():
 def head_size(server):
     """Bytes in front of the body, where it has five digits."""
     server.recorder.forget()
-    kloak.run_plain(contract.command(CLIENT.get(), server, body=10000), SECRET)
+    kloak.run_plain(clients.contract([CLIENT.get()], server, body=10000), SECRET)
     return len(kloak.requests_seen(server, 1)[0]) - 10000
 
 
@@ -62,7 +62,7 @@ def cut_test(mode, tls):
         with servers.Nginx(SUITES[tls]) as server:
             # The one in the middle of the body begins 20 bytes before the record's end.
             body = 2 * (RECORD - 20 - head_size(server))
-            result = kloak.run(contract.command(CLIENT.get(), server, mode=mode, body=body),
+            result = kloak.run(clients.contract([CLIENT.get()], server, mode=mode, body=body),
                                SECRET, [kloak.grant(server)])
             request = kloak.requests_seen(server, 1)[0]
         tap.check(result.status == 0, str(result))
@@ -80,7 +80,7 @@ for the_tls in sorted(SUITES):
 @tap.test("corked and not granted")
 def corked_not_granted():
     with servers.Nginx() as server:
-        result = kloak.run(contract.command(CLIENT.get(), server, mode="cork", body=5000), SECRET,
+        result = kloak.run(clients.contract([CLIENT.get()], server, mode="cork", body=5000), SECRET,
                            [kloak.grant(server, host="other.test")])
         request = kloak.requests_seen(server, 1)[0]
     tap.check_equal((request.count(SECRET["API_KEY"].encode()), request.count(kloak.PREFIX)),

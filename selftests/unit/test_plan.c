@@ -12,10 +12,10 @@
 /* An ELF file that defines the functions @names: blank after each. */
 static void make_library(const char *path, const char *names)
 {
-	char source[4096] = "", command[1200], name[64];
+	char source[4096] = "", command[1200], name[256];
 	int used;
 
-	while (sscanf(names, "%63s%n", name, &used) == 1) {
+	while (sscanf(names, "%255s%n", name, &used) == 1) {
 		size_t size = strlen(source);
 
 		snprintf(source + size, sizeof(source) - size, "long %s(long a) { return a + %zu; }\n",
@@ -84,6 +84,31 @@ static const struct {
 	 "gnutls_deinit gnutls_record_send_range _gnutls_prf_raw",
 	 "gnutls:_gnutls_prf_raw gnutls:gnutls_record_send2 gnutls:gnutls_record_send_range "
 	 "gnutls:gnutls_record_cork gnutls:gnutls_record_uncork gnutls:gnutls_deinit "},
+	/* mbedTLS: libmbedcrypto, libmbedtls of Debian 12, then linked into a program */
+	{"psa_key_derivation_input_bytes psa_key_derivation_output_bytes mbedtls_cipher_setkey",
+	 "mbedtls:psa_key_derivation_input_bytes mbedtls:psa_key_derivation_output_bytes "
+	 "mbedtls:mbedtls_cipher_setkey "},
+	{"mbedtls_ssl_read mbedtls_ssl_write", "mbedtls:mbedtls_ssl_write "},
+	/* wolfSSL 5.5, 5.7, 5.9 */
+	{"wc_Tls13_HKDF_Expand_Label wc_PRF_TLS wolfSSL_send wolfSSL_write",
+	 "wolfssl:wc_Tls13_HKDF_Expand_Label wolfssl:wc_PRF_TLS wolfssl:wolfSSL_write "},
+	{"wc_Tls13_HKDF_Expand_Label wc_Tls13_HKDF_Expand_Label_ex wc_PRF_TLS wolfSSL_write",
+	 "wolfssl:wc_Tls13_HKDF_Expand_Label_ex wolfssl:wc_PRF_TLS wolfssl:wolfSSL_write "},
+	{"wolfSSL_write_ex wolfSSL_writev wolfSSL_write",
+	 "wolfssl:wolfSSL_write wolfssl:wolfSSL_write_ex "},
+	/* rustls: of two kinds of connections, each has its functions */
+	{"_RNvXs5_6rustls5tls13NtB5_16RingHkdfExpanderNtB9_12HkdfExpander12expand_slice "
+	 "_RNvXs5_6rustls5tls13NtB5_16RingHkdfExpanderNtB9_12HkdfExpander12expand_block "
+	 "_RNvXNt_6rustls5tls12NtB2_12PrfUsingHmacNtB2_3Prf10for_secret",
+	 "rustls:*RingHkdfExpander*expand_slice* rustls:*rustls*PrfUsingHmac*for_secret* "},
+	{"_RNvXs6_6rustls16ConnectionCommonNtB9_6clientENtB5_13PlaintextSink5writeCs_1x "
+	 "_RNvXs6_6rustls16ConnectionCommonNtB9_6serverENtB5_13PlaintextSink5writeCs_1x "
+	 "_RNvXs6_6rustls16ConnectionCommonNtB9_6clientENtB5_13PlaintextSink14write_vectoredCs_1x "
+	 "_RNvXs6_6rustls6streamINtB5_11StreamOwnedNtB9_2io5Write5writeCs_1x",
+	 "rustls:*rustls*PlaintextSink*5write* rustls:*rustls*PlaintextSink*5write* "
+	 "rustls:*rustls*PlaintextSink*14write_vectored* "},
+	{"_RNvXs6_6rustls6streamINtB5_11StreamOwnedNtB9_2io5Write5writeCs_1x",
+	 "rustls:*rustls*stream*StreamOwned*Write*5write* "},
 	/* nothing of it */
 	{"SSL_read HKDF_extract EVP_KDF_fetch", ""},
 };
@@ -104,6 +129,7 @@ START_TEST(sonames)
 {
 	static const char *const wanted[] = {
 		"libssl.so", "libcrypto.so", "libboringssl.so", "libgnutls.so", "libnettle.so",
+		"libmbedtls.so", "libmbedcrypto.so", "libwolfssl.so",
 	};
 	const char *names[HOOK_SONAMES_MAX];
 	size_t count = hook_sonames(names);

@@ -447,12 +447,77 @@ START_TEST(other_workloads)
 }
 END_TEST
 
+/* ---- writes of which the library takes a part ---- */
+
+static const struct staged_write *write_of(size_t size)
+{
+	const struct staged *st = world_staged();
+
+	for (uint32_t i = 0; i < STAGED_WRITES; i++)
+		if (st->write[i].id && st->write[i].size == size)
+			return &st->write[i];
+	ck_abort_msg("no write of %zu bytes", size);
+}
+
+/* A piece of the text, on a connection. */
+static void write_piece(uint64_t on, size_t from, size_t size)
+{
+	host.user = text;
+	host.user_size = TEXT_MAX;
+	scan_plaintext(on, (u64)(text + from), size);
+}
+
+/* Of 3000 bytes the library took 1000, and it is given the rest: that is the rest's. */
+START_TEST(rest_of_a_write)
+{
+	grant_long();
+	memset(text, '.', 3000);
+	place(0, 100);
+	place(0, 990); /* cut by the end of what was taken: the library has split it */
+	place(0, 1500);
+	place(0, 2900);
+	write_piece(1, 0, 3000);
+	ck_assert_uint_eq(world_staged()->pending, 4);
+	write_piece(2, 1000, 2000); /* another connection */
+	ck_assert_uint_eq(world_staged()->pending, 6);
+	ck_assert_uint_eq(write_of(3000)->served, 0);
+	write_piece(1, 1000, 2000);
+	ck_assert_uint_eq(world_staged()->pending, 6);
+	ck_assert_uint_eq(write_of(3000)->served, 2);
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert_uint_eq(write_of(3000)->placeholder[i].served, i > 1);
+	host.time += STAGED_TIMEOUT + 1;
+	write_piece(1, 2900, 50); /* everything is dropped: what was not the rest's is news */
+	ck_assert_uint_eq(world_events(VERDICT_REFUSED, REASON_UNSEEN), 6);
+}
+END_TEST
+
+/* A piece behind another of its size is a write of its own; the same place again is a retry. */
+START_TEST(pieces_of_one_size)
+{
+	grant_long();
+	memset(text, '.', 2000);
+	place(0, 100);
+	place(0, 1100);
+	write_piece(1, 0, 1000);
+	write_piece(1, 1000, 1000);
+	ck_assert_uint_eq(world_staged()->pending, 2);
+	ck_assert_uint_eq(world_staged()->write[0].repeat, REPEAT_NONE);
+	write_piece(1, 1000, 1000);
+	ck_assert_uint_eq(world_staged()->pending, 3);
+	ck_assert_uint_eq(world_staged()->write[0].repeat, REPEAT_NONE);
+	ck_assert_uint_eq(world_staged()->write[1].repeat, REPEAT_SUPERSEDED);
+	ck_assert_uint_eq(world_staged()->write[2].repeat, REPEAT_NONE);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		alone, random_texts, adjacent, too_many, too_many_hits, not_granted, cut_by_the_end,
 		unreadable, no_buffer_free, buffers_return, other_workloads, every_offset,
 		shortest_run, last_buffer_free, cut_early, cut_behind_another,
+		rest_of_a_write, pieces_of_one_size,
 	};
 	TCase *tcase = suite_case("scan", tests, ARRAY_SIZE(tests), 120, setup, teardown);
 

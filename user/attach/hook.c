@@ -67,7 +67,7 @@ struct probe {
 	const char *program;
 	bool is_return;
 	uint32_t count;
-	uint64_t offsets[HOOK_FUNCTIONS];
+	uint64_t offsets[HOOK_PROBES];
 };
 
 struct probe_set {

@@ -21,10 +21,13 @@
 
 #define HOOKS_MAX	 16
 #define HOOK_FUNCTIONS	 8
+#define HOOK_MATCHES	 16 /* of a hook's patterns in a file */
+#define HOOK_PROBES	 (HOOK_FUNCTIONS + HOOK_MATCHES)
 #define HOOK_CONDITIONS	 2
 #define HOOK_SONAMES	 4
 #define HOOK_SONAMES_MAX (HOOKS_MAX * HOOK_SONAMES)
 
+/* Names may be patterns (elf/pattern.h): then all functions that match are probed. */
 struct hook_function {
 	const char *symbol;
 	const char *entry;     /* program */
@@ -72,7 +75,7 @@ struct hook_probe {
 /* What one hook probes in a file. */
 struct hook_plan {
 	size_t count;
-	struct hook_probe probes[HOOK_FUNCTIONS];
+	struct hook_probe probes[HOOK_PROBES];
 };
 
 struct hook_plans {

@@ -25,11 +25,17 @@ extern const unsigned char bpf_openssl_start[], bpf_openssl_end[];
 extern const unsigned char bpf_openssl11_start[], bpf_openssl11_end[];
 extern const unsigned char bpf_boringssl_start[], bpf_boringssl_end[];
 extern const unsigned char bpf_gnutls_start[], bpf_gnutls_end[];
+extern const unsigned char bpf_mbedtls_start[], bpf_mbedtls_end[];
+extern const unsigned char bpf_rustls_start[], bpf_rustls_end[];
+extern const unsigned char bpf_wolfssl_start[], bpf_wolfssl_end[];
 
 /* What only OpenSSL 3 has, only BoringSSL, and only the libcrypto of BoringSSL. */
 #define ONLY_OPENSSL3	      "EVP_KDF_fetch"
 #define ONLY_BORINGSSL	      "SSL_CTX_set_grease_enabled"
 #define ONLY_BORINGSSL_CRYPTO "HKDF_expand"
+
+/* ConnectionCommon::write of the trait PlaintextSink; the 5 is the name's length in mangling. */
+#define RUSTLS_WRITE "*rustls*PlaintextSink*5write*"
 
 const struct hook hooks[] = {
 	{
@@ -103,6 +109,47 @@ const struct hook hooks[] = {
 			{ "gnutls_record_cork", "gnutls_cork" },
 			{ "gnutls_record_uncork", "gnutls_uncork", "gnutls_uncorked" },
 			{ "gnutls_deinit", "gnutls_end" },
+		},
+	},
+	{
+		.name = "mbedtls",
+		.title = "mbedTLS",
+		OBJECT(mbedtls),
+		.sonames = { "libmbedtls.so", "libmbedcrypto.so" },
+		.functions = {
+			{ "psa_key_derivation_input_bytes", "mbedtls_derive_input" },
+			{ "psa_key_derivation_output_bytes", "mbedtls_derive_output",
+			  "mbedtls_derived" },
+			{ "mbedtls_cipher_setkey", "mbedtls_setkey" },
+			{ "mbedtls_ssl_write", "mbedtls_write" },
+		},
+	},
+	{
+		.name = "wolfssl",
+		.title = "wolfSSL",
+		OBJECT(wolfssl),
+		.sonames = { "libwolfssl.so" },
+		.functions = {
+			{ "wc_Tls13_HKDF_Expand_Label", "wolfssl_expand", "wolfssl_expanded",
+			  .unless = { "wc_Tls13_HKDF_Expand_Label_ex" } },
+			{ "wc_Tls13_HKDF_Expand_Label_ex", "wolfssl_expand", "wolfssl_expanded" },
+			{ "wc_PRF_TLS", "wolfssl_prf", "wolfssl_prf_done" },
+			{ "wolfSSL_write", "wolfssl_write" },
+			{ "wolfSSL_write_ex", "wolfssl_write" },
+		},
+	},
+	{
+		.name = "rustls",
+		.title = "rustls",
+		OBJECT(rustls),
+		.moves = true,
+		.functions = {
+			{ "*RingHkdfExpander*expand_slice*", "rustls_expand", "rustls_expanded" },
+			{ "*rustls*PrfUsingHmac*for_secret*", "rustls_prf", "rustls_prf_done" },
+			{ RUSTLS_WRITE, "rustls_write" },
+			{ "*rustls*PlaintextSink*14write_vectored*", "rustls_write_vectored" },
+			{ "*rustls*stream*StreamOwned*Write*5write*", "rustls_write",
+			  .unless = { RUSTLS_WRITE } },
 		},
 	},
 };

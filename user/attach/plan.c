@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "elf/image.h"
+#include "elf/pattern.h"
 #include "user/attach/hook.h"
 #include "user/lib/cleanup.h"
 
@@ -15,6 +16,9 @@ struct lookup {
 	size_t count;
 	const char *names[ELF_SYMBOL_NAMES_MAX];
 	struct elf_symbol symbols[ELF_SYMBOL_NAMES_MAX];
+	size_t pattern_count, match_count;
+	const char *patterns[ELF_PATTERNS_MAX];
+	struct elf_match matches[HOOK_MATCHES];
 };
 
 static const struct elf_symbol *lookup_get(const struct lookup *lookup, const char *name)
@@ -27,9 +31,22 @@ static const struct elf_symbol *lookup_get(const struct lookup *lookup, const ch
 	return NULL;
 }
 
+static void lookup_want_pattern(struct lookup *lookup, const char *pattern)
+{
+	size_t i;
+
+	for (i = 0; i < lookup->pattern_count; i++)
+		if (!strcmp(lookup->patterns[i], pattern))
+			return;
+	if (lookup->pattern_count < ELF_PATTERNS_MAX)
+		lookup->patterns[lookup->pattern_count++] = pattern;
+}
+
 static void lookup_want(struct lookup *lookup, const char *name)
 {
-	if (name && !lookup_get(lookup, name) && lookup->count < ELF_SYMBOL_NAMES_MAX)
+	if (name && elf_is_pattern(name))
+		lookup_want_pattern(lookup, name);
+	else if (name && !lookup_get(lookup, name) && lookup->count < ELF_SYMBOL_NAMES_MAX)
 		lookup->names[lookup->count++] = name;
 }
 
@@ -46,11 +63,24 @@ static void lookup_want_hook(struct lookup *lookup, const struct hook *hook)
 	}
 }
 
+/* The @index-th function of this name, or NULL: a pattern may have several. */
+static const struct elf_symbol *lookup_found(const struct lookup *lookup, const char *name,
+					     size_t index)
+{
+	const struct elf_symbol *symbol = lookup_get(lookup, name);
+	size_t i;
+
+	if (symbol)
+		return symbol->error || index ? NULL : symbol;
+	for (i = 0; i < lookup->match_count; i++)
+		if (!strcmp(lookup->patterns[lookup->matches[i].pattern], name) && !index--)
+			return &lookup->matches[i].symbol;
+	return NULL;
+}
+
 static bool is_defined(const struct lookup *lookup, const char *name)
 {
-	const struct elf_symbol *symbol = name ? lookup_get(lookup, name) : NULL;
-
-	return symbol && !symbol->error;
+	return name && lookup_found(lookup, name, 0);
 }
 
 static bool is_wanted(const struct lookup *lookup, const struct hook_function *function)
@@ -88,6 +118,31 @@ static int find_site(const struct elf_image *image, const struct hook *hook,
 	return site_choose(code, size, symbol->value, use, &probe->site);
 }
 
+/* All that match, if its name is a pattern. */
+static int plan_function(const struct hook *hook, const struct hook_function *function,
+			 const struct elf_image *image, const struct lookup *lookup,
+			 const char *path, struct hook_plan *plan, struct error *err)
+{
+	const struct elf_symbol *symbol;
+	size_t i;
+	int ret;
+
+	for (i = 0; (symbol = lookup_found(lookup, function->symbol, i)); i++) {
+		struct hook_probe *probe = &plan->probes[plan->count];
+
+		probe->function = function;
+		probe->symbol = *symbol;
+		ret = find_site(image, hook, probe);
+		if (ret)
+			return error_set(err, ret,
+					 "cannot find a place for a probe in %s of %s: %s; is it a "
+					 "damaged or unusual build?",
+					 function->symbol, path, strerror(-ret));
+		plan->count++;
+	}
+	return 0;
+}
+
 static int plan_hook(const struct hook *hook, const struct elf_image *image,
 		     const struct lookup *lookup, const char *path, struct hook_plan *plan,
 		     struct error *err)
@@ -96,20 +151,13 @@ static int plan_hook(const struct hook *hook, const struct elf_image *image,
 	size_t i;
 
 	for (i = 0; i < HOOK_FUNCTIONS && function->symbol; i++, function++) {
-		struct hook_probe *probe = &plan->probes[plan->count];
 		int ret;
 
 		if (!is_wanted(lookup, function))
 			continue;
-		probe->function = function;
-		probe->symbol = *lookup_get(lookup, function->symbol);
-		ret = find_site(image, hook, probe);
+		ret = plan_function(hook, function, image, lookup, path, plan, err);
 		if (ret)
-			return error_set(err, ret,
-					 "cannot find a place for a probe in %s of %s: %s; is it a "
-					 "damaged or unusual build?",
-					 function->symbol, path, strerror(-ret));
-		plan->count++;
+			return ret;
 	}
 	return (int)plan->count;
 }
@@ -125,6 +173,14 @@ static void lookup_run(struct lookup *lookup, const struct elf_image *image, hoo
 		lookup->count = 0;
 }
 
+static void lookup_run_patterns(struct lookup *lookup, const struct elf_image *image)
+{
+	int found = elf_symbols_match(image, lookup->patterns, lookup->pattern_count,
+				      lookup->matches, HOOK_MATCHES);
+
+	lookup->match_count = found > 0 ? (size_t)found : 0;
+}
+
 static int plan_hooks(const struct elf_image *image, const char *path, struct hook_plans *plans,
 		      struct error *err)
 {
@@ -136,6 +192,7 @@ static int plan_hooks(const struct elf_image *image, const char *path, struct ho
 		if (!hooks[i].find)
 			lookup_want_hook(&lookup, &hooks[i]);
 	lookup_run(&lookup, image, elf_symbols_find);
+	lookup_run_patterns(&lookup, image);
 	for (i = 0; i < hook_count; i++) {
 		if (hooks[i].find) {
 			struct lookup own = { 0 };

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Finding functions by parts of their names, in .symtab.
+ *
+ * Rust has no fixed names: what the linker sees is mangled, in one of two ways
+ * (legacy _ZN...E, v0 _R...), with a hash of crate and compiler in it, and a
+ * generic function is there once for each type that it is made for. But the
+ * identifiers are in it, in order. A pattern is such identifiers with '*' between
+ * them, for anything or nothing; there is no other special character:
+ *
+ *	*RingHkdfExpander*expand_slice*
+ *
+ * Several functions may match one pattern. Unlike with symbol.h, all are meant.
+ */
+#ifndef KLOAK_ELF_PATTERN_H
+#define KLOAK_ELF_PATTERN_H
+
+#include <string.h>
+
+#include "elf/symbol.h"
+
+#define ELF_PATTERN_MAX	     255  /* bytes of a pattern */
+#define ELF_PATTERNS_MAX     16	  /* patterns in one call */
+#define ELF_PATTERN_NAME_MAX 4095 /* bytes of a name that can match; longer ones do not */
+
+/* A defined function (STT_FUNC) that matches patterns[pattern]. */
+struct elf_match {
+	size_t pattern;
+	struct elf_symbol symbol;
+};
+
+/* Whether @name matches, from its first to its last byte. */
+bool elf_pattern_matches(const char *pattern, const char *name);
+
+static inline bool elf_is_pattern(const char *name)
+{
+	return strchr(name, '*') != NULL;
+}
+
+/*
+ * Looks for all @patterns at once: one pass over the strings of .symtab, and one
+ * over its entries if any string matches. Of several names for one address, the
+ * first is taken. Returns how many matches there are in @out, in the order of
+ * the table. -E2BIG: more than @room, or absurdly many strings match; -EINVAL:
+ * too many patterns, or one that is too long or has nothing but stars; -EBADMSG:
+ * the table lies; other -errno of reading. A file without .symtab has no matches.
+ */
+int elf_symbols_match(const struct elf_image *image, const char *const patterns[], size_t count,
+		      struct elf_match out[], size_t room);
+
+#endif
