@@ -231,6 +231,8 @@ def versions():
     want = subprocess.run(["openssl", "version"], capture_output=True, check=True)
     _, answer, _ = explain("/usr/bin/curl")
     tap.check_equal(answer["version"], want.stdout.split()[1].decode(), "version of OpenSSL")
+    want = subprocess.run(["go", "version"], capture_output=True, check=True).stdout.split()[2]
+    tap.check_equal("go" + explain("go")[1]["version"], want.decode(), "version of Go")
     for file in answer["files"]:
         notes = subprocess.run(["readelf", "-n", file["path"]], capture_output=True, check=True)
         found = re.search(rb"Build ID: ([0-9a-f]+)", notes.stdout)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "elf/buildinfo.h"
 #include "elf/dynamic.h"
 #include "elf/image.h"
 #include "elf/symbol.h"
@@ -156,6 +157,16 @@ static char *real_path(int fd)
 	return size < 0 ? NULL : strndup(path, (size_t)size);
 }
 
+/* "go1.24.4" is version 1.24.4; experiments may follow. */
+static void read_go_version(struct explain_file *file, const struct elf_image *image)
+{
+	char *version = file->marks.version[MARK_GO];
+	struct buildinfo info;
+
+	if (!buildinfo_read(image, &info) && !strncmp(info.version, "go", 2))
+		snprintf(version, MARK_VERSION_MAX, "%.*s", MARK_VERSION_MAX - 1, info.version + 2);
+}
+
 void explain_examine(struct explain_file *file, int fd)
 {
 	struct elf_image image;
@@ -172,6 +183,7 @@ void explain_examine(struct explain_file *file, int fd)
 	read_dynamic(file, &image);
 	plan(file, fd);
 	marks_find(&image, &file->marks);
+	read_go_version(file, &image);
 	recognise(file, &image);
 	elf_image_close(&image);
 }

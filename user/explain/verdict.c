@@ -134,7 +134,7 @@ const char *explain_version(const struct explain_file *file, size_t hook)
 	} marks[] = {
 		{"openssl", MARK_OPENSSL_VERSION}, {"gnutls", MARK_GNUTLS},
 		{"mbedtls", MARK_MBEDTLS},         {"wolfssl", MARK_WOLFSSL},
-		{"rustls", MARK_RUSTLS},
+		{"rustls", MARK_RUSTLS},           {"go", MARK_GO},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
