@@ -127,10 +127,10 @@ class Client:
                     raise tap.Failure("the client ended early; %s" % _told(running.finish()))
                 time.sleep(0.01)
             time.sleep(0.1)  # the write that the server has seen returns in the client
-            held, found = memory.Found(), memory.Found()
-            for pid in running.descendants():
-                memory.search_process(pid, memory.Needle(values["CONTROL"].encode()), held)
-                memory.search_process(pid, memory.Needle(values["API_KEY"].encode()), found)
+            held = _search(running, values["CONTROL"])
+            found = _search(running, values["API_KEY"])
+        except ProcessLookupError:
+            raise tap.Failure("the client ended while its memory was searched") from None
         finally:
             server.recorder.answer.set()
         result = running.finish(timeout=60)
@@ -138,6 +138,13 @@ class Client:
         tap.check(held.hits, "the control value was not found: %s" % held)
         tap.check(not found.hits, "pieces of the secret: %s" % found)
         check_count(requests, 2, values["API_KEY"], self.swaps(2), "under Kloak; %s" % _told(result))
+
+
+def _search(running, text):
+    found, needle = memory.Found(), memory.Needle(text.encode())
+    for pid in running.descendants():
+        memory.search_process(pid, needle, found)
+    return found
 
 
 def _told(result):

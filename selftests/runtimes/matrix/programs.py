@@ -5,6 +5,7 @@ to `packages`.
 In the shell texts {clients} is the directory of selftests/runtimes/clients, {built} the
 one that `build` was run in, and {fetched} what `fetched` has printed.
 """
+import glob
 import os
 import subprocess
 
@@ -15,7 +16,7 @@ from matrix import RUNTIMES, roots
 class Program:
     """name     as the table has it
     group    in `packages`
-    needs    a file that a root has only if it has the runtime
+    needs    a file that a root has only if it has the runtime; may be a pattern
     version  shell text that prints "VERSION|TLS LIBRARY AND ITS VERSION"
     command  shell text that sends the requests which the environment asks for
     sources  in clients/, and build, the shell text that makes of them what is run
@@ -32,9 +33,9 @@ class Program:
         self.traits, self.fetched = traits.split(), fetched
 
     def is_in(self, root):
-        # lexists: alternatives are links which lead somewhere in the root only.
+        # glob() takes links as they are: those to alternatives lead somewhere in the root only.
         path = os.path.join(root.directory, self.needs.lstrip("/"))
-        return bool(self.fetched) or os.path.lexists(path)
+        return bool(self.fetched) or bool(glob.glob(path))
 
     def prepare(self, root):
         """(command, version, library) in a root which has the runtime."""
@@ -128,10 +129,29 @@ def _compiled(name, group, needs, library, source, flags, shared=(), traits="thr
                    traits)
 
 
+_CRATES = "/usr/share/cargo/registry"
+
+
+def _rust(crate, label, needs, library):
+    """library: a shell text that prints what the crate has below it."""
+    directory = crate.replace("-", "_") + "_client"
+    return Program("Rust " + label, "rust", _CRATES + "/" + needs,
+                   "echo \"Rust $(rustc --version | cut -d' ' -f2), $(%s)|$(%s)\"" % (
+                       _crate(crate), library), "{built}/client", ("http.rs", directory),
+                   "cd %s && cargo build -q --release --offline && "
+                   "mv target/release/%s ../client && rm -rf target" % (directory, directory),
+                   "threads")
+
+
+def _crate(name):
+    return "ls %s | sed -n 's/^\\(%s\\)-\\([0-9.]*\\)$/\\1 \\2/p'" % (_CRATES, name)
+
+
 _INCLUDE, _LIB = "/usr/include", "/usr/lib/%s-linux-gnu" % os.uname().machine
 _ANDROID = _LIB + "/android"
 _OPENSSL_VERSION = "openssl version | cut -d' ' -f1,2"
-_JAVA = "java --class-path '{built}:/usr/share/java/*' -Djava.library.path={built} NettyClient"
+# A small heap, since all of it is searched.
+_JAVA = "java -Xmx128m -XX:+UseSerialGC --class-path '{built}:/usr/share/java/*' -Djava.library.path={built} NettyClient"
 
 PROGRAMS = [
     _python("http.client", "small"),
@@ -183,6 +203,9 @@ PROGRAMS = [
               _package("libwolfssl-dev", "wolfSSL"), "wolfssl_client.c", "-lwolfssl",
               ("tls_client.h",)),
     *[_go(version, *build[:3], build[4]) for build in _GO_BUILDS for version in build[3]],
+    # What the clients are written for: Rust 1.74, rustls 0.23.
+    _rust("native-tls", "native-tls", "native-tls-0.2.1[3-9]", _OPENSSL_VERSION),
+    _rust("rustls", "rustls", "rustls-0.23.*", _crate("ring")),
     Program("Java, netty-tcnative", "java", "/usr/share/java/netty-tcnative.jar",
             _JAVA + " --version", _JAVA, ("NettyClient.java",),
             "cp %s/jni/libnetty-tcnative.so libnetty_tcnative.so && "

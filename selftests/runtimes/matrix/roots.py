@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 
 from lib import build, kloak, tap
 from matrix import RUNTIMES
@@ -20,6 +21,8 @@ _CLONE_NEWNS = 0x20000
 NAME, ADDRESS = "api.test", "127.0.0.1"
 OTHER_NAME = "other.test"
 _BUILD_SECONDS = 600
+# When all must have been built; `run` sets it to the end of its time budget.
+deadline = float("inf")
 
 
 def _mount(*words):
@@ -95,8 +98,12 @@ class Root:
         try:
             for source in sources:
                 subprocess.run(["cp", "-r", tap.scratch("clients/" + source), made], check=True)
-            done = self.run("export HOME=%s/home; cd %s && { %s\n}" % (self._cache, partial, text),
-                            timeout=_BUILD_SECONDS)
+            # timeout ends the whole group, as compilers have children of their own.
+            left = max(min(_BUILD_SECONDS, deadline - time.monotonic()), 1)
+            done = self.run("export HOME=%s/home; cd %s && exec timeout -k 5 %d sh -c '%s'" % (
+                self._cache, partial, left, text.replace("'", "'\\''")), timeout=left + 30)
+            if done.returncode == 124 and left < _BUILD_SECONDS:
+                tap.skip("time budget: not built in the %d s left" % left)
             if done.returncode != 0:
                 raise tap.Failure("cannot be built: " + said(done))
             os.rename(made, outside)

@@ -48,16 +48,16 @@ def _checks(checks, notes):
                              for name, outcome in checks.items() if outcome[0] != cells.PASSED])
 
 
-def page(rows):
-    """rows: of `run`, those that had a client to run."""
+def page(records):
+    """records: of the rows of `run`, in their order."""
     notes = _Notes()
     heads = ["client", "version", "TLS library", "from"]
     heads += ["%s %s" % (tls, name) for tls, _, name in cells.SUITES] + ["and"]
     lines = ["| %s |" % " | ".join(heads), "|---" * len(heads) + "|"]
-    for row in rows:
-        words = [row.program.name, row.version, row.library, row.origin]
-        words += [_cell(row.cells[suite], notes) for suite in cells.SUITES]
-        words.append(_checks(row.checks, notes))
+    for record in records:
+        words = [record[name] for name in ("client", "version", "library", "origin")]
+        words += [_cell(outcome, notes) for outcome in record["cells"]]
+        words.append(_checks(record["checks"], notes))
         lines.append("| %s |" % " | ".join(word.replace("|", "\\|") for word in words))
     text = _HEAD + "\n".join(lines) + "\n"
     if notes.texts:
