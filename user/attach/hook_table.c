@@ -37,6 +37,12 @@ extern const unsigned char bpf_wolfssl_start[], bpf_wolfssl_end[];
 /* ConnectionCommon::write of the trait PlaintextSink; the 5 is the name's length in mangling. */
 #define RUSTLS_WRITE "*rustls*PlaintextSink*5write*"
 
+/*
+ * The FIPS module of BoringSSL compares a hash of its own code in memory when it starts, and
+ * aborts the program: no probe may be in it. Go's boringcrypto is one.
+ */
+#define FIPS_MODULE "BORINGSSL_integrity_test"
+
 const struct hook hooks[] = {
 	{
 		.name = "go",
@@ -89,10 +95,11 @@ const struct hook hooks[] = {
 		.sonames = { "libboringssl.so" },
 		.functions = {
 			{ "HKDF_expand", "boringssl_expand", "boringssl_derived",
-			  .unless = { "CRYPTO_tls13_hkdf_expand_label" } },
+			  .unless = { "CRYPTO_tls13_hkdf_expand_label", FIPS_MODULE } },
 			{ "CRYPTO_tls13_hkdf_expand_label", "boringssl_expand_label",
-			  "boringssl_derived" },
-			{ "CRYPTO_tls1_prf", "boringssl_prf", "boringssl_derived" },
+			  "boringssl_derived", .unless = { FIPS_MODULE } },
+			{ "CRYPTO_tls1_prf", "boringssl_prf", "boringssl_derived",
+			  .unless = { FIPS_MODULE } },
 			{ "SSL_write", "boringssl_write", .only_with = ONLY_BORINGSSL },
 		},
 	},
