@@ -72,6 +72,7 @@ static const struct {
 	/* of BoringSSL, earlier and later */
 	{LIBCRYPTO "HKDF_expand CRYPTO_tls1_prf", "boringssl:HKDF_expand boringssl:CRYPTO_tls1_prf "},
 	{LIBCRYPTO "HKDF_expand CRYPTO_tls1_prf BORINGSSL_integrity_test", ""},
+	{LIBCRYPTO "HKDF_expand CRYPTO_tls1_prf BORINGSSL_FIPS_abort", ""},
 	{LIBCRYPTO "HKDF_expand CRYPTO_tls1_prf CRYPTO_tls13_hkdf_expand_label",
 	 "boringssl:CRYPTO_tls13_hkdf_expand_label boringssl:CRYPTO_tls1_prf "},
 	/* linked into a program */

@@ -23,7 +23,7 @@
 #define HOOK_FUNCTIONS	 8
 #define HOOK_MATCHES	 16 /* of a hook's patterns in a file */
 #define HOOK_PROBES	 (HOOK_FUNCTIONS + HOOK_MATCHES)
-#define HOOK_CONDITIONS	 2
+#define HOOK_CONDITIONS	 3
 #define HOOK_SONAMES	 4
 #define HOOK_SONAMES_MAX (HOOKS_MAX * HOOK_SONAMES)
 

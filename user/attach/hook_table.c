@@ -41,7 +41,7 @@ extern const unsigned char bpf_wolfssl_start[], bpf_wolfssl_end[];
  * The FIPS module of BoringSSL compares a hash of its own code in memory when it starts, and
  * aborts the program: no probe may be in it. Go's boringcrypto is one.
  */
-#define FIPS_MODULE "BORINGSSL_integrity_test"
+#define FIPS_MODULE "BORINGSSL_FIPS_abort", "BORINGSSL_integrity_test"
 
 const struct hook hooks[] = {
 	{
