@@ -174,6 +174,9 @@ static int read_response(SSL *ssl)
 
 /* Early data: OpenSSL has a function of its own for them, BoringSSL ends SSL_connect() early. */
 #ifdef OPENSSL_IS_BORINGSSL
+#if BORINGSSL_API_VERSION < 10 /* that of Android 10 cannot tell */
+#define SSL_SESSION_early_data_capable(session) 1
+#endif
 static int begin_early(SSL *ssl)
 {
 	SSL_set_early_data_enabled(ssl, 1);

@@ -97,6 +97,8 @@ class Root:
         os.makedirs(made)
         try:
             for source in sources:
+                if not os.path.exists(tap.scratch("clients/" + source)):
+                    raise tap.Failure("no %s in selftests/runtimes/clients" % source)
                 subprocess.run(["cp", "-r", tap.scratch("clients/" + source), made], check=True)
             # timeout ends the whole group, as compilers have children of their own.
             left = max(min(_BUILD_SECONDS, deadline - time.monotonic()), 1)
