@@ -67,7 +67,8 @@ START_TEST(names)
 	}
 	ck_assert_uint_gt(matched, 10000);
 	ck_assert(elf_pattern_matches("a[?.]*", "a[?.]b") && !elf_pattern_matches("?", "a"));
-	ck_assert(elf_is_pattern("a*b") && !elf_is_pattern("ab"));
+	ck_assert(elf_is_pattern("*a*b") && !elf_is_pattern("ab"));
+	ck_assert(!elf_is_pattern("crypto/tls.(*Conn).Write"));
 }
 END_TEST
 
