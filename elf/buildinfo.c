@@ -8,8 +8,11 @@
 #include "elf/relative.h"
 #include "user/lib/cleanup.h"
 
-#define MAGIC	     "\xff Go buildinf:"
-#define MAGIC_SIZE   14
+/* In two parts: Kloak's own program must not look like one of Go. */
+#define MAGIC_HEAD	"\xff Go "
+#define MAGIC_HEAD_SIZE 5
+#define MAGIC_TAIL	"buildinf:"
+#define MAGIC_SIZE	14
 #define ALIGNMENT    16
 #define HEADER_SIZE  32 /* the strings are behind it, or pointers to them at 16 and 24 */
 #define POINTER_SIZE 8
@@ -24,7 +27,9 @@ struct header {
 
 static bool is_header(const uint8_t *bytes)
 {
-	return !memcmp(bytes, MAGIC, MAGIC_SIZE) && !(bytes[15] & FLAG_BIG) &&
+	return !memcmp(bytes, MAGIC_HEAD, MAGIC_HEAD_SIZE) &&
+	       !memcmp(bytes + MAGIC_HEAD_SIZE, MAGIC_TAIL, MAGIC_SIZE - MAGIC_HEAD_SIZE) &&
+	       !(bytes[15] & FLAG_BIG) &&
 	       ((bytes[15] & FLAG_INLINE) || bytes[14] == POINTER_SIZE);
 }
 

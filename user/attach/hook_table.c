@@ -107,6 +107,7 @@ const struct hook hooks[] = {
 		.name = "gnutls",
 		.title = "GnuTLS",
 		OBJECT(gnutls),
+		.usual = true,
 		.sonames = { "libgnutls.so", "libnettle.so" },
 		.functions = {
 			{ "nettle_hkdf_expand", "gnutls_expand", "gnutls_derived" },
