@@ -18,9 +18,9 @@ SUITES = (
     (servers.TLS13, "TLS_AES_128_GCM_SHA256", "AES-128-GCM"),
     (servers.TLS13, "TLS_AES_256_GCM_SHA384", "AES-256-GCM"),
     (servers.TLS13, "TLS_CHACHA20_POLY1305_SHA256", "ChaCha20"),
-    (servers.TLS12, "ECDHE-RSA-AES128-GCM-SHA256", "AES-128-GCM"),
-    (servers.TLS12, "ECDHE-RSA-AES256-GCM-SHA384", "AES-256-GCM"),
-    (servers.TLS12, "ECDHE-RSA-CHACHA20-POLY1305", "ChaCha20"),
+    (servers.TLS12, "ECDHE-ECDSA-AES128-GCM-SHA256", "AES-128-GCM"),
+    (servers.TLS12, "ECDHE-ECDSA-AES256-GCM-SHA384", "AES-256-GCM"),
+    (servers.TLS12, "ECDHE-ECDSA-CHACHA20-POLY1305", "ChaCha20"),
 )
 PASSED, FAILED, NOT_OFFERED = "passed", "failed", "not offered"
 # What nginx logs (at level info) of a ClientHello without what it wants.
@@ -84,9 +84,14 @@ class Client:
         return result, kloak.requests_seen(server, expected)
 
     def start(self, server, values, host=roots.NAME):
-        grant = "API_KEY@%s:%d" % (host, server.port)
-        return self.root.start(self.command, values, [grant],
-                               ["%s=%s" % (host, roots.ADDRESS)])
+        pins = ["%s=%s" % (host, roots.ADDRESS)]
+        if self.by_address() and host == roots.NAME:
+            host, pins = roots.ADDRESS, []
+        return self.root.start(self.command, values, ["API_KEY@%s:%d" % (host, server.port)], pins)
+
+    def by_address(self):
+        beginning = self.program.by_address
+        return beginning is not None and self.library.startswith(beginning)
 
     def check(self, server, **amount):
         """The same bytes at the server without Kloak and under it."""
@@ -97,8 +102,11 @@ class Client:
         tap.check_equal(len(sealed), expected, "requests under Kloak; %s" % _told(result))
         wrong = sum(a != b for a, b in zip(sealed, plain))
         tap.check(not wrong, "%d of %d requests differ; %s" % (wrong, expected, _told(result)))
-        tap.check(len(result.verdicts("swapped")) == self.swaps(expected) and
-                  not result.verdicts("refused"), "wrong events: %s" % _told(result))
+        # Events may be lost, which kloak says; requests may not.
+        lost = re.search(rb"(\d+) events were lost", result.errors)
+        events = len(result.verdicts("swapped")) + (int(lost.group(1)) if lost else 0)
+        tap.check(events == self.swaps(expected) and not result.verdicts("refused"),
+                  "wrong events: %s" % _told(result))
 
     def check_volume(self, server):
         """1,000 requests on 20 connections, by 8 threads: not one wrong byte."""
@@ -111,7 +119,8 @@ class Client:
         tap.check_equal(len(requests), 2, "requests; %s" % _told(result))
         check_count(requests, 2, values["API_KEY"], 0, "at a host that was not granted")
         check_count(requests, 2, "kloak:", self.swaps(2), "at a host that was not granted")
-        tap.check_equal(result.reasons(), [kloak.REASONS["host"]], "reasons of events; %s" % _told(result))
+        tap.check(self.by_address() or result.reasons() == [kloak.REASONS["host"]],
+                  "reasons of events; %s" % _told(result))
 
     def check_memory(self, server):
         """While the server holds its answer back, no memory of the client has 8 bytes of the

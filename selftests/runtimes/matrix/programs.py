@@ -22,15 +22,17 @@ class Program:
     sources  in clients/, and build, the shell text that makes of them what is run
     fetched  words of a command of selftests/runtimes that prints the directory {fetched}; such
              a client is run on this machine as it is, not in the suites
+    by_address  beginning of the TLS library's version with which the secret is granted to the
+             server's address, not to its name
     traits   "threads": serves connections in threads or tasks; "small": is part of the smaller
              matrix of `make check`; "places": can send the secret in query and body too
     """
 
     def __init__(self, name, group, needs, version, command, sources=(), build=None, traits="",
-                 fetched=()):
+                 fetched=(), by_address=None):
         self.name, self.group, self.needs, self.version = name, group, needs, version
         self.command, self.sources, self.build = command, sources, build
-        self.traits, self.fetched = traits.split(), fetched
+        self.traits, self.fetched, self.by_address = traits.split(), fetched, by_address
 
     def is_in(self, root):
         # glob() takes links as they are: those to alternatives lead somewhere in the root only.
@@ -122,11 +124,12 @@ def _package(names, label):
     return ("dpkg-query -W -f '%s ${Version}\\n' %s 2>/dev/null | grep -m1 '[0-9]$'" % (label, names))
 
 
-def _compiled(name, group, needs, library, source, flags, shared=(), traits="threads"):
+def _compiled(name, group, needs, library, source, flags, shared=(), traits="threads",
+              by_address=None):
     """A client in C. library: a shell text that prints what the TLS library is."""
     return Program(name, group, needs, 'echo "-|$(%s)"' % library, "{built}/client",
                    (source, *shared), "gcc -O1 -w -o client %s %s -lpthread" % (source, flags),
-                   traits)
+                   traits, by_address=by_address)
 
 
 _CRATES = "/usr/share/cargo/registry"
@@ -196,12 +199,15 @@ PROGRAMS = [
     _compiled("C, libgnutls", "gnutls", _INCLUDE + "/gnutls/gnutls.h",
               _package("libgnutls30t64 libgnutls30", "GnuTLS"), "gnutls_client.c", "-lgnutls",
               ("tls_client.h",)),
-    _compiled("C, mbedTLS", "mbedtls", _INCLUDE + "/mbedtls/ssl.h",
+    # The client is written for PSA, which 2.16 does not have.
+    _compiled("C, mbedTLS", "mbedtls", _INCLUDE + "/psa/crypto.h",
               _package("libmbedtls-dev", "mbedTLS"), "mbedtls_client.c",
               "-lmbedtls -lmbedx509 -lmbedcrypto", ("tls_client.h",)),
-    _compiled("C, wolfSSL", "wolfssl", _INCLUDE + "/wolfssl/ssl.h",
+    # With 4.6 (libwolfssl.so.24) the client aborts in the library, also without Kloak. 5.7 sends a
+    # GREASE ECH which cannot be switched off, so that its name is not believed (limits.md).
+    _compiled("C, wolfSSL", "wolfssl", _LIB + "/libwolfssl.so.[34]*",
               _package("libwolfssl-dev", "wolfSSL"), "wolfssl_client.c", "-lwolfssl",
-              ("tls_client.h",)),
+              ("tls_client.h",), by_address="wolfSSL 5.7"),
     *[_go(version, *build[:3], build[4]) for build in _GO_BUILDS for version in build[3]],
     # What the clients are written for: Rust 1.74, rustls 0.23.
     _rust("native-tls", "native-tls", "native-tls-0.2.1[3-9]", _OPENSSL_VERSION),

@@ -20,6 +20,12 @@ threads); no 8 bytes of the secret in the client's memory while its request is
 under way (*memory*); a host that the secret was not granted for gets the
 placeholder (*not granted*).
 
+wolfSSL 5.7 always sends a GREASE ECH, with which no name is believed
+([limits.md](limits.md)): there the secret is granted to the address. Not in the
+table: mbedTLS 2.16, without the PSA interface that the client is written for;
+wolfSSL 4.6, in which the client aborts without Kloak; native-tls with a Rust before
+1.74 and rustls before 0.23, which the clients do not compile with.
+
 """
 
 
