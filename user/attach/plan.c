@@ -42,10 +42,9 @@ static void lookup_want_pattern(struct lookup *lookup, const char *pattern)
 		lookup->patterns[lookup->pattern_count++] = pattern;
 }
 
-/* Names of Go have asterisks of their own. */
-static void lookup_want(struct lookup *lookup, const struct hook *hook, const char *name)
+static void lookup_want(struct lookup *lookup, const char *name)
 {
-	if (name && !hook->find && elf_is_pattern(name))
+	if (name && elf_is_pattern(name))
 		lookup_want_pattern(lookup, name);
 	else if (name && !lookup_get(lookup, name) && lookup->count < ELF_SYMBOL_NAMES_MAX)
 		lookup->names[lookup->count++] = name;
@@ -57,10 +56,10 @@ static void lookup_want_hook(struct lookup *lookup, const struct hook *hook)
 	size_t i, k;
 
 	for (i = 0; i < HOOK_FUNCTIONS && function->symbol; i++, function++) {
-		lookup_want(lookup, hook, function->symbol);
-		lookup_want(lookup, hook, function->only_with);
+		lookup_want(lookup, function->symbol);
+		lookup_want(lookup, function->only_with);
 		for (k = 0; k < HOOK_CONDITIONS; k++)
-			lookup_want(lookup, hook, function->unless[k]);
+			lookup_want(lookup, function->unless[k]);
 	}
 }
 
