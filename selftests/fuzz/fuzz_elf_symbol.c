@@ -10,6 +10,7 @@
 #include "elf/dynamic.c"
 #undef CHUNK
 #include "elf/symtab.c"
+#include "elf/strings.c"
 #include "elf/symbol.c"
 #include "elf/pattern.c"
 
