@@ -10,7 +10,7 @@
 #include "kernel/abi.h"
 #include "kernel/bpf.h"
 
-#define EVENTS_SIZE	  (256 * 1024)
+#define EVENTS_SIZE	  (1024 * 1024)
 #define MAX_WORKLOADS	  1024
 #define MAX_SECRETS	  4096
 #define MAX_RULES	  8192
