@@ -21,6 +21,9 @@ KEY = SECRET["API_KEY"].encode()
 STARTS = int(os.environ.get("COLD_STARTS", "10"))
 
 
+GO = build.Made(build.go_client, "plain")
+
+
 def words(command):
     return " ".join(map(shlex.quote, command))
 
@@ -29,6 +32,7 @@ RUNTIMES = {
     "python": lambda server: clients.http_client(server, [clients.HEADER_REQUEST]),
     "node": lambda server: clients.node(server, [clients.HEADER_REQUEST]),
     "curl": lambda server: clients.curl(server, [clients.HEADER_REQUEST]),
+    "go": lambda server: clients.contract([GO.get()], server),
 }
 
 
