@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -51,25 +52,61 @@ static bool find_file(const struct mapping *mapping, char name[static NAME_BYTES
 	return !stat(name, status) && status->st_ino == mapping->inode;
 }
 
-/* A process that is gone, or a file that cannot be had, is nothing to complain about. */
+static bool is_waiting(const struct watch *watch, const struct stat *status)
+{
+	size_t i;
+
+	for (i = 0; i < watch->waiting_count; i++)
+		if (watch->waiting[i].status.st_dev == status->st_dev &&
+		    watch->waiting[i].status.st_ino == status->st_ino)
+			return true;
+	return false;
+}
+
+static void attach_waiting(struct watch *watch)
+{
+	size_t i;
+
+	for (i = 0; i < watch->waiting_count; i++) {
+		struct waiting_file *file = &watch->waiting[i];
+		bool probed = watch->attach(watch->data, file->fd, file->path);
+
+		seen_add(watch->seen, &file->status, probed);
+		close(file->fd);
+		free(file->path);
+	}
+	watch->waiting_count = 0;
+}
+
+/*
+ * Opens the file. It is attached to when all that was reported is open: attaching
+ * takes longer than many a process lives, and with it goes the way to its files.
+ * A process that is gone, or a file that cannot be had, is nothing to complain about.
+ */
 static void take_mapping(void *data, const struct mapping *mapping)
 {
 	struct watch *watch = data;
 	char name[NAME_BYTES];
 	struct stat status;
-	bool probed;
+	char *path;
 
 	watch->reports++;
 	if (!find_file(mapping, name, &status) || !S_ISREG(status.st_mode) ||
-	    seen_find(watch->seen, &status))
+	    seen_find(watch->seen, &status) || is_waiting(watch, &status))
 		return;
 	watch->news++;
 	CLEANUP_FD int fd = regular_open(name, &status);
 
-	if (fd < 0 || seen_find(watch->seen, &status))
+	if (fd < 0 || seen_find(watch->seen, &status) || is_waiting(watch, &status))
 		return;
-	probed = watch->attach(watch->data, fd, mapping->path);
-	seen_add(watch->seen, &status, probed);
+	path = strdup(mapping->path);
+	if (!path)
+		return;
+	if (watch->waiting_count == WATCH_WAITING)
+		attach_waiting(watch);
+	watch->waiting[watch->waiting_count++] = (struct waiting_file){
+		.fd = TAKE_FD(fd), .path = path, .status = status,
+	};
 }
 
 int watch_open(struct watch *watch, const struct watch_options *options)
@@ -100,6 +137,7 @@ void watch_poll(struct watch *watch)
 	watch->news = 0;
 	if (sideband_read(&watch->sideband, take_mapping, watch))
 		maps_visit_cgroup(watch->cgroup, take_mapping, watch);
+	attach_waiting(watch);
 	if (watch->reports && !watch->news)
 		usleep(PAUSE);
 }
@@ -115,6 +153,7 @@ void watch_count(struct watch *watch)
 		return;
 	watch->next_count = now + COUNT_INTERVAL;
 	maps_visit_new(watch->cgroup, &watch->known, take_mapping, watch);
+	attach_waiting(watch);
 }
 
 void watch_close(struct watch *watch)

@@ -46,12 +46,23 @@
  */
 typedef bool (*watch_attach)(void *data, int fd, const char *path);
 
+#define WATCH_WAITING 64 /* files */
+
+/* A file that is open, and not attached to yet. */
+struct waiting_file {
+	int fd;
+	char *path;
+	struct stat status;
+};
+
 struct watch {
 	struct sideband sideband;
 	const char *cgroup;
 	struct seen *seen;
 	watch_attach attach;
 	void *data;
+	struct waiting_file waiting[WATCH_WAITING];
+	size_t waiting_count;
 	unsigned int reports; /* of this watch_poll(), and those of unknown files */
 	unsigned int news;
 	uint64_t next_count; /* CLOCK_MONOTONIC, ns: when processes are counted again */
