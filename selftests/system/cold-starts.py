@@ -3,7 +3,7 @@
 """The first request of a process that has just started.
 
 A command, and what its arguments mention, has its probes before its first instruction: none of
-its requests may be missed. That is shown for each runtime, COLD_STARTS times (10; 500 is what was
+its requests may be missed. That is shown for each runtime, COLD_STARTS times (5; 500 is what was
 promised, and takes a while), each time in a new run.
 
 A program that Kloak does not know until it is executed runs on while it is being probed: what
@@ -18,7 +18,7 @@ from lib import build, clients, kloak, servers, tap
 
 SECRET = {"API_KEY": kloak.new_secret()}
 KEY = SECRET["API_KEY"].encode()
-STARTS = int(os.environ.get("COLD_STARTS", "10"))
+STARTS = int(os.environ.get("COLD_STARTS", "5"))
 
 
 GO = build.Made(build.go_client, "plain")
