@@ -157,4 +157,23 @@ static inline void derive_take(struct deriving *d, u32 block_key_size, u32 block
 	d->what = DERIVE_OTHER;
 }
 
+/* The same, where a key block is no longer than its suite needs: two keys, two IVs. */
+static inline void derive_take_exact(struct deriving *d)
+{
+	switch (d->size) {
+	case 40:
+		derive_take(d, 16, CIPHER_AES_GCM);
+		break;
+	case 72:
+		derive_take(d, 32, CIPHER_AES_GCM);
+		break;
+	case 88:
+		derive_take(d, 32, CIPHER_CHACHA20_POLY1305);
+		break;
+	default:
+		derive_take(d, 0, CIPHER_UNSUPPORTED);
+		break;
+	}
+}
+
 #endif

@@ -69,22 +69,8 @@ int gnutls_derived(__attribute__((unused)) struct pt_regs *ctx)
 {
 	struct deriving *d = derive_end();
 
-	if (!d)
-		return 0;
-	switch (d->size) {
-	case 40:
-		derive_take(d, 16, CIPHER_AES_GCM);
-		break;
-	case 72:
-		derive_take(d, 32, CIPHER_AES_GCM);
-		break;
-	case 88:
-		derive_take(d, 32, CIPHER_CHACHA20_POLY1305);
-		break;
-	default:
-		derive_take(d, 0, CIPHER_UNSUPPORTED);
-		break;
-	}
+	if (d)
+		derive_take_exact(d);
 	return 0;
 }
 
