@@ -13,13 +13,13 @@
 #define MAGIC_HEAD_SIZE 5
 #define MAGIC_TAIL	"buildinf:"
 #define MAGIC_SIZE	14
-#define ALIGNMENT    16
-#define HEADER_SIZE  32 /* the strings are behind it, or pointers to them at 16 and 24 */
-#define POINTER_SIZE 8
-#define FLAG_BIG     1 /* big endian */
-#define FLAG_INLINE  2 /* the strings are here */
-#define GUARD	     16 /* bytes in front of and behind the modules' text */
-#define SEARCHED     65536 /* of a file without section headers, as Go does */
+#define ALIGNMENT	16
+#define HEADER_SIZE	32 /* the strings are behind it, or pointers to them at 16 and 24 */
+#define POINTER_SIZE	8
+#define FLAG_BIG	1     /* big endian */
+#define FLAG_INLINE	2     /* the strings are here */
+#define GUARD		16    /* bytes in front of and behind the modules' text */
+#define SEARCHED	65536 /* of a file without section headers, as Go does */
 
 struct header {
 	uint8_t bytes[HEADER_SIZE];
@@ -29,8 +29,7 @@ static bool is_header(const uint8_t *bytes)
 {
 	return !memcmp(bytes, MAGIC_HEAD, MAGIC_HEAD_SIZE) &&
 	       !memcmp(bytes + MAGIC_HEAD_SIZE, MAGIC_TAIL, MAGIC_SIZE - MAGIC_HEAD_SIZE) &&
-	       !(bytes[15] & FLAG_BIG) &&
-	       ((bytes[15] & FLAG_INLINE) || bytes[14] == POINTER_SIZE);
+	       !(bytes[15] & FLAG_BIG) && ((bytes[15] & FLAG_INLINE) || bytes[14] == POINTER_SIZE);
 }
 
 /* --- where it is ------------------------------------------------------- */
@@ -103,7 +102,7 @@ struct text {
  */
 static int follow(const struct elf_image *image, uint64_t address, struct text *text)
 {
-	uint64_t string[2] = {0, 0};
+	uint64_t string[2] = { 0, 0 };
 	int ret = elf_relative_read(image, address, &address, sizeof(address));
 
 	if (!ret)
@@ -209,8 +208,8 @@ static int read_settings(const struct elf_image *image, const struct text *modul
 
 int buildinfo_read(const struct elf_image *image, struct buildinfo *info)
 {
-	struct place place = {.image = image};
-	struct text version = {0}, modules = {0};
+	struct place place = { .image = image };
+	struct text version = { 0 }, modules = { 0 };
 	int ret = find_place(&place);
 
 	memset(info, 0, sizeof(*info));
@@ -223,8 +222,8 @@ int buildinfo_read(const struct elf_image *image, struct buildinfo *info)
 	if (ret)
 		return ret;
 	info->minor = minor_of(info->version);
-	info->stack_arguments = info->minor && (info->minor < 17 ||
-						strstr(info->version, "noregabi"));
+	info->stack_arguments = info->minor &&
+				(info->minor < 17 || strstr(info->version, "noregabi"));
 	info->boring = strstr(info->version, "X:boringcrypto") != NULL;
 	/* Settings are for reports: a program with too many of them is a program all the same. */
 	ret = read_settings(image, &modules, info);

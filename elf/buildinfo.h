@@ -17,7 +17,7 @@
 
 struct buildinfo {
 	char version[BUILDINFO_VERSION_MAX]; /* "go1.24.4", "go1.17 X:noregabi", "devel ..." */
-	unsigned int minor; /* of "go1.minor"; 0: it does not say */
+	unsigned int minor;		     /* of "go1.minor"; 0: it does not say */
 	bool stack_arguments; /* its functions take arguments on the stack: 1.16 and older */
 	bool boring;	      /* GOEXPERIMENT=boringcrypto */
 	bool fips;	      /* GOFIPS140, or GODEBUG=fips140=on by default */

@@ -12,18 +12,18 @@ static const struct {
 	size_t field; /* a uint64_t in struct elf_dynamic */
 	bool address; /* to be translated to a file offset */
 } tags[] = {
-	{DT_STRTAB, offsetof(struct elf_dynamic, strings), true},
-	{DT_STRSZ, offsetof(struct elf_dynamic, strings_size), false},
-	{DT_SYMTAB, offsetof(struct elf_dynamic, symbols), true},
-	{DT_SYMENT, offsetof(struct elf_dynamic, symbol_size), false},
-	{DT_GNU_HASH, offsetof(struct elf_dynamic, gnu_hash), true},
-	{DT_HASH, offsetof(struct elf_dynamic, sysv_hash), true},
-	{DT_VERSYM, offsetof(struct elf_dynamic, versions), true},
-	{DT_RELA, offsetof(struct elf_dynamic, relocations), true},
-	{DT_RELASZ, offsetof(struct elf_dynamic, relocations_size), false},
-	{DT_SONAME, offsetof(struct elf_dynamic, soname), false},
-	{DT_RPATH, offsetof(struct elf_dynamic, rpath), false},
-	{DT_RUNPATH, offsetof(struct elf_dynamic, runpath), false},
+	{ DT_STRTAB, offsetof(struct elf_dynamic, strings), true },
+	{ DT_STRSZ, offsetof(struct elf_dynamic, strings_size), false },
+	{ DT_SYMTAB, offsetof(struct elf_dynamic, symbols), true },
+	{ DT_SYMENT, offsetof(struct elf_dynamic, symbol_size), false },
+	{ DT_GNU_HASH, offsetof(struct elf_dynamic, gnu_hash), true },
+	{ DT_HASH, offsetof(struct elf_dynamic, sysv_hash), true },
+	{ DT_VERSYM, offsetof(struct elf_dynamic, versions), true },
+	{ DT_RELA, offsetof(struct elf_dynamic, relocations), true },
+	{ DT_RELASZ, offsetof(struct elf_dynamic, relocations_size), false },
+	{ DT_SONAME, offsetof(struct elf_dynamic, soname), false },
+	{ DT_RPATH, offsetof(struct elf_dynamic, rpath), false },
+	{ DT_RUNPATH, offsetof(struct elf_dynamic, runpath), false },
 };
 
 static void take_entry(const struct elf_image *image, struct elf_dynamic *dynamic,

@@ -23,7 +23,7 @@ struct elf_dynamic {
 	uint64_t symbol_size;
 	uint64_t gnu_hash;
 	uint64_t sysv_hash;
-	uint64_t versions; /* one uint16_t per symbol, DT_VERSYM */
+	uint64_t versions;    /* one uint16_t per symbol, DT_VERSYM */
 	uint64_t relocations; /* Elf64_Rela, DT_RELA */
 	uint64_t relocations_size;
 	/* Offsets into the strings; 0 is the empty string, so: absent. */

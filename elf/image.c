@@ -110,7 +110,7 @@ static int visit_wanted(void *data, const Elf64_Shdr *section)
 
 int elf_image_find_section(const struct elf_image *image, uint32_t type, Elf64_Shdr *section)
 {
-	struct wanted_section wanted = {image, type, section};
+	struct wanted_section wanted = { image, type, section };
 	int ret = elf_image_walk_sections(image, visit_wanted, &wanted);
 
 	if (ret < 0)
@@ -254,7 +254,7 @@ int elf_image_open(struct elf_image *image, int fd)
 	uint64_t segments = 0;
 	int ret;
 
-	*image = (struct elf_image){.fd = fd};
+	*image = (struct elf_image){ .fd = fd };
 	ret = stat_regular(image);
 	if (!ret)
 		ret = read_header(image, &header);
@@ -275,5 +275,5 @@ int elf_image_open(struct elf_image *image, int fd)
 void elf_image_close(struct elf_image *image)
 {
 	free(image->segments);
-	*image = (struct elf_image){.fd = -1};
+	*image = (struct elf_image){ .fd = -1 };
 }

@@ -114,8 +114,8 @@ static void set_rex(struct insn *insn, uint8_t rxb, uint8_t w_vvvv)
  */
 static int decode_vector(struct cursor *in, struct insn *insn, uint8_t first)
 {
-	const uint8_t forbidden =
-		INSN_PREFIX_66 | INSN_PREFIX_F2 | INSN_PREFIX_F3 | INSN_PREFIX_LOCK;
+	const uint8_t forbidden = INSN_PREFIX_66 | INSN_PREFIX_F2 | INSN_PREFIX_F3 |
+				  INSN_PREFIX_LOCK;
 	unsigned int count = first == 0xc5 ? 1 : first == 0x62 ? 3 : 2;
 	uint8_t payload[3] = { 0 };
 	unsigned int map;

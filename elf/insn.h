@@ -78,18 +78,18 @@ enum insn_kind {
 };
 
 struct insn {
-	uint8_t length;   /* bytes, 1 to INSN_SIZE_MAX */
-	uint8_t map;      /* enum insn_map */
-	uint8_t opcode;   /* last opcode byte */
+	uint8_t length;	  /* bytes, 1 to INSN_SIZE_MAX */
+	uint8_t map;	  /* enum insn_map */
+	uint8_t opcode;	  /* last opcode byte */
 	uint8_t prefixes; /* enum insn_prefix */
-	uint8_t rex;      /* 0, or the REX byte; of VEX, EVEX, XOP: 0x40 and the same W R X B */
-	uint8_t vvvv;     /* second source or destination of VEX, EVEX, XOP; else 0 */
-	uint8_t modrm;    /* valid if has_modrm */
+	uint8_t rex;	  /* 0, or the REX byte; of VEX, EVEX, XOP: 0x40 and the same W R X B */
+	uint8_t vvvv;	  /* second source or destination of VEX, EVEX, XOP; else 0 */
+	uint8_t modrm;	  /* valid if has_modrm */
 	bool has_modrm;
-	uint8_t kind;     /* enum insn_kind */
+	uint8_t kind;	  /* enum insn_kind */
 	uint16_t writes;  /* registers that it may change, a bit each; RSP only if by an
 			   * amount that is not known here */
-	int32_t stack;    /* what it adds to RSP (push: -8); what a call or ret does is left out */
+	int32_t stack;	  /* what it adds to RSP (push: -8); what a call or ret does is left out */
 	int32_t relative; /* INSN_JCC to INSN_CALL: target minus address of the next instruction */
 };
 

@@ -19,13 +19,13 @@ enum {
 	MODRM = 1 << 1,
 	IMM8 = 1 << 2,
 	IMM16 = 1 << 3,
-	IMMZ = 1 << 4,  /* 4 bytes, or 2 if the operand size is 16 bits */
-	IMMV = 1 << 5,  /* the same, or 8 if it is 64 bits */
+	IMMZ = 1 << 4,	/* 4 bytes, or 2 if the operand size is 16 bits */
+	IMMV = 1 << 5,	/* the same, or 8 if it is 64 bits */
 	MOFFS = 1 << 6, /* an address: 8 bytes, or 4 with a 67 prefix */
 	REL8 = 1 << 7,
 	REL32 = 1 << 8,
 
-	BYTE = 1 << 9,    /* byte operands: without REX, 4 to 7 mean AH, CH, DH, BH */
+	BYTE = 1 << 9,	  /* byte operands: without REX, 4 to 7 mean AH, CH, DH, BH */
 	TO_REG = 1 << 10, /* writes the register in ModRM.reg */
 	TO_RM = 1 << 11,  /* writes that in ModRM.rm, if it is a register */
 	TO_OP = 1 << 12,  /* writes that in the opcode's low three bits */
@@ -213,7 +213,7 @@ static const uint32_t two_byte[256] = {
 
 /* clang-format on */
 
-#define ANY_REG     0xff
+#define ANY_REG	    0xff
 #define EXT(number) (uint8_t)(1U << (number))
 #define ANY_PREFIX  0
 

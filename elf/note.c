@@ -104,7 +104,7 @@ static int visit_note_section(void *data, const Elf64_Shdr *section)
 
 static int search_sections(const struct elf_image *image, struct elf_build_id *id)
 {
-	struct section_search search = {image, id};
+	struct section_search search = { image, id };
 	int ret = elf_image_walk_sections(image, visit_note_section, &search);
 
 	if (ret < 0)

@@ -319,8 +319,8 @@ static int read_relocation(const struct object *object, uint32_t section, const 
 		.type = ELF64_R_TYPE(raw->r_info),
 		.symbol = (uint32_t)ELF64_R_SYM(raw->r_info),
 	};
-	if (raw->r_offset >= object->sections[section].size ||
-	    raw->r_offset % OBJECT_INSN_SIZE || relocation->symbol >= object->symbol_count)
+	if (raw->r_offset >= object->sections[section].size || raw->r_offset % OBJECT_INSN_SIZE ||
+	    relocation->symbol >= object->symbol_count)
 		return -EINVAL;
 	if (relocation->type != RELOCATION_64_64 && relocation->type != RELOCATION_64_32)
 		return -EINVAL;
@@ -385,8 +385,8 @@ static int read_relocations(struct object *object)
 			return ret;
 	}
 	if (object->relocation_count)
-		qsort(object->relocations, object->relocation_count,
-		      sizeof(*object->relocations), relocation_compare);
+		qsort(object->relocations, object->relocation_count, sizeof(*object->relocations),
+		      relocation_compare);
 	return 0;
 }
 

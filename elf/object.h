@@ -36,18 +36,18 @@ struct object_section {
 	const uint8_t *bytes; /* NULL: none in the file (.bss) */
 	size_t size;
 	enum object_section_kind kind;
-	uint32_t type;	/* SHT_* */
-	uint32_t link;	/* sh_link and sh_info, unchecked */
+	uint32_t type; /* SHT_* */
+	uint32_t link; /* sh_link and sh_info, unchecked */
 	uint32_t info;
 };
 
 struct object_symbol {
-	const char *name;   /* "" for section symbols */
-	uint32_t section;   /* index, or 0 for undefined and absolute symbols */
-	uint32_t type;	    /* STT_* */
-	uint64_t value;	    /* offset in its section */
+	const char *name; /* "" for section symbols */
+	uint32_t section; /* index, or 0 for undefined and absolute symbols */
+	uint32_t type;	  /* STT_* */
+	uint64_t value;	  /* offset in its section */
 	uint64_t size;
-	bool global;	    /* STB_GLOBAL or STB_WEAK */
+	bool global; /* STB_GLOBAL or STB_WEAK */
 };
 
 /* A function lies wholly in its code section; offset and size are multiples of an instruction. */

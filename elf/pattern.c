@@ -64,8 +64,8 @@ bool elf_pattern_matches(const char *pattern, const char *name)
 	     part = part_next(part.text + part.size)) {
 		left = strlen(name);
 		if (!part.text[part.size]) /* the last one, and no star behind it */
-			return left >= part.size && !memcmp(name + left - part.size, part.text,
-							    part.size);
+			return left >= part.size &&
+			       !memcmp(name + left - part.size, part.text, part.size);
 		name = memmem(name, left, part.text, part.size);
 		if (!name)
 			return false;
@@ -128,7 +128,7 @@ static int search_anchor(struct matching *matching, size_t pattern, const char *
 	const char *hit, *begin, *end;
 	int ret = 0;
 
-	for (end = text; !ret; ) {
+	for (end = text; !ret;) {
 		hit = memmem(end, size - (end - text), anchor->text, anchor->size);
 		end = hit ? memchr(hit, '\0', size - (hit - text)) : NULL;
 		if (!end)

@@ -16,7 +16,7 @@
 #define MODULE_MAX     (32U << 20) /* bytes that are searched for the module's record */
 
 #define HEADER_SIZE  8
-#define HEADER_WORDS 8 /* behind these, at most */
+#define HEADER_WORDS 8		 /* behind these, at most */
 #define HEADER_REST  0x08010000U /* 0, 0, quantum 1, pointer size 8 */
 
 /* Where the header has what, in words behind the first 8 bytes; 0: nowhere. */
@@ -26,10 +26,10 @@ static const struct layout {
 	uint8_t offsets; /* of names, units, files, tables, functions */
 	uint8_t words;
 } layouts[] = {
-	[PCLNTAB_GO12] = {0xfffffffb, 0, 0, 1},
-	[PCLNTAB_GO116] = {0xfffffffa, 0, 2, 7},
-	[PCLNTAB_GO118] = {0xfffffff0, 2, 3, 8},
-	[PCLNTAB_GO120] = {0xfffffff1, 2, 3, 8},
+	[PCLNTAB_GO12] = { 0xfffffffb, 0, 0, 1 },
+	[PCLNTAB_GO116] = { 0xfffffffa, 0, 2, 7 },
+	[PCLNTAB_GO118] = { 0xfffffff0, 2, 3, 8 },
+	[PCLNTAB_GO120] = { 0xfffffff1, 2, 3, 8 },
 };
 
 /* An entry of the function table, without relocation. */
@@ -69,7 +69,7 @@ struct window {
 
 static int window_open(struct window *window, const struct pclntab *table)
 {
-	*window = (struct window){.table = table, .bytes = malloc(SCAN_CHUNK)};
+	*window = (struct window){ .table = table, .bytes = malloc(SCAN_CHUNK) };
 	return window->bytes ? 0 : -ENOMEM;
 }
 
@@ -174,7 +174,7 @@ static int take_offsets(struct pclntab *table, const uint64_t *offsets)
 static int take_header(struct pclntab *table)
 {
 	const struct layout *layout = &layouts[table->format];
-	uint64_t words[HEADER_WORDS] = {0};
+	uint64_t words[HEADER_WORDS] = { 0 };
 	uint64_t entries;
 	int ret;
 
@@ -213,9 +213,8 @@ static int read_addresses(const struct pclntab *table, uint64_t index, uint64_t 
 
 	if (length > sizeof(bytes))
 		return -EINVAL;
-	ret = is_wide(table)
-		      ? elf_relative_read(table->image, table->address + at, bytes, length)
-		      : elf_image_read(table->image, table->offset + at, bytes, length);
+	ret = is_wide(table) ? elf_relative_read(table->image, table->address + at, bytes, length)
+			     : elf_image_read(table->image, table->offset + at, bytes, length);
 	for (i = 0; i < count && !ret; i++)
 		addresses[i] = take_word(bytes + i * 2 * size, size);
 	return ret;
@@ -251,7 +250,7 @@ static int visit_section(void *data, const Elf64_Shdr *section)
 
 static int read_sections(const struct elf_image *image, struct sections *sections)
 {
-	*sections = (struct sections){.image = image};
+	*sections = (struct sections){ .image = image };
 	return elf_image_walk_sections(image, visit_section, sections);
 }
 
@@ -303,7 +302,7 @@ static int search_words(struct code_search *search, uint64_t address, uint64_t s
  */
 static int code_start(struct pclntab *table, const struct sections *sections)
 {
-	struct code_search search = {.table = table};
+	struct code_search search = { .table = table };
 	const struct elf_image *image = table->image;
 	int ret;
 	size_t i;
@@ -372,7 +371,7 @@ static int open_at(const struct sections *sections, uint64_t address, uint64_t s
 	uint64_t first;
 	int ret;
 
-	*table = (struct pclntab){.image = image, .address = address};
+	*table = (struct pclntab){ .image = image, .address = address };
 	table->size = size < PCLNTAB_SIZE_MAX ? size : PCLNTAB_SIZE_MAX;
 	ret = elf_address_to_offset(image, address, &table->offset);
 	if (!ret && !elf_range_valid(image->size, table->offset, table->size))
@@ -440,11 +439,11 @@ static int search_segment(struct table_search *search, const Elf64_Phdr *segment
 static int search_segments(const struct sections *sections, struct pclntab *table)
 {
 	const struct elf_image *image = sections->image;
-	struct table_search search = {.sections = sections, .found = table};
+	struct table_search search = { .sections = sections, .found = table };
 	int ret = 0;
 	size_t i;
 
-	*table = (struct pclntab){0};
+	*table = (struct pclntab){ 0 };
 	for (i = 0; i < image->segment_count && !ret; i++) {
 		const Elf64_Phdr *segment = &image->segments[i];
 
@@ -490,7 +489,7 @@ static int add_place(void *data, size_t name, uint64_t offset)
 
 	if (search->count == PLACES_MAX)
 		return -E2BIG;
-	search->places[search->count++] = (struct name_place){offset, name};
+	search->places[search->count++] = (struct name_place){ offset, name };
 	return 0;
 }
 
@@ -553,12 +552,12 @@ static int walk_functions(const struct pclntab *table, const struct name_search 
 int pclntab_find(const struct pclntab *table, const char *const names[], size_t count,
 		 struct elf_symbol out[])
 {
-	struct name_search search = {.out = out};
+	struct name_search search = { .out = out };
 	int ret, found = 0;
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		out[i] = (struct elf_symbol){.error = -ENOENT};
+		out[i] = (struct elf_symbol){ .error = -ENOENT };
 	ret = elf_strings_search(table->image, table->names, table->names_size, names, count, "",
 				 add_place, &search);
 	if (!ret && search.count)

@@ -56,7 +56,7 @@ static int relocate_all(const struct elf_image *image, const struct span *span)
 
 int elf_relative_read(const struct elf_image *image, uint64_t address, void *buffer, size_t size)
 {
-	const struct span span = {.address = address, .bytes = buffer, .size = size};
+	const struct span span = { .address = address, .bytes = buffer, .size = size };
 	uint64_t offset;
 	int ret = elf_address_to_offset(image, address, &offset);
 

@@ -23,9 +23,9 @@
 #include "elf/site.h"
 #include "user/lib/cleanup.h"
 
-#define WINDOW_BYTES        64
+#define WINDOW_BYTES	    64
 #define WINDOW_INSTRUCTIONS 16
-#define SCAN_BYTES          65536
+#define SCAN_BYTES	    65536
 
 #define ARGUMENTS                                                                      \
 	(INSN_REGISTER(INSN_RDI) | INSN_REGISTER(INSN_RSI) | INSN_REGISTER(INSN_RDX) | \
@@ -61,9 +61,9 @@ static bool is_emulated_push(const struct insn *insn)
 static bool is_kernel_nop(const uint8_t *code, uint8_t length)
 {
 	static const uint8_t nops[][9] = {
-		[3] = { 0x0f, 0x1f, 0x00 },       [4] = { 0x0f, 0x1f, 0x40 },
-		[5] = { 0x0f, 0x1f, 0x44 },       [6] = { 0x66, 0x0f, 0x1f, 0x44 },
-		[7] = { 0x0f, 0x1f, 0x80 },       [8] = { 0x0f, 0x1f, 0x84 },
+		[3] = { 0x0f, 0x1f, 0x00 },	  [4] = { 0x0f, 0x1f, 0x40 },
+		[5] = { 0x0f, 0x1f, 0x44 },	  [6] = { 0x66, 0x0f, 0x1f, 0x44 },
+		[7] = { 0x0f, 0x1f, 0x80 },	  [8] = { 0x0f, 0x1f, 0x84 },
 		[9] = { 0x66, 0x0f, 0x1f, 0x84 },
 	};
 
@@ -122,8 +122,8 @@ static size_t lowest_target(const uint8_t *code, size_t size)
 
 struct walk {
 	const uint8_t *code;
-	size_t size;    /* bytes that may be read */
-	size_t end;     /* sites lie below */
+	size_t size; /* bytes that may be read */
+	size_t end;  /* sites lie below */
 	const struct need *need;
 	size_t at;
 	int64_t moved; /* bytes that RSP is below its value at entry */

@@ -16,15 +16,15 @@
 
 /* What the probe wants to see. */
 enum site_use {
-	SITE_ENTRY,            /* the six integer argument registers (System V psABI, 3.2.3) */
+	SITE_ENTRY,	       /* the six integer argument registers (System V psABI, 3.2.3) */
 	SITE_ENTRY_AND_RETURN, /* the same, and RSP at the return address, for a uretprobe */
-	SITE_GO,               /* the nine registers of Go's ABIInternal, Go 1.17 and later */
-	SITE_GO_STACK,         /* arguments on the stack, as older Go has them: RSP as at entry */
+	SITE_GO,	       /* the nine registers of Go's ABIInternal, Go 1.17 and later */
+	SITE_GO_STACK,	       /* arguments on the stack, as older Go has them: RSP as at entry */
 };
 
 enum site_cost {
-	SITE_EMULATED,    /* by every kernel since 4.16 */
-	SITE_NOP,         /* a long nop: emulated since 6.16, single-stepped before */
+	SITE_EMULATED,	  /* by every kernel since 4.16 */
+	SITE_NOP,	  /* a long nop: emulated since 6.16, single-stepped before */
 	SITE_SINGLE_STEP, /* by every kernel */
 };
 

@@ -82,7 +82,11 @@ int elf_strings_search(const struct elf_image *image, uint64_t offset, uint64_t 
 		       elf_strings_visit visit, void *data)
 {
 	struct strings_search search = {
-		.names = names, .count = count, .ends = ends, .visit = visit, .data = data,
+		.names = names,
+		.count = count,
+		.ends = ends,
+		.visit = visit,
+		.data = data,
 	};
 	CLEANUP_FREE char *text = malloc(ELF_STRINGS_NAME_MAX + STRINGS_CHUNK);
 	uint64_t at, have;

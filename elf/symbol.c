@@ -136,7 +136,7 @@ static int add_place(void *data, size_t name, uint64_t offset)
 		search->places = places;
 		search->places_room = room;
 	}
-	search->places[search->places_count++] = (struct place){offset, name};
+	search->places[search->places_count++] = (struct place){ offset, name };
 	return 0;
 }
 
@@ -210,7 +210,7 @@ static void forget(const struct search *search)
 	size_t i;
 
 	for (i = 0; i < search->count; i++)
-		search->out[i] = (struct elf_symbol){.error = -ENOENT};
+		search->out[i] = (struct elf_symbol){ .error = -ENOENT };
 }
 
 static int find_in(struct search *search, const struct elf_image *image, enum elf_symtab_kind kind)
@@ -246,7 +246,7 @@ static int check_names(struct search *search)
 int elf_symbols_find(const struct elf_image *image, const char *const names[], size_t count,
 		     struct elf_symbol out[])
 {
-	struct search search = {.names = names, .count = count, .out = out};
+	struct search search = { .names = names, .count = count, .out = out };
 	int ret = check_names(&search);
 
 	if (ret)

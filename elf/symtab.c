@@ -16,8 +16,8 @@
 
 #include "elf/dynamic.h"
 
-#define CHUNK        512  /* symbols or words read at once */
-#define CHAIN_CHUNK  8    /* chains have 1 to 4 entries in practice */
+#define CHUNK	     512  /* symbols or words read at once */
+#define CHAIN_CHUNK  8	  /* chains have 1 to 4 entries in practice */
 #define CHAIN_MAX    4096 /* entries of one bucket */
 #define NAME_MAX_LEN 255
 
@@ -272,12 +272,12 @@ int elf_symtab_open(const struct elf_image *image, enum elf_symtab_kind kind,
 {
 	int ret = -ENOENT;
 
-	*table = (struct elf_symtab){.image = image, .kind = kind};
+	*table = (struct elf_symtab){ .image = image, .kind = kind };
 	if (kind == ELF_DYNSYM)
 		ret = open_dynamic(image, table);
 	if (ret == 0 || ret == -ESTALE)
 		return ret;
-	*table = (struct elf_symtab){.image = image, .kind = kind};
+	*table = (struct elf_symtab){ .image = image, .kind = kind };
 	return open_section(image, table);
 }
 

@@ -21,16 +21,16 @@
 #include <linux/types.h>
 
 /* Sizes in bytes. A secret and its placeholder always have the same length. */
-#define SECRET_MIN  8
-#define SECRET_MAX  512
-#define PLACEHOLDER_PREFIX "kloak:"
+#define SECRET_MIN		8
+#define SECRET_MAX		512
+#define PLACEHOLDER_PREFIX	"kloak:"
 #define PLACEHOLDER_PREFIX_SIZE 6
-#define PLACEHOLDER_HEAD 32 /* bytes that tell two placeholders of a node apart */
-#define NAME_SIZE 256
-#define COMM_SIZE 16
-#define WORKLOAD_SECRETS 64 /* secrets of one workload: one bit each in a secret_mask */
-#define CGROUP_LEVELS 64 /* deepest cgroup */
-#define CGROUP_DEPTHS 4
+#define PLACEHOLDER_HEAD	32 /* bytes that tell two placeholders of a node apart */
+#define NAME_SIZE		256
+#define COMM_SIZE		16
+#define WORKLOAD_SECRETS	64 /* secrets of one workload: one bit each in a secret_mask */
+#define CGROUP_LEVELS		64 /* deepest cgroup */
+#define CGROUP_DEPTHS		4
 
 typedef __u64 secret_mask;
 
@@ -39,7 +39,7 @@ typedef __u64 secret_mask;
 struct config {
 	__u32 cgroup_level[CGROUP_DEPTHS]; /* depths that workloads' cgroups have, the root's
 					    * is 0; unused ones repeat the first */
-	__u32 report_swaps;	   /* 1: an event for every swap; 0: refusals only */
+	__u32 report_swaps;		   /* 1: an event for every swap; 0: refusals only */
 	__u32 movers; /* 1: a hook is attached whose writes may be sent by another thread */
 	__u64 placeholder_lengths; /* bit n (8 <= n <= 31): a placeholder of n bytes exists;
 				    * bit 32: one of 32 bytes or more exists */
@@ -48,7 +48,7 @@ struct config {
 /* ---- map "workloads": cgroup id (__u64) -> struct workload ---- */
 
 struct workload {
-	__u32 id;	    /* never 0 */
+	__u32 id; /* never 0 */
 	__u32 reserved;
 	__u64 netns_cookie; /* sockets of another network namespace are refused; 0: any */
 };
@@ -180,9 +180,9 @@ struct traffic_key {
  * been seen leaving. A hint: the socket object changes nothing that it has not
  * proved. Written by hook objects; the socket object clears what it served.
  */
-#define STAGED_WRITES 64 /* node stages one for each connection that is not ready yet */
+#define STAGED_WRITES	    64 /* node stages one for each connection that is not ready yet */
 #define STAGED_PLACEHOLDERS 8
-#define STAGED_TIMEOUT 30000000000ULL /* ns: older writes are not tried any more */
+#define STAGED_TIMEOUT	    30000000000ULL /* ns: older writes are not tried any more */
 
 struct staged_placeholder {
 	__u32 offset; /* in the write, or in what is sent together with it */
@@ -199,12 +199,12 @@ enum staged_repeat {
 };
 
 struct staged_write {
-	__u64 id;   /* node-wide, increasing; 0: free */
+	__u64 id; /* node-wide, increasing; 0: free */
 	__u64 time;
 	__u64 session; /* the library's connection object, only to recognise retries */
 	__u32 size;
-	__u32 count;   /* placeholders in use */
-	__u32 reason;  /* enum reason of the last failed attempt */
+	__u32 count;	/* placeholders in use */
+	__u32 reason;	/* enum reason of the last failed attempt */
 	__u32 attempts; /* searches for a key in vain */
 	__u32 repeat;	/* enum staged_repeat */
 	__u32 missed;	/* a record went by that fits, and proved nothing */
@@ -284,11 +284,11 @@ struct event {
 	__u32 verdict;
 	__u32 reason;
 	__u32 workload;
-	__u32 pid;	/* as the initial pid namespace sees it */
+	__u32 pid; /* as the initial pid namespace sees it */
 	__u32 tid;
-	__u32 secret;	/* index, or ~0 if unknown */
-	__u32 port;	/* 0 if no socket is known */
-	__u32 size;	/* of the placeholder */
+	__u32 secret; /* index, or ~0 if unknown */
+	__u32 port;   /* 0 if no socket is known */
+	__u32 size;   /* of the placeholder */
 	__u8 address[16];
 	__u8 comm[COMM_SIZE];
 	__u8 head[PLACEHOLDER_HEAD]; /* of the placeholder (it is no secret) */
@@ -300,16 +300,16 @@ struct event {
 enum counter {
 	COUNTER_SWAPPED,
 	COUNTER_REFUSED,
-	COUNTER_EVENTS_LOST, /* ring buffer full */
-	COUNTER_WRITES,	     /* plaintext writes scanned */
-	COUNTER_KEYS,	     /* traffic keys captured */
-	COUNTER_SOCKETS,     /* client sockets watched */
-	COUNTER_MESSAGES,    /* messages seen by the socket program */
-	COUNTER_TAILS,	     /* rest of a partial send recognised */
-	COUNTER_RESYNCS,     /* record layer lost and found again */
-	COUNTER_NO_STATE,    /* sockets refused: no storage or no map slot */
-	COUNTER_QUERIES,     /* DNS queries noted: for names that some rule covers */
-	COUNTER_ANSWERS,     /* DNS answers that counted */
+	COUNTER_EVENTS_LOST,  /* ring buffer full */
+	COUNTER_WRITES,	      /* plaintext writes scanned */
+	COUNTER_KEYS,	      /* traffic keys captured */
+	COUNTER_SOCKETS,      /* client sockets watched */
+	COUNTER_MESSAGES,     /* messages seen by the socket program */
+	COUNTER_TAILS,	      /* rest of a partial send recognised */
+	COUNTER_RESYNCS,      /* record layer lost and found again */
+	COUNTER_NO_STATE,     /* sockets refused: no storage or no map slot */
+	COUNTER_QUERIES,      /* DNS queries noted: for names that some rule covers */
+	COUNTER_ANSWERS,      /* DNS answers that counted */
 	COUNTER_ANSWERS_LOST, /* ... that could not be taken: no room, or segments missing */
 	COUNTER_IMPERSONATED, /* packets that the workload sent in a resolver's name */
 	COUNTER_COUNT,

@@ -42,10 +42,9 @@ struct bpf_map_definition {
 };
 
 /* Static and not "used", so that an object has just those maps of a header that it names. */
-#define BPF_MAP(name, type, key_size, value_size, max_entries, flags)            \
-	static const struct bpf_map_definition name                              \
-		__attribute__((section("maps"), unused)) = { type, key_size,     \
-							     value_size,         \
+#define BPF_MAP(name, type, key_size, value_size, max_entries, flags)                    \
+	static const struct bpf_map_definition name                                      \
+		__attribute__((section("maps"), unused)) = { type, key_size, value_size, \
 							     max_entries, flags }
 
 /* Byte order of BPF code here is little endian: the only one Kloak is built for. */

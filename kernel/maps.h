@@ -10,14 +10,14 @@
 #include "kernel/abi.h"
 #include "kernel/bpf.h"
 
-#define EVENTS_SIZE	  (1024 * 1024)
-#define MAX_WORKLOADS	  1024
-#define MAX_SECRETS	  4096
-#define MAX_RULES	  8192
-#define MAX_SOCKETS	  65536
-#define MAX_KEYS	  16384
-#define MAX_PROCESSES	  4096
-#define MAX_THREADS	  2048
+#define EVENTS_SIZE   (1024 * 1024)
+#define MAX_WORKLOADS 1024
+#define MAX_SECRETS   4096
+#define MAX_RULES     8192
+#define MAX_SOCKETS   65536
+#define MAX_KEYS      16384
+#define MAX_PROCESSES 4096
+#define MAX_THREADS   2048
 
 BPF_MAP(config, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct config), 1, 0);
 BPF_MAP(workloads, BPF_MAP_TYPE_HASH, sizeof(u64), sizeof(struct workload), MAX_WORKLOADS,

@@ -29,10 +29,10 @@ typedef __s32 s32;
 /* Makes clang forget what it knows of x, so that a mask or check stays in the code. */
 #define barrier_var(x) __asm__ volatile("" : "+r"(x))
 #else
-#define KERNEL_GLOBAL	static __attribute__((unused))
-#define KERNEL_STATIC	static __attribute__((unused))
-#define KERNEL_INLINE	static inline __attribute__((unused))
-#define barrier_var(x)	((void)0)
+#define KERNEL_GLOBAL  static __attribute__((unused))
+#define KERNEL_STATIC  static __attribute__((unused))
+#define KERNEL_INLINE  static inline __attribute__((unused))
+#define barrier_var(x) ((void)0)
 #endif
 
 /*

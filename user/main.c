@@ -24,7 +24,8 @@ static const struct {
 } commands[] = {
 	{ "run", "run a command with placeholders instead of secrets", cmd_run },
 	{ "doctor", "tell whether this kernel and this user can run Kloak", cmd_doctor },
-	{ "explain", "tell what is or would be hooked in a process or file, or why not", cmd_explain },
+	{ "explain", "tell what is or would be hooked in a process or file, or why not",
+	  cmd_explain },
 	{ "version", "print the version", cmd_version },
 };
 

@@ -58,7 +58,7 @@ KERNEL_INLINE void chacha20_quarter(u32 *word, u32 at_a, u32 at_b, u32 at_c, u32
 KERNEL_GLOBAL int chacha20_block(const struct chacha20_key *key, u64 first, u64 second,
 				 struct chacha20_block *out)
 {
-	static const u32 constant[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
+	static const u32 constant[4] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
 	u32 *word;
 	u32 i;
 

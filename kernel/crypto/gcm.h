@@ -20,7 +20,8 @@ struct gcm_key {
 /* Needs key->aes; fills the tables of H = E(key, 0). */
 KERNEL_GLOBAL int gcm_powers_fill(struct gcm_key *key)
 {
-	struct aes_block wire = {{0}}; /* Linux 6.1 lets no memory be written first by the callee */
+	/* Linux 6.1 lets no memory be written first by the callee. */
+	struct aes_block wire = { 0 };
 	struct block h;
 	u32 k;
 

@@ -54,7 +54,7 @@ KERNEL_INLINE void gf_multiply_half(const struct gf_table *x, u64 from, struct b
 /* *z *= X. */
 KERNEL_GLOBAL int gf_multiply(const struct gf_table *x, struct block *z)
 {
-	struct block product = {0, 0};
+	struct block product = { 0, 0 };
 
 	if (!x || !z)
 		return -1;

@@ -19,9 +19,9 @@
 #define POLY1305_TAG   16
 
 struct poly1305 {
-	u32 h[5];  /* the last has three bits */
+	u32 h[5]; /* the last has three bits */
 	u32 r[4];
-	u32 r5[4]; /* r / 4 * 5: what a limb counts where its product is at 2^128 */
+	u32 r5[4];  /* r / 4 * 5: what a limb counts where its product is at 2^128 */
 	u32 pad[4]; /* added at the end */
 };
 

@@ -19,8 +19,8 @@
 
 /* Set before loading. */
 BPF_SETTING u32 workload_id = 1;
-BPF_SETTING u64 workload_netns; /* cookie; 0: any */
-BPF_SETTING u64 dns_seed = 1;   /* of hashes; random */
+BPF_SETTING u64 workload_netns;	       /* cookie; 0: any */
+BPF_SETTING u64 dns_seed = 1;	       /* of hashes; random */
 BPF_SETTING u32 dns_ttl_min = TTL_MIN; /* seconds */
 /*
  * The programs are attached to the cgroup of a resolver daemon, which asks for
@@ -42,8 +42,8 @@ struct dns_work {
 };
 
 BPF_MAP(dns_works, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct dns_work), DNS_WORKS, 0);
-BPF_MAP(resolvers, BPF_MAP_TYPE_HASH, sizeof(struct resolver_key), sizeof(struct resolver_state), 1024,
-	BPF_F_NO_PREALLOC);
+BPF_MAP(resolvers, BPF_MAP_TYPE_HASH, sizeof(struct resolver_key), sizeof(struct resolver_state),
+	1024, BPF_F_NO_PREALLOC);
 
 static inline struct dns_work *dns_work_get(u64 slot)
 {
@@ -78,7 +78,7 @@ static inline void dns_work_release(u64 slot)
 /* The row of a trusted resolver, or NULL. */
 static inline struct resolver_state *resolver_find(const struct endpoint *server)
 {
-	struct resolver_key key = {.workload = workload_id, .port = server->port};
+	struct resolver_key key = { .workload = workload_id, .port = server->port };
 
 	__builtin_memcpy(key.address, server->address, sizeof(key.address));
 	return bpf_map_lookup_elem(&resolvers, &key);
@@ -108,7 +108,7 @@ static inline u64 dns_lifetime(u32 ttl)
 /* The name of the question has the address in work->key. */
 static inline void dns_verify(struct dns_work *work, u32 ttl)
 {
-	struct verified row = {.expires = bpf_ktime_get_ns() + dns_lifetime(ttl)};
+	struct verified row = { .expires = bpf_ktime_get_ns() + dns_lifetime(ttl) };
 	struct verified *old = bpf_map_lookup_elem(&verified, &work->key);
 
 	if (old && old->expires >= row.expires)
@@ -146,7 +146,7 @@ static long dns_lesson_step(u32 i, struct dns_lesson *lesson)
 /* What the answer in work->reading says counts, or is doubted for @reason. */
 KERNEL_GLOBAL int dns_learn(u64 slot, u64 reason)
 {
-	struct dns_lesson lesson = {.work = dns_work_get(slot), .doubt = {.reason = reason}};
+	struct dns_lesson lesson = { .work = dns_work_get(slot), .doubt = { .reason = reason } };
 
 	if (!lesson.work)
 		return -1;

@@ -227,7 +227,7 @@ static long dns_name_step(__attribute__((unused)) u32 i, struct dns_name_context
  */
 KERNEL_GLOBAL int dns_read_name(const struct dns_message *m, struct dns_reading *r, u64 at)
 {
-	struct dns_name_context context = {.m = m, .cursor = NULL};
+	struct dns_name_context context = { .m = m, .cursor = NULL };
 
 	if (!m || !r)
 		return -1;
@@ -298,7 +298,7 @@ static long dns_text_step(u32 i, struct dns_context *context)
  */
 KERNEL_GLOBAL int dns_read_question(const struct dns_message *m, struct dns_reading *r)
 {
-	struct dns_context context = {.m = m, .r = r};
+	struct dns_context context = { .m = m, .r = r };
 
 	if (!m || !r || m->size < DNS_HEADER || m->size > DNS_MESSAGE_MAX)
 		return -1;
@@ -431,7 +431,7 @@ static long dns_chain_step(u32 i, struct dns_reading **context)
  */
 KERNEL_GLOBAL int dns_read_answer(const struct dns_message *m, struct dns_reading *r)
 {
-	struct dns_context context = {.m = m, .r = r};
+	struct dns_context context = { .m = m, .r = r };
 	struct dns_reading *reading = r;
 
 	if (!m || !r)

@@ -72,7 +72,7 @@ static inline int packet_ports(struct __sk_buff *skb, struct ports *ports)
 static inline int packet_address(struct __sk_buff *skb, int destination, u8 *address)
 {
 	u8 version;
-	u32 mapped[4] = {0, 0, 0xffff0000, 0};
+	u32 mapped[4] = { 0, 0, 0xffff0000, 0 };
 
 	if (bpf_skb_load_bytes(skb, 0, &version, 1))
 		return -1;

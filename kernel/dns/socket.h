@@ -25,7 +25,7 @@
 #include "kernel/dns/packet.h"
 #include "kernel/maps.h"
 
-#define DNS_PENDING 64 /* questions in flight; a power of 2 */
+#define DNS_PENDING 64		   /* questions in flight; a power of 2 */
 #define DNS_TIMEOUT 15000000000ULL /* ns: a later answer does not count */
 
 struct dns_pending {
@@ -49,9 +49,9 @@ enum dns_stream_state {
 struct dns_stream_side {
 	u32 busy;  /* claimed */
 	u32 state; /* enum dns_stream_state */
-	u32 next; /* sequence number */
-	u32 have; /* bytes of the message and of its prefix */
-	u32 at;	  /* scratch: of the segment, what is to be read */
+	u32 next;  /* sequence number */
+	u32 have;  /* bytes of the message and of its prefix */
+	u32 at;	   /* scratch: of the segment, what is to be read */
 	u32 left;
 	u8 prefix[4]; /* two of them used */
 	struct dns_message message;

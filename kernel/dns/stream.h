@@ -111,7 +111,7 @@ KERNEL_GLOBAL int dns_stream_begin(struct dns_stream_side *side, const struct se
 /* Reads on to the end of a message: 1 if side->message is whole, 0 if there is no more. */
 KERNEL_GLOBAL int dns_stream_message(struct __sk_buff *skb, struct dns_stream_side *side)
 {
-	struct dns_read read = {.skb = skb, .side = side};
+	struct dns_read read = { .skb = skb, .side = side };
 	u32 length;
 
 	if (!skb || !side || !side->left || side->state != DNS_STREAM_WHOLE)

@@ -25,10 +25,10 @@
 #include "kernel/hook/workload.h"
 
 /* Beginnings of the names as they are in memory, little endian. */
-#define LABEL_KEY     0x79656bULL	    /* "key" */
-#define LABEL_IV      0x7669ULL		    /* "iv" */
-#define KEY_EXPANSION 0x617078652079656bULL /* "key expa" */
-#define KEY_EXPANSION_SIZE 13		    /* "key expansion" */
+#define LABEL_KEY	   0x79656bULL		 /* "key" */
+#define LABEL_IV	   0x7669ULL		 /* "iv" */
+#define KEY_EXPANSION	   0x617078652079656bULL /* "key expa" */
+#define KEY_EXPANSION_SIZE 13			 /* "key expansion" */
 
 enum derivation {
 	DERIVE_OTHER = 0,

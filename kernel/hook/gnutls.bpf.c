@@ -97,21 +97,21 @@ enum corked_state {
 #define GNUTLS_E_INTERRUPTED (-52)
 
 /* From cork to the end of uncork, or of the connection. */
-BPF_MAP(gnutls_corked, BPF_MAP_TYPE_LRU_HASH, sizeof(struct corked_key), sizeof(u32),
-	MAX_PROCESSES, 0);
+BPF_MAP(gnutls_corked, BPF_MAP_TYPE_LRU_HASH, sizeof(struct corked_key), sizeof(u32), MAX_PROCESSES,
+	0);
 /* pid_tgid -> the session that the thread flushes. */
 BPF_MAP(gnutls_flushing, BPF_MAP_TYPE_LRU_HASH, sizeof(u64), sizeof(u64), MAX_THREADS, 0);
 
 static inline u32 *corked_get(u64 session)
 {
-	struct corked_key key = {.tgid = bpf_get_current_pid_tgid() >> 32, .session = session};
+	struct corked_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .session = session };
 
 	return bpf_map_lookup_elem(&gnutls_corked, &key);
 }
 
 static inline void corked_end(u64 session)
 {
-	struct corked_key key = {.tgid = bpf_get_current_pid_tgid() >> 32, .session = session};
+	struct corked_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .session = session };
 
 	bpf_map_delete_elem(&gnutls_corked, &key);
 }
@@ -121,7 +121,8 @@ SEC("uprobe.s/gnutls_record_cork")
 int gnutls_cork(struct pt_regs *ctx)
 {
 	struct corked_key key = {
-		.tgid = bpf_get_current_pid_tgid() >> 32, .session = arg1(ctx),
+		.tgid = bpf_get_current_pid_tgid() >> 32,
+		.session = arg1(ctx),
 	};
 	u32 state = CORKED;
 

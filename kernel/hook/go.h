@@ -36,13 +36,13 @@
 #endif
 
 /* A slice is three words: address, length, capacity. Numbers of the words that matter. */
-#define AEAD_KEY       1
-#define AEAD_KEY_SIZE  2
-#define AEAD_IV	       4
-#define AEAD_IV_SIZE   5
-#define WRITE_CONN     1
-#define WRITE_BUFFER   2
-#define WRITE_SIZE     3
+#define AEAD_KEY      1
+#define AEAD_KEY_SIZE 2
+#define AEAD_IV	      4
+#define AEAD_IV_SIZE  5
+#define WRITE_CONN    1
+#define WRITE_BUFFER  2
+#define WRITE_SIZE    3
 
 /* Word @n of the arguments, 0 if it cannot be read. */
 static inline u64 go_argument(struct pt_regs *ctx, u32 n)

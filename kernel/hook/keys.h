@@ -11,7 +11,7 @@
 
 static inline void key_add(const struct traffic_key *key)
 {
-	struct key_slot slot = {.tgid = bpf_get_current_pid_tgid() >> 32};
+	struct key_slot slot = { .tgid = bpf_get_current_pid_tgid() >> 32 };
 	u32 zero = 0;
 	u32 *head = bpf_map_lookup_elem(&key_heads, &slot.tgid);
 

@@ -15,14 +15,14 @@
 
 #include "kernel/hook/derive.h"
 
-#define HKDF_LABEL_IV_SIZE  12		   /* of an HkdfLabel with "tls13 iv" */
-#define HKDF_LABEL_KEY_SIZE 13		   /* with "tls13 key" */
+#define HKDF_LABEL_IV_SIZE  12		    /* of an HkdfLabel with "tls13 iv" */
+#define HKDF_LABEL_KEY_SIZE 13		    /* with "tls13 key" */
 #define HKDF_LABEL_PREFIX   0x3331736c74ULL /* "tls13" */
 
 /* enum derivation of an HkdfLabel of @size bytes at the user address @info. */
 KERNEL_GLOBAL int label_hkdf(u64 info, u64 size)
 {
-	u64 value[2] = {0, 0};
+	u64 value[2] = { 0, 0 };
 	u64 label = 0;
 
 	if (size == HKDF_LABEL_IV_SIZE && !bpf_copy_from_user(value, 12, (void *)info))
@@ -54,7 +54,7 @@ KERNEL_GLOBAL int label_bare(u64 label, u64 size)
 /* The same of a label of TLS 1.2. */
 KERNEL_GLOBAL int label_prf(u64 label, u64 size)
 {
-	u64 value[2] = {0, 0};
+	u64 value[2] = { 0, 0 };
 
 	if (size != KEY_EXPANSION_SIZE || bpf_copy_from_user(value, 13, (void *)label) ||
 	    value[0] != KEY_EXPANSION)

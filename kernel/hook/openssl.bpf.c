@@ -16,7 +16,7 @@
 #include "kernel/hook/derive.h"
 #include "kernel/hook/scan.h"
 
-#define PARAMS	    12 /* more than libssl passes */
+#define PARAMS 12 /* more than libssl passes */
 
 #define PARAM_LABEL 0x006c6562616cULL /* "label\0" */
 #define PARAM_SEED  0x0064656573ULL   /* "seed\0" */
@@ -35,7 +35,7 @@ struct ossl_param {
 /* What the parameter at @address says about the derivation; most are told by their size alone. */
 KERNEL_GLOBAL int param_meaning(u64 address)
 {
-	u64 value[2] = {0, 0};
+	u64 value[2] = { 0, 0 };
 	struct ossl_param param;
 	u64 name = 0;
 

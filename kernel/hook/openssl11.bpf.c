@@ -21,16 +21,16 @@
 #include "kernel/hook/label.h"
 
 /* <openssl/evp.h>, <openssl/kdf.h> of 1.1.1 */
-#define EVP_PKEY_OP_DERIVE	   (1 << 10)
-#define EVP_PKEY_CTRL_TLS_MD	   0x1000
-#define EVP_PKEY_CTRL_TLS_SEED	   0x1002
-#define EVP_PKEY_CTRL_HKDF_INFO	   0x1006
-#define EVP_PKEY_CTRL_HKDF_MODE	   0x1007
+#define EVP_PKEY_OP_DERIVE	(1 << 10)
+#define EVP_PKEY_CTRL_TLS_MD	0x1000
+#define EVP_PKEY_CTRL_TLS_SEED	0x1002
+#define EVP_PKEY_CTRL_HKDF_INFO 0x1006
+#define EVP_PKEY_CTRL_HKDF_MODE 0x1007
 
 /* What a thread has said of the derivation that comes next. */
 struct said {
-	u64 ctx;    /* the derivation's */
-	u32 what;   /* enum derivation */
+	u64 ctx;      /* the derivation's */
+	u32 what;     /* enum derivation */
 	u32 labelled; /* a label was given: seeds that follow are none */
 };
 

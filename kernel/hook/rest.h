@@ -69,7 +69,7 @@ static long rest_step(u32 i, struct rest *rest)
 KERNEL_GLOBAL int rest_begin(u64 session, u64 buffer, u64 size)
 {
 	u64 thread = bpf_get_current_pid_tgid();
-	struct rest rest = {.session = session, .end = buffer + size, .size = size};
+	struct rest rest = { .session = session, .end = buffer + size, .size = size };
 
 	rest.st = bpf_map_lookup_elem(&staged, &thread);
 	if (rest.st && rest.st->pending)

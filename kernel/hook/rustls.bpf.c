@@ -26,7 +26,7 @@
 #include "kernel/hook/derive.h"
 #include "kernel/hook/scan.h"
 
-#define PIECES_NEEDED 4 /* of info */
+#define PIECES_NEEDED 4	 /* of info */
 #define VECTORS	      16 /* slices of a write that are looked at */
 
 struct slice {
@@ -57,7 +57,7 @@ int rustls_expand(struct pt_regs *ctx)
 {
 	const struct config *settings = config_get();
 	struct label info;
-	u8 size[2] = {0, 0};
+	u8 size[2] = { 0, 0 };
 	u32 what;
 
 	if (!settings || arg3(ctx) < PIECES_NEEDED || !workload_current(settings))
@@ -87,7 +87,7 @@ SEC("uprobe.s/for_secret")
 int rustls_prf(struct pt_regs *ctx)
 {
 	const struct config *settings = config_get();
-	u64 text[2] = {0, 0};
+	u64 text[2] = { 0, 0 };
 	u64 size = 0;
 
 	if (!settings || !workload_current(settings))

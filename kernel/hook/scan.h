@@ -38,10 +38,10 @@
 #define SCAN_PART    (SCAN_BLOCKS * SCAN_BLOCK)
 #define SCAN_CHUNK   (2 * SCAN_PART) /* two of them hold a full record */
 #define SCAN_STEP    (SCAN_CHUNK - PLACEHOLDER_HEAD)
-#define SCAN_MARGIN  32 /* in front of and behind the chunk, read and never believed */
+#define SCAN_MARGIN  32	    /* in front of and behind the chunk, read and never believed */
 #define SCAN_MASK    0x3fff /* of offsets in the buffer: Linux 6.1 believes no comparison here */
 #define SCAN_CUT     (PLACEHOLDER_HEAD - PLACEHOLDER_PREFIX_SIZE) /* colons so near the end */
-#define SCAN_HITS    16 /* in a chunk, a power of 2 */
+#define SCAN_HITS    16						  /* in a chunk, a power of 2 */
 #define SCAN_WORDS   32 /* no less than a block has, a power of 2 */
 #define SCAN_AT_ONCE 4	/* blocks in a turn: a call costs as much as one */
 #define SCAN_BUFFERS 32
@@ -54,8 +54,8 @@
 struct scan_buffer {
 	u64 busy;
 	struct plaintext text;
-	u64 from; /* where the chunk begins in the write */
-	u64 last; /* hits in the chunk from here on belong to the next one */
+	u64 from;	/* where the chunk begins in the write */
+	u64 last;	/* hits in the chunk from here on belong to the next one */
 	u64 short_ones; /* placeholders of less than 32 bytes exist */
 	u32 hits;
 	u32 hit[2 * SCAN_HITS]; /* offsets of "kloak:" in the chunk */
@@ -121,8 +121,8 @@ static inline u64 is_prefix(const u8 *p)
 
 static inline int is_base32(u8 c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z' && c != 'I' && c != 'L' && c != 'O' &&
-					  c != 'U');
+	return (c >= '0' && c <= '9') ||
+	       (c >= 'A' && c <= 'Z' && c != 'I' && c != 'L' && c != 'O' && c != 'U');
 }
 
 static inline struct scan_buffer *scan_buffer_get(u64 slot)
@@ -343,7 +343,7 @@ static long scan_colons_step(u32 block, struct scan_chunk *chunk)
 /* The first @size bytes of a chunk, where short placeholders exist. */
 KERNEL_GLOBAL int scan_all_colons(struct scan_buffer *buffer, u64 size)
 {
-	struct scan_chunk chunk = {.buffer = buffer, .size = size};
+	struct scan_chunk chunk = { .buffer = buffer, .size = size };
 
 	if (!buffer)
 		return -1;
@@ -509,7 +509,7 @@ static long scan_claim_step(u32 i, struct scan_claim *claim)
 /* The buffer of this processor is taken: claims another one. Returns its number, or -1. */
 KERNEL_GLOBAL int scan_claim_other(u64 slot)
 {
-	struct scan_claim claim = {.first = slot, .found = -1};
+	struct scan_claim claim = { .first = slot, .found = -1 };
 
 	bpf_loop(SCAN_BUFFERS, scan_claim_step, &claim, 0);
 	return claim.found;
@@ -527,7 +527,7 @@ static __always_inline void scan_plaintext_at(u64 session, u64 buffer, u64 size,
 					      u64 before)
 {
 	const struct config *settings = config_get();
-	struct scan scan = {.slot = bpf_get_smp_processor_id()};
+	struct scan scan = { .slot = bpf_get_smp_processor_id() };
 	u32 workload;
 	int other;
 

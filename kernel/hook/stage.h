@@ -8,8 +8,8 @@
 
 #include "kernel/event.h"
 
-#define STAGE_EASY 8 /* slots that are taken into use without need */
-#define STAGE_NONE (~0U)
+#define STAGE_EASY    8 /* slots that are taken into use without need */
+#define STAGE_NONE    (~0U)
 #define STAGE_ID_BITS 32 /* of a write's id; the thread is above: it has 22 bits at most */
 
 BPF_MAP(stage_template, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct staged), 1, 0);
@@ -133,7 +133,7 @@ static long stage_drop_step(u32 i, struct stage_rest *rest)
 /* Frees a slot, and says what became of placeholders that nobody saw leaving. */
 KERNEL_GLOBAL int stage_drop(struct staged *st, u64 slot)
 {
-	struct stage_rest rest = {.st = st};
+	struct stage_rest rest = { .st = st };
 
 	if (!st)
 		return -1;
@@ -253,7 +253,10 @@ static long stage_search_step(u32 i, struct stage_search *search)
 KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size, u64 begin)
 {
 	struct stage_search search = {
-		.st = st, .session = session, .size = size, .begin = begin,
+		.st = st,
+		.session = session,
+		.size = size,
+		.begin = begin,
 		.now = bpf_ktime_get_ns(),
 	};
 	struct staged_write *write;

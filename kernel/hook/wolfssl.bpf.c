@@ -22,7 +22,7 @@
 #define WAITING 2 /* keys of a thread that may wait for their IVs; a power of 2 */
 
 struct waiting {
-	u64 next; /* increases: where the next key goes */
+	u64 next;	     /* increases: where the next key goes */
 	u64 secret[WAITING]; /* user addresses */
 	struct traffic_key key[WAITING];
 };
@@ -136,7 +136,7 @@ SEC("uprobe.s/wc_PRF_TLS")
 int wolfssl_prf(struct pt_regs *ctx)
 {
 	const struct config *settings = config_get();
-	u64 text[2] = {0, 0};
+	u64 text[2] = { 0, 0 };
 
 	if (!settings || !workload_current(settings))
 		return 0;

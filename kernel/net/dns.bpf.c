@@ -15,7 +15,7 @@
 #define SEGMENT_MESSAGES 8
 
 /* Ports that resolvers listen on; unused ones repeat the first. */
-BPF_SETTING u32 dns_ports[DNS_PORTS] = {53, 53, 53, 53};
+BPF_SETTING u32 dns_ports[DNS_PORTS] = { 53, 53, 53, 53 };
 
 #define SOCK_STREAM 1
 #define SOCK_DGRAM  2
@@ -150,11 +150,11 @@ static inline u32 resolver_side(const struct ports *ports)
 	return ports->protocol == PROTOCOL_TCP ? RESOLVER_TCP : RESOLVER_UDP;
 }
 
-/* The other end of a connected socket as the application named it: NAT may send packets elsewhere. */
+/* Where the application connected the socket to. NAT may send its packets elsewhere. */
 static inline int dns_peer(struct __sk_buff *skb, const struct bpf_sock *sk, u32 port,
 			   struct endpoint *server)
 {
-	u32 v6[4] = {sk->dst_ip6[0], sk->dst_ip6[1], sk->dst_ip6[2], sk->dst_ip6[3]};
+	u32 v6[4] = { sk->dst_ip6[0], sk->dst_ip6[1], sk->dst_ip6[2], sk->dst_ip6[3] };
 
 	server->reserved = 0;
 	server->port = bpf_ntohs(sk->dst_port);
@@ -181,7 +181,7 @@ static inline void dns_sent(struct __sk_buff *skb, struct bpf_sock *sk, const st
 static inline void dns_received(struct __sk_buff *skb, struct bpf_sock *sk,
 				const struct ports *ports)
 {
-	struct endpoint server = {.port = ports->source};
+	struct endpoint server = { .port = ports->source };
 	struct resolver_state *resolver;
 
 	if (packet_address(skb, 0, server.address))

@@ -25,7 +25,7 @@
 #include "kernel/net/policy.h"
 #include "kernel/net/prove.h"
 
-#define GUESSES	       3
+#define GUESSES		3
 #define STAGED_ATTEMPTS 16  /* searches for a key that are spent on a placeholder of a write */
 #define MOVER_SEARCHES	256 /* the same on a write, for records that other threads send */
 
@@ -199,8 +199,8 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
 		before = relative;
 		s->relative = relative;
 		if (!match_prove(m, s, secret,
-				 known && (guess == 0 ||
-					   (guess == 1 && plain_size == write->size))))
+				 known &&
+					 (guess == 0 || (guess == 1 && plain_size == write->size))))
 			continue;
 		if (!match_claim(st, write, placeholder))
 			return 0;

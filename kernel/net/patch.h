@@ -16,7 +16,7 @@
 
 static inline struct secret *secret_find(u32 workload, const u8 *head)
 {
-	struct secret_key key = {.workload = workload};
+	struct secret_key key = { .workload = workload };
 
 	copy_fours(key.head, head, sizeof(key.head));
 	return bpf_map_lookup_elem(&secrets, &key);
@@ -55,7 +55,7 @@ static long delta_copy_step(u32 i, struct delta_copy *copy)
 KERNEL_GLOBAL int delta_lay_out(struct tls_socket *s, const struct secret *secret, u64 size,
 				u64 shift)
 {
-	struct delta_copy copy = {.s = s, .secret = secret, .shift = shift, .last = size - 8};
+	struct delta_copy copy = { .s = s, .secret = secret, .shift = shift, .last = size - 8 };
 	u64 last = size - 8;
 	u64 end;
 
@@ -119,7 +119,7 @@ static long tag_delta_step(u32 i, struct tag_delta *delta)
 KERNEL_GLOBAL int tag_delta_make(struct tls_socket *s, const struct secret *secret, u64 size,
 				 u64 cipher_size)
 {
-	struct tag_delta delta = {.s = s};
+	struct tag_delta delta = { .s = s };
 	u64 first, total;
 
 	if (!s || !secret || size < SECRET_MIN || size > SECRET_MAX)
@@ -334,8 +334,7 @@ KERNEL_INLINE long patch_words_piece(struct patch_bytes *words, u64 from)
 	for (i = 0; i < PIECE; i += 8) {
 		if (data + i + 8 > (u8 *)words->m->data_end)
 			return 1;
-		store_le64(data + i,
-			   load_le64(data + i) ^ load_le64(words->s->delta + delta + i));
+		store_le64(data + i, load_le64(data + i) ^ load_le64(words->s->delta + delta + i));
 	}
 	return 0;
 }
@@ -351,7 +350,7 @@ static long patch_words_step(u32 i, struct patch_bytes *words)
  */
 static inline int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size, u64 skip)
 {
-	struct patch_bytes bytes = {.m = m, .s = s, .skip = skip};
+	struct patch_bytes bytes = { .m = m, .s = s, .skip = skip };
 	u64 rest = size & 7;
 
 	if (size > SECRET_MAX)

@@ -58,7 +58,7 @@ static long policy_copy_step(u32 i, struct name_copy *copy)
  */
 static inline int policy_copy_name(struct sk_msg_md *m, struct tls_socket *s)
 {
-	struct name_copy copy = {.m = m, .s = s};
+	struct name_copy copy = { .m = m, .s = s };
 
 	__builtin_memset(s->sni.key.name, 0, NAME_SIZE);
 	bpf_loop(s->scratch_hello.name_size, policy_copy_step, &copy, 0);
@@ -148,7 +148,7 @@ KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m)
  */
 static inline int policy_peer_changed(struct sk_msg_md *m, const struct tls_socket *s)
 {
-	u32 v6[4] = {m->remote_ip6[0], m->remote_ip6[1], m->remote_ip6[2], m->remote_ip6[3]};
+	u32 v6[4] = { m->remote_ip6[0], m->remote_ip6[1], m->remote_ip6[2], m->remote_ip6[3] };
 	u64 address[2];
 
 	address_form(m->family, m->remote_ip4, v6, (u8 *)address);

@@ -60,7 +60,7 @@ static long cipher_copy_step(u32 i, struct cipher_copy *copy)
 /* Copies @size bytes at @at of the message to s->cipher_text. */
 KERNEL_GLOBAL int cipher_text_copy(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size)
 {
-	struct cipher_copy copy = {.m = m, .s = s, .last = size - 8};
+	struct cipher_copy copy = { .m = m, .s = s, .last = size - 8 };
 	u64 last = size - 8;
 	const u8 *data;
 
@@ -178,7 +178,7 @@ static long proof_step(u32 i, struct proof *proof)
 KERNEL_GLOBAL int proof_try(struct tls_socket *s, const struct secret *secret, u64 trial,
 			    u64 sequence, u64 size)
 {
-	struct proof proof = {.s = s, .secret = secret, .last = size - 8};
+	struct proof proof = { .s = s, .secret = secret, .last = size - 8 };
 	u64 last = size - 8;
 	u64 shift;
 
@@ -282,7 +282,7 @@ static inline int cipher_fits(const struct tls_socket *s, const struct traffic_k
 static long search_step(u32 turn, struct search *search)
 {
 	u32 cipher = turn & 1 ? CIPHER_CHACHA20_POLY1305 : CIPHER_AES_GCM;
-	struct key_slot slot = {.tgid = search->tgid};
+	struct key_slot slot = { .tgid = search->tgid };
 	struct tls_socket *s = search->s;
 	struct traffic_key *key;
 	u32 i = turn / 2;
@@ -345,7 +345,7 @@ static inline void key_bind(struct tls_socket *s)
  */
 KERNEL_GLOBAL int key_search(struct tls_socket *s, const struct secret *secret, u64 size, u64 deep)
 {
-	struct search search = {.s = s, .secret = secret, .size = size, .deep = deep};
+	struct search search = { .s = s, .secret = secret, .size = size, .deep = deep };
 	u32 turns;
 	u32 *head;
 

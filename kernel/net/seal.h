@@ -153,7 +153,7 @@ static inline void sealing_block(struct sealing *to)
 /* Hashes @size bytes that fill no block, or the one that was begun. */
 KERNEL_GLOBAL int seal_bytes(struct sk_msg_md *m, struct tls_socket *s, u64 size)
 {
-	struct seal_read read = {.m = m, .s = s};
+	struct seal_read read = { .m = m, .s = s };
 	struct sealing *to;
 	u64 at;
 
@@ -193,7 +193,7 @@ static long seal_blocks_step(u32 i, struct seal_read *read)
 /* Whole blocks: all that is pulled. */
 KERNEL_GLOBAL int seal_blocks(struct sk_msg_md *m, struct tls_socket *s, u64 size)
 {
-	struct seal_read read = {.m = m, .s = s};
+	struct seal_read read = { .m = m, .s = s };
 	u64 at;
 
 	if (!m || !s)
@@ -300,7 +300,7 @@ static long seal_tag_step(u32 i, struct seal_tag *tag)
 /* The change of the tag, as far as this message has the old one. */
 KERNEL_GLOBAL int seal_tag(struct sk_msg_md *m, struct tls_socket *s, u64 index)
 {
-	struct seal_tag tag = {.m = m, .s = s};
+	struct seal_tag tag = { .m = m, .s = s };
 	struct patch *patch;
 	const u8 *data;
 	u64 from, to;

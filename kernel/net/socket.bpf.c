@@ -15,8 +15,8 @@ BPF_SETTING u64 workload_netns; /* cookie; 0: any */
 
 static inline void remote_address(struct bpf_sock_ops *ctx, u8 *address)
 {
-	u32 v6[4] = {ctx->remote_ip6[0], ctx->remote_ip6[1], ctx->remote_ip6[2],
-		     ctx->remote_ip6[3]};
+	u32 v6[4] = { ctx->remote_ip6[0], ctx->remote_ip6[1], ctx->remote_ip6[2],
+		      ctx->remote_ip6[3] };
 
 	address_form(ctx->family, ctx->remote_ip4, v6, address);
 }
@@ -114,7 +114,7 @@ static long message_seal_step(u32 i, struct message_patches *patches)
  */
 KERNEL_GLOBAL int message_give_up(struct sk_msg_md *m, struct tls_socket *s, u64 count)
 {
-	struct message_patches patches = {.m = m, .s = s, .undo = 1};
+	struct message_patches patches = { .m = m, .s = s, .undo = 1 };
 
 	if (!m || !s)
 		return SK_PASS;
@@ -129,7 +129,7 @@ KERNEL_GLOBAL int message_give_up(struct sk_msg_md *m, struct tls_socket *s, u64
 /* Applies what was found, and makes sure that the rest of a partial send comes back. */
 KERNEL_GLOBAL int message_patch(struct sk_msg_md *m, struct tls_socket *s)
 {
-	struct message_patches patches = {.m = m, .s = s};
+	struct message_patches patches = { .m = m, .s = s };
 	long turns;
 	u64 cookie;
 
@@ -174,7 +174,7 @@ SEC("sk_msg")
 int socket_message(struct sk_msg_md *m)
 {
 	u64 thread = bpf_get_current_pid_tgid();
-	struct walk walk = {.m = m, .thread = thread};
+	struct walk walk = { .m = m, .thread = thread };
 	struct tls_socket *s;
 	struct bpf_sock *sk;
 	int verdict = SK_PASS;
@@ -242,20 +242,20 @@ int socket_connect6(struct bpf_sock_addr *ctx)
 }
 
 #define SOCK_STREAM 1
-#define SOL_SOCKET 1
-#define SOL_IP	   0
-#define SOL_TCP	   6
-#define SOL_IPV6   41
+#define SOL_SOCKET  1
+#define SOL_IP	    0
+#define SOL_TCP	    6
+#define SOL_IPV6    41
 
-#define SO_BINDTODEVICE	     25
-#define SO_TIMESTAMPING_OLD  37
-#define SO_BINDTOIFINDEX     62
-#define SO_TIMESTAMPING_NEW  65
-#define IP_OPTIONS	     4
-#define TCP_ULP		     31
-#define IPV6_2292RTHDR	     5
-#define IPV6_2292PKTOPTIONS  6
-#define IPV6_RTHDR	     57
+#define SO_BINDTODEVICE	    25
+#define SO_TIMESTAMPING_OLD 37
+#define SO_BINDTOIFINDEX    62
+#define SO_TIMESTAMPING_NEW 65
+#define IP_OPTIONS	    4
+#define TCP_ULP		    31
+#define IPV6_2292RTHDR	    5
+#define IPV6_2292PKTOPTIONS 6
+#define IPV6_RTHDR	    57
 
 /* Once it is connected, a socket's packets must not be led another way. */
 static inline int socket_is_watched(struct bpf_sockopt *ctx)

@@ -24,12 +24,12 @@
 #include "kernel/net/names.h"
 #include "kernel/tls/hello.h"
 
-#define PATCHES 24
+#define PATCHES	  24
 #define TAIL_SIZE 16
 /* Blocks that a secret at any offset in a block lies in. */
 #define SCRATCH_BLOCKS	(SECRET_MAX / GCM_BLOCK + 1)
 #define CHACHA20_BLOCKS (SECRET_MAX / CHACHA20_BLOCK + 1)
-#define DELTA_TAG	(SCRATCH_BLOCKS * GCM_BLOCK) /* where .delta has that of the tag */
+#define DELTA_TAG	(SCRATCH_BLOCKS * GCM_BLOCK)  /* where .delta has that of the tag */
 #define DELTA_SIZE	(DELTA_TAG + RECORD_TAG + 64) /* room to read on in whole pieces */
 
 enum stream_state {
@@ -56,9 +56,9 @@ enum patch_kind {
 
 /* What the tag of a ChaCha20-Poly1305 record depends on besides its ciphertext. */
 struct seal {
-	u32 key[8];	   /* of Poly1305 */
+	u32 key[8]; /* of Poly1305 */
 	u64 sequence;
-	u32 head; /* type and version */
+	u32 head;    /* type and version */
 	u16 counted; /* the sequence number is in the additional data */
 	u16 cipher_size;
 };
@@ -125,7 +125,7 @@ struct tls_socket {
 	u32 foreign_netns;
 	u32 bound_device; /* packets leave by the device that the application chose */
 	u32 peer_changed; /* the socket points elsewhere than when it connected */
-	u32 unverified; /* enum reason: why the address is not known to be the name's */
+	u32 unverified;	  /* enum reason: why the address is not known to be the name's */
 	struct name_rules sni;
 
 	/* The stream. */
@@ -153,14 +153,14 @@ struct tls_socket {
 	u32 matching;	  /* the current record is being matched */
 	u32 match_movers; /* how many other threads have been looked at; 0: it is the sender's turn */
 	u32 match_turn;	  /* which of the thread's writes is next */
-	u32 match_index;  /* which of its placeholders */
-	u32 match_found;  /* a placeholder was proved, and the size is that of its write */
-	u32 movers;	  /* writes of this process may be sent by another thread */
+	u32 match_index; /* which of its placeholders */
+	u32 match_found; /* a placeholder was proved, and the size is that of its write */
+	u32 movers;	 /* writes of this process may be sent by another thread */
 
 	/* The key, once a record has proved it. */
-	u32 bound;	   /* enum cipher; 0: none */
-	u32 key_tgid;	   /* the process whose key ring serves this socket */
-	u32 key_hint;	   /* head of that ring at the first protected record */
+	u32 bound;    /* enum cipher; 0: none */
+	u32 key_tgid; /* the process whose key ring serves this socket */
+	u32 key_hint; /* head of that ring at the first protected record */
 	u32 key_hint_set;
 	u64 sequence_base; /* application_data records before sequence number 0 */
 	struct record_iv iv;

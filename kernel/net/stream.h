@@ -55,7 +55,7 @@ static long head_step(u32 i, struct head_walk *walk)
 /* Reads the head of a record from the cursor on. 0 if it is complete. */
 KERNEL_GLOBAL int head_read(struct sk_msg_md *m, struct tls_socket *s)
 {
-	struct head_walk walk = {.m = m, .s = s};
+	struct head_walk walk = { .m = m, .s = s };
 	const u8 *data;
 	u64 from, to;
 
@@ -190,9 +190,8 @@ KERNEL_GLOBAL int record_begin(struct sk_msg_md *m, struct tls_socket *s)
 	switch (s->record.type) {
 	case CONTENT_APPLICATION_DATA:
 		record_protected(s);
-		if (s->version == TLS_VERSION_13 &&
-		    (s->record.length == KEY_UPDATE_RECORD ||
-		     s->record.length == END_OF_EARLY_DATA_RECORD))
+		if (s->version == TLS_VERSION_13 && (s->record.length == KEY_UPDATE_RECORD ||
+						     s->record.length == END_OF_EARLY_DATA_RECORD))
 			record_key_change(m, s);
 		break;
 	case CONTENT_HANDSHAKE:

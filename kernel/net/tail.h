@@ -107,7 +107,7 @@ static inline int tail_whole_ends_at(struct sk_msg_md *m, const struct tls_socke
 /* Do the last @size bytes before message offset @to equal the end of the saved tail? */
 KERNEL_GLOBAL int tail_ends_at(struct sk_msg_md *m, struct tls_socket *s, u64 to, u64 size)
 {
-	struct tail_bytes bytes = {.m = m, .s = s};
+	struct tail_bytes bytes = { .m = m, .s = s };
 
 	if (!m || !s || size == 0 || size > TAIL_SIZE || size > s->tail_size || size > to)
 		return 0;
@@ -165,7 +165,7 @@ static long tail_search_step(u32 i, struct tail_search *search)
 
 static inline u32 tail_search(struct sk_msg_md *m, struct tls_socket *s)
 {
-	struct tail_search search = {.m = m, .s = s, .limit = s->tail_end - s->tail_start};
+	struct tail_search search = { .m = m, .s = s, .limit = s->tail_end - s->tail_start };
 
 	if (search.limit > s->size)
 		search.limit = s->size;
@@ -226,7 +226,7 @@ static long tail_short_step(u32 i, struct tail_short *tail)
  */
 KERNEL_GLOBAL int tail_short(struct sk_msg_md *m, struct tls_socket *s)
 {
-	struct tail_short tail = {.m = m, .s = s};
+	struct tail_short tail = { .m = m, .s = s };
 
 	if (!m || !s)
 		return 0;

@@ -129,7 +129,7 @@ KERNEL_INLINE int hello_parse(struct sk_msg_md *m, struct hello *hello)
 {
 	const u8 *data = (const u8 *)m->data;
 	const u8 *end = (const u8 *)m->data_end;
-	struct hello_walk walk = {.m = m, .hello = hello};
+	struct hello_walk walk = { .m = m, .hello = hello };
 	u32 at = RECORD_HEADER + 4 + 2 + 32;
 	int record = hello_u16(data, end, 3);
 	int size = hello_u16(data, end, RECORD_HEADER + 2);

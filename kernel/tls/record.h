@@ -9,14 +9,14 @@
 #include "kernel/types.h"
 
 #define RECORD_HEADER 5
-#define RECORD_NONCE  8				/* explicit nonce of TLS 1.2 GCM */
+#define RECORD_NONCE  8				     /* explicit nonce of TLS 1.2 GCM */
 #define RECORD_HEAD   (RECORD_HEADER + RECORD_NONCE) /* what is read of each record */
-#define RECORD_MAX    (16384 + 2048)		/* RFC 5246, 6.2.3 */
+#define RECORD_MAX    (16384 + 2048)		     /* RFC 5246, 6.2.3 */
 #define RECORD_PLAIN  16384
 
 #define RECORD_TAG 16 /* of AES-GCM and ChaCha20-Poly1305 */
 
-#define TLS13_OVERHEAD	  (1 + RECORD_TAG) /* content type, tag */
+#define TLS13_OVERHEAD	   (1 + RECORD_TAG) /* content type, tag */
 #define TLS12_GCM_OVERHEAD (RECORD_NONCE + RECORD_TAG)
 
 /* The Finished of a client when it is a record of its own: 12 bytes, or a hash, behind 4. */
@@ -26,7 +26,7 @@
 #define TLS13_FINISHED_SHA384	(4 + 48 + TLS13_OVERHEAD)
 
 /* A KeyUpdate alone in a record: message of 5 bytes (RFC 8446, 4.6.3). */
-#define KEY_UPDATE_RECORD (5 + TLS13_OVERHEAD)
+#define KEY_UPDATE_RECORD	 (5 + TLS13_OVERHEAD)
 #define END_OF_EARLY_DATA_RECORD (4 + TLS13_OVERHEAD)
 
 enum content_type {

@@ -17,8 +17,8 @@
 			__builtin_trap(); \
 	} while (0)
 
-#define LINKS	 2
-#define LOG_SIZE (1 << 18)
+#define LINKS	     2
+#define LOG_SIZE     (1 << 18)
 #define PREPARED_MAX 20000
 
 enum how {
@@ -71,8 +71,8 @@ static bool impersonated[4][2];
 static uint8_t how;
 
 static const char *const names[] = {
-	"www.example.com", "a.wild.example", "WWW.exAMPLE.com", "wild.example",
-	"other.example",   "b.a.wild.example", "www.example.co", "localhost",
+	"www.example.com", "a.wild.example",   "WWW.exAMPLE.com", "wild.example",
+	"other.example",   "b.a.wild.example", "www.example.co",  "localhost",
 };
 
 /* ---- the input ---- */
@@ -412,7 +412,7 @@ static void judge_key(const struct verified_key *key)
 
 static void judge_verified(const struct verified_key *key, const struct verified *row)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
 	bool v4 = !memcmp(key->address, mapped, 12);
 	const uint8_t *address = v4 ? key->address + 12 : key->address;
 	bool found = false;

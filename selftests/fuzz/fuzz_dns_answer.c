@@ -13,7 +13,7 @@
 			__builtin_trap(); \
 	} while (0)
 
-static const char *const names[] = {"api.example", "a", "a.b.c.d.e.f", "x-1._tcp.example"};
+static const char *const names[] = { "api.example", "a", "a.b.c.d.e.f", "x-1._tcp.example" };
 
 static void require_answer(const struct dns_answer *answer)
 {

@@ -28,7 +28,9 @@ struct file {
 };
 
 static const char *const names[] = { "f", "one", "versioned", "local", "write" };
-static const char *const patterns[] = { "*5write*", "one*two", "*Sink*5write*", "f*", "*end", "a*a" };
+static const char *const patterns[] = {
+	"*5write*", "one*two", "*Sink*5write*", "f*", "*end", "a*a"
+};
 
 /* The bytes of the input as a file; its size, or 0. */
 static size_t make_file(struct file *file, const uint8_t *data, size_t size)
@@ -48,11 +50,15 @@ static size_t make_file(struct file *file, const uint8_t *data, size_t size)
 	file->header.e_shentsize = sizeof(Elf64_Shdr);
 	file->header.e_shnum = 3;
 	file->sections[1] = (Elf64_Shdr){
-		.sh_type = SHT_SYMTAB, .sh_offset = begin, .sh_size = entries, .sh_link = 2,
+		.sh_type = SHT_SYMTAB,
+		.sh_offset = begin,
+		.sh_size = entries,
+		.sh_link = 2,
 		.sh_entsize = sizeof(Elf64_Sym),
 	};
 	file->sections[2] = (Elf64_Shdr){
-		.sh_type = SHT_STRTAB, .sh_offset = begin + entries,
+		.sh_type = SHT_STRTAB,
+		.sh_offset = begin + entries,
 		.sh_size = size - 2 - entries,
 	};
 	memcpy(file->rest, data + 2, size - 2);
@@ -82,7 +88,7 @@ static bool is_function(const struct file *file, const Elf64_Sym *entry, const c
 	       !fnmatch(pattern, name, 0);
 }
 
-/* Each match is one of the plain walk; and, but for strings of which the end is one, the other way. */
+/* Each match is one of the plain walk, and (but for strings whose end is one) the reverse. */
 static void check_matches(const struct file *file, const struct elf_match *found, int count)
 {
 	const Elf64_Sym *entries = (const void *)file->rest;
@@ -122,7 +128,8 @@ static void check_symbols(const struct file *file, const struct elf_symbol *foun
 			const char *text = (const char *)file + file->sections[2].sh_offset;
 
 			if (entries[i].st_value == found[k].value &&
-			    elf_range_valid(file->sections[2].sh_size, entries[i].st_name, length + 1) &&
+			    elf_range_valid(file->sections[2].sh_size, entries[i].st_name,
+					    length + 1) &&
 			    !memcmp(text + entries[i].st_name, names[k], length) &&
 			    (!text[entries[i].st_name + length] ||
 			     text[entries[i].st_name + length] == '@'))

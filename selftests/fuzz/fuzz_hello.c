@@ -30,8 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct tls_socket s;
 	uint8_t *copy = host_alloc(size ? size : 1);
-	struct host_socket socket = {.storage = {{&sockets, &s}}};
-	struct sk_msg_md m = {.data = copy, .data_end = copy + size, .sk = (void *)&socket};
+	struct host_socket socket = { .storage = { { &sockets, &s } } };
+	struct sk_msg_md m = { .data = copy, .data_end = copy + size, .sk = (void *)&socket };
 
 	memcpy(copy, data, size);
 	memset(&s, 0, sizeof(s));

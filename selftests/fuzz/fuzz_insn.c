@@ -13,10 +13,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(condition)       \
-	do {                     \
+#define REQUIRE(condition)        \
+	do {                      \
 		if (!(condition)) \
-			abort(); \
+			abort();  \
 	} while (0)
 
 static void check_decoder(const uint8_t *data, size_t size)

@@ -7,7 +7,7 @@
 #include "elf/strings.c"
 #include "elf/pclntab.c"
 #undef HEADER_SIZE
-#define visit_section visit_section_of_build
+#define visit_section	visit_section_of_build
 #define search_segments search_segments_of_build
 #include "elf/buildinfo.c"
 
@@ -15,16 +15,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(condition)       \
-	do {                     \
+#define REQUIRE(condition)        \
+	do {                      \
 		if (!(condition)) \
-			abort(); \
+			abort();  \
 	} while (0)
 
 static void read_functions(const struct elf_image *image)
 {
-	static const char *const names[] = {"runtime.main", "main.main", "no.such",
-					    "crypto/tls.(*Conn).Write"};
+	static const char *const names[] = { "runtime.main", "main.main", "no.such",
+					     "crypto/tls.(*Conn).Write" };
 	struct elf_symbol found[ARRAY_SIZE(names)];
 	struct pclntab table;
 	uint64_t offset;

@@ -29,8 +29,8 @@ const char *rule_quote(const char *text, size_t size, char quote[static RULE_QUO
 static void require_endpoints(const struct resolver_set *set)
 {
 	char text[RESOLVER_TEXT_SIZE];
-	struct resolver_set again = {0};
-	struct error err = {0};
+	struct resolver_set again = { 0 };
+	struct error err = { 0 };
 
 	REQUIRE(set->count <= RESOLVER_SET_MAX && set->cgroup_count <= RESOLVER_CGROUPS_MAX);
 	for (size_t i = 0; i < set->count; i++) {
@@ -64,15 +64,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *copy = malloc(size ? size : 1); /* its end is where ASan looks */
 	char *option = strndup((const char *)data, size);
-	struct resolver_set set = {0};
-	struct conf_context context = {.set = &set, .path = ""};
-	struct error err = {0};
+	struct resolver_set set = { 0 };
+	struct conf_context context = { .set = &set, .path = "" };
+	struct error err = { 0 };
 
 	if (copy && option) {
 		memcpy(copy, data, size);
 		REQUIRE(resolv_conf_parse(copy, size, check_word, &context) == 0);
 		require_endpoints(&set);
-		set = (struct resolver_set){0};
+		set = (struct resolver_set){ 0 };
 		if (resolver_set_add(&set, option, &err) == 0)
 			REQUIRE(set.count + set.cgroup_count == 1);
 		else

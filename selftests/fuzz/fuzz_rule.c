@@ -64,8 +64,8 @@ static int count_net(void *context, const struct net_key *key, secret_mask secre
 
 static void fuzz_hosts(const char *hosts)
 {
-	struct error err = {0};
-	struct rule_set set = {0};
+	struct error err = { 0 };
+	struct rule_set set = { 0 };
 	size_t names = 0, nets = 0;
 	int ret = rule_set_add(&set, hosts, 0, &err);
 
@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct secret_option option;
-	struct error err = {0};
+	struct error err = { 0 };
 	struct rule rule;
 	char *text = strndup((const char *)data, size);
 

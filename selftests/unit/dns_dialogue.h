@@ -107,7 +107,7 @@ static inline void reply(unsigned id, const char *name, unsigned type, uint32_t 
 
 static inline void *row_of(struct host_map *map, const char *name, unsigned type, uint32_t number)
 {
-	struct verified_key key = {.workload = workload_id};
+	struct verified_key key = { .workload = workload_id };
 
 	wire_mapped(type, number, key.address);
 	memcpy(key.name, name, strlen(name));

@@ -73,7 +73,7 @@ static inline void answer_from(int fd, const struct dns_request *request, const 
 
 static inline void answer_send(const struct dns_request *request, const struct wire *w)
 {
-	const uint8_t length[2] = {(uint8_t)(w->size >> 8), (uint8_t)w->size};
+	const uint8_t length[2] = { (uint8_t)(w->size >> 8), (uint8_t)w->size };
 
 	if (request->tcp < 0) {
 		answer_from(request->server->udp, request, w);
@@ -99,7 +99,7 @@ static inline void serve(struct dns_request *request)
 
 static inline void serve_tcp(struct dns_server *server)
 {
-	struct dns_request request = {.server = server};
+	struct dns_request request = { .server = server };
 	uint8_t length[2];
 	size_t size;
 
@@ -118,7 +118,7 @@ static inline void serve_tcp(struct dns_server *server)
 
 static inline void serve_udp(struct dns_server *server)
 {
-	struct dns_request request = {.server = server, .tcp = -1};
+	struct dns_request request = { .server = server, .tcp = -1 };
 	ssize_t size;
 
 	request.from_size = sizeof(request.from);
@@ -134,8 +134,8 @@ static inline void serve_udp(struct dns_server *server)
 static inline void *serve_all(void *data)
 {
 	struct dns_server *server = data;
-	struct pollfd fds[2] = {{.fd = server->udp, .events = POLLIN},
-				{.fd = server->tcp, .events = POLLIN}};
+	struct pollfd fds[2] = { { .fd = server->udp, .events = POLLIN },
+				 { .fd = server->tcp, .events = POLLIN } };
 
 	while (!atomic_load(&server->stop)) {
 		poll(fds, 2, 20);
@@ -150,8 +150,8 @@ static inline void *serve_all(void *data)
 /* A socket at 127.0.0.1 or ::1; *port 0 takes any, and is set. */
 static inline int dns_socket(int family, int type, uint16_t *port)
 {
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(*port)};
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(*port)};
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(*port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(*port) };
 	void *name = family == AF_INET ? (void *)&v4 : (void *)&v6;
 	socklen_t size = family == AF_INET ? sizeof(v4) : sizeof(v6);
 	int fd = socket(family, type | SOCK_CLOEXEC, 0);

@@ -184,10 +184,16 @@ static inline void wire_record(struct wire *w, const char *owner, unsigned type,
 /* The @number-th address of the type, 4 or 16 bytes. */
 static inline size_t wire_address(unsigned type, uint32_t number, uint8_t *out)
 {
-	const uint8_t v4[4] = {192, (uint8_t)(number >> 16), (uint8_t)(number >> 8),
-			       (uint8_t)number};
-	const uint8_t v6[16] = {0x20, 1, 0xd, 0xb8, [8] = 7, [13] = (uint8_t)(number >> 16),
-				(uint8_t)(number >> 8), (uint8_t)number};
+	const uint8_t v4[4] = { 192, (uint8_t)(number >> 16), (uint8_t)(number >> 8),
+				(uint8_t)number };
+	const uint8_t v6[16] = { 0x20,
+				 1,
+				 0xd,
+				 0xb8,
+				 [8] = 7,
+				 [13] = (uint8_t)(number >> 16),
+				 (uint8_t)(number >> 8),
+				 (uint8_t)number };
 
 	memcpy(out, type == WIRE_A ? v4 : v6, type == WIRE_A ? 4 : 16);
 	return type == WIRE_A ? 4 : 16;

@@ -172,7 +172,7 @@ static inline int packet_show(const struct packet *p, int (*program)(struct __sk
 
 static inline struct party party(bool v6, unsigned number, unsigned port)
 {
-	struct party made = {.port = (uint16_t)port};
+	struct party made = { .port = (uint16_t)port };
 
 	if (v6) {
 		made.address[0] = 0xfd;
@@ -319,7 +319,7 @@ static inline void world_put(struct host_map *map, const void *key, const void *
 
 static inline void world_rule(uint32_t workload, const char *name)
 {
-	struct rule_key key = {.workload = workload};
+	struct rule_key key = { .workload = workload };
 	secret_mask mask = 1;
 
 	memcpy(key.name, name, strlen(name));
@@ -328,8 +328,8 @@ static inline void world_rule(uint32_t workload, const char *name)
 
 static inline void world_trust(uint32_t workload, const struct party *server)
 {
-	struct resolver_key key = {.workload = workload, .port = server->port};
-	struct resolver_state state = {0};
+	struct resolver_key key = { .workload = workload, .port = server->port };
+	struct resolver_state state = { 0 };
 
 	memcpy(key.address, server->address, 16);
 	world_put(&resolvers, &key, &state);

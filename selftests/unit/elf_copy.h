@@ -56,10 +56,10 @@ static inline void patch(int fd, uint64_t offset, const void *value, size_t size
 	ck_assert_int_eq(pwrite(fd, value, size, (off_t)offset), (ssize_t)size);
 }
 
-#define PATCH_FIELD(fd, base, type, field, value)                                              \
-	do {                                                                                   \
-		__typeof__(((type *)0)->field) patch_value = (value);                          \
-		patch(fd, (base) + offsetof(type, field), &patch_value, sizeof(patch_value));  \
+#define PATCH_FIELD(fd, base, type, field, value)                                             \
+	do {                                                                                  \
+		__typeof__(((type *)0)->field) patch_value = (value);                         \
+		patch(fd, (base) + offsetof(type, field), &patch_value, sizeof(patch_value)); \
 	} while (0)
 
 #define PATCH_HEADER(fd, field, value) PATCH_FIELD(fd, 0, Elf64_Ehdr, field, value)

@@ -30,11 +30,11 @@
 struct go_options {
 	enum pclntab_format format;
 	bool pie;
-	bool relocated;	    /* addresses are in relocations only, as lld leaves them */
-	bool no_code;	    /* the header does not say where the code is, as in Go 1.26 */
-	bool no_sections;   /* no section headers at all */
-	const char *table;  /* name of the table's section; NULL: .gopclntab */
-	const char *module; /* the same of the module's record; NULL: .go.module */
+	bool relocated;		/* addresses are in relocations only, as lld leaves them */
+	bool no_code;		/* the header does not say where the code is, as in Go 1.26 */
+	bool no_sections;	/* no section headers at all */
+	const char *table;	/* name of the table's section; NULL: .gopclntab */
+	const char *module;	/* the same of the module's record; NULL: .go.module */
 	unsigned int functions; /* behind those of go_names[]; 0: none */
 	const char *version;	/* NULL: no build info */
 	const char *settings;
@@ -44,8 +44,8 @@ struct go_options {
 struct go_file {
 	struct go_options options;
 	uint8_t bytes[GO_SIZE];
-	uint64_t base;	 /* address of the file's first byte */
-	uint64_t names;	 /* offsets in the file, as in struct pclntab */
+	uint64_t base;	/* address of the file's first byte */
+	uint64_t names; /* offsets in the file, as in struct pclntab */
 	uint64_t functions;
 	uint64_t records[512];
 	uint64_t end; /* of the table */
@@ -54,8 +54,12 @@ struct go_file {
 };
 
 static const char *const go_names[] = {
-	"go:buildid", "runtime.main", "crypto/tls.aeadAESGCM", "crypto/tls.aeadAESGCMTLS13",
-	"crypto/tls.(*Conn).Write", "main.main",
+	"go:buildid",
+	"runtime.main",
+	"crypto/tls.aeadAESGCM",
+	"crypto/tls.aeadAESGCMTLS13",
+	"crypto/tls.(*Conn).Write",
+	"main.main",
 };
 #define GO_NAMES (sizeof(go_names) / sizeof(go_names[0]))
 
@@ -133,8 +137,8 @@ static inline void go_put_records(struct go_file *file)
 		at = (at + 7) & ~7ULL;
 		if (together)
 			name_at = at;
-		go_put(file, file->records[i] + word,
-		       name_at - (together ? GO_TABLE : file->names), 4);
+		go_put(file, file->records[i] + word, name_at - (together ? GO_TABLE : file->names),
+		       4);
 		strcpy((char *)file->bytes + name_at, name);
 		name_at += strlen(name) + 1;
 		if (together)
@@ -146,7 +150,7 @@ static inline void go_put_records(struct go_file *file)
 
 static inline void go_put_table(struct go_file *file)
 {
-	static const uint32_t magics[] = {0xfffffffb, 0xfffffffa, 0xfffffff0, 0xfffffff1};
+	static const uint32_t magics[] = { 0xfffffffb, 0xfffffffa, 0xfffffff0, 0xfffffff1 };
 	enum pclntab_format format = file->options.format;
 	uint64_t at = GO_TABLE + 8, names_end, i;
 
@@ -223,8 +227,11 @@ static inline void go_put_section(struct go_file *file, size_t index, const char
 				  uint64_t offset, uint64_t size)
 {
 	Elf64_Shdr section = {
-		.sh_name = (uint32_t)(index * 32), .sh_type = SHT_PROGBITS,
-		.sh_addr = go_data(file, offset), .sh_offset = offset, .sh_size = size,
+		.sh_name = (uint32_t)(index * 32),
+		.sh_type = SHT_PROGBITS,
+		.sh_addr = go_data(file, offset),
+		.sh_offset = offset,
+		.sh_size = size,
 	};
 
 	memcpy(file->bytes + GO_SECTIONS + index * sizeof(section), &section, sizeof(section));
@@ -235,8 +242,12 @@ static inline void go_put_segment(struct go_file *file, size_t index, uint32_t t
 				  uint64_t offset, uint64_t address, uint64_t size)
 {
 	Elf64_Phdr segment = {
-		.p_type = type, .p_flags = flags, .p_offset = offset, .p_vaddr = address,
-		.p_filesz = size, .p_memsz = size,
+		.p_type = type,
+		.p_flags = flags,
+		.p_offset = offset,
+		.p_vaddr = address,
+		.p_filesz = size,
+		.p_memsz = size,
 	};
 
 	memcpy(file->bytes + sizeof(Elf64_Ehdr) + index * sizeof(segment), &segment,
@@ -249,15 +260,18 @@ static inline void go_put_headers(struct go_file *file)
 {
 	const struct go_options *options = &file->options;
 	Elf64_Ehdr header = {
-		.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-		.e_type = options->pie ? ET_DYN : ET_EXEC, .e_machine = EM_X86_64,
-		.e_version = EV_CURRENT, .e_phoff = sizeof(header),
-		.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = options->relocated ? 3 : 2,
+		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_type = options->pie ? ET_DYN : ET_EXEC,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_phoff = sizeof(header),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = options->relocated ? 3 : 2,
 	};
 	Elf64_Dyn dynamic[] = {
-		{DT_RELA, {go_data(file, GO_RELA)}},
-		{DT_RELASZ, {file->relocations * sizeof(Elf64_Rela)}},
-		{DT_NULL, {0}},
+		{ DT_RELA, { go_data(file, GO_RELA) } },
+		{ DT_RELASZ, { file->relocations * sizeof(Elf64_Rela) } },
+		{ DT_NULL, { 0 } },
 	};
 
 	if (!options->no_sections) {
@@ -268,8 +282,8 @@ static inline void go_put_headers(struct go_file *file)
 		go_put_section(file, 1, ".data", GO_RELA, 8);
 		go_put_section(file, 2, options->table ? options->table : ".gopclntab", GO_TABLE,
 			       file->end - GO_TABLE);
-		go_put_section(file, 3, options->module ? options->module : ".go.module",
-			       GO_MODULE, 0x100);
+		go_put_section(file, 3, options->module ? options->module : ".go.module", GO_MODULE,
+			       0x100);
 		go_put_section(file, 4, options->version ? ".go.buildinfo" : ".note.go.buildid",
 			       GO_BUILD, 0x100);
 		go_put_section(file, 5, ".shstrtab", GO_SECTIONS + 0x400, 0x100);

@@ -80,13 +80,13 @@ struct host_packet {
 	u32 size;
 };
 
-#define SEC(name) static __attribute__((unused))
-#define BPF_SETTING static __attribute__((unused)) volatile /* a test may change it */
+#define SEC(name)     static __attribute__((unused))
+#define BPF_SETTING   static __attribute__((unused)) volatile /* a test may change it */
 #define LICENSE(text) struct host_license
-#define BPF_MAP(name, type, key_size, value_size, max_entries, flags) \
-	static __attribute__((unused)) struct host_map name = { type, key_size, value_size, \
-								max_entries, 0, { NULL }, \
-								NULL, false }
+#define BPF_MAP(name, type, key_size, value_size, max_entries, flags)                              \
+	static __attribute__((unused)) struct host_map name = { type,	     key_size, value_size, \
+								max_entries, 0,	       { NULL },   \
+								NULL,	     false }
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #endif

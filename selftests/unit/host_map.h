@@ -122,8 +122,7 @@ static __attribute__((noinline, unused)) void *host_map_longest(struct host_map 
 	void *value = NULL;
 
 	memcpy(&bits, key, sizeof(bits));
-	for (struct host_entry *entry = *host_map_bucket(map, key); entry;
-	     entry = entry->next) {
+	for (struct host_entry *entry = *host_map_bucket(map, key); entry; entry = entry->next) {
 		const uint8_t *a = (const uint8_t *)entry->key + 4, *b = (const uint8_t *)key + 4;
 
 		memcpy(&size, entry->key, sizeof(size));

@@ -45,8 +45,8 @@ static inline void world_head(const struct world_secret *secret, uint8_t head[PL
 static inline void world_grant(struct world *world, uint32_t size)
 {
 	struct world_secret *made = &world->secret[world->count];
-	struct secret_key key = {.workload = WORLD_WORKLOAD};
-	struct secret entry = {.index = world->count, .size = size};
+	struct secret_key key = { .workload = WORLD_WORKLOAD };
+	struct secret entry = { .index = world->count, .size = size };
 	uint32_t zero = 0;
 	struct config *settings = bpf_map_lookup_elem(&config, &zero);
 
@@ -78,8 +78,8 @@ static inline void world_end(void)
 /* An empty world in which the current thread belongs to the workload. */
 static inline void world_begin(struct world *world, uint64_t seed)
 {
-	struct workload workload = {.id = WORLD_WORKLOAD};
-	struct config settings = {.report_swaps = 1};
+	struct workload workload = { .id = WORLD_WORKLOAD };
+	struct config settings = { .report_swaps = 1 };
 	uint64_t cgroup = WORLD_CGROUP;
 	uint32_t zero = 0;
 

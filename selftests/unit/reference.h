@@ -122,7 +122,7 @@ static inline void reference_key_set(struct reference_key *key, const uint8_t *b
 /* Section 6.3, algorithm 1: x = x * h. */
 static inline void reference_multiply(uint8_t x[16], const uint8_t h[16])
 {
-	uint64_t z[2] = {0, 0}, v[2];
+	uint64_t z[2] = { 0, 0 }, v[2];
 
 	for (unsigned half = 0; half < 2; half++) {
 		v[half] = 0;
@@ -184,7 +184,7 @@ static inline void reference_tag(const struct reference_key *key, const uint8_t 
 				 const uint8_t *aad, size_t aad_size, const uint8_t *cipher_text,
 				 size_t size, uint8_t tag[16])
 {
-	uint8_t y[16] = {0}, lengths[16] = {0}, mask[16];
+	uint8_t y[16] = { 0 }, lengths[16] = { 0 }, mask[16];
 
 	reference_ghash(key, y, aad, aad_size);
 	reference_ghash(key, y, cipher_text, size);
@@ -206,7 +206,7 @@ static inline size_t unhex(const char *text, uint8_t *out)
 	size_t size = strlen(text) / 2;
 
 	for (size_t i = 0; i < size; i++) {
-		char digits[3] = {text[2 * i], text[2 * i + 1], 0};
+		char digits[3] = { text[2 * i], text[2 * i + 1], 0 };
 
 		out[i] = (uint8_t)strtoul(digits, NULL, 16);
 	}

@@ -84,7 +84,7 @@ static inline void reference_chacha20_xor(const uint8_t key[32], const uint8_t n
 /* x -= 2^(8 * shift) * (2^130 - 5), as often as that goes. */
 static inline void reference_subtract(uint8_t x[REFERENCE_DIGITS], unsigned shift)
 {
-	uint8_t p[17] = {0xfb, [16] = 3};
+	uint8_t p[17] = { 0xfb, [16] = 3 };
 
 	memset(p + 1, 0xff, 15);
 	for (;;) {
@@ -109,8 +109,8 @@ static inline void reference_poly1305_block(uint8_t h[17], const uint8_t block[1
 					    const uint8_t r[16])
 {
 	uint8_t product[REFERENCE_DIGITS];
-	uint32_t column[REFERENCE_DIGITS + 1] = {0}, carry = 0;
-	uint8_t sum[18] = {0};
+	uint32_t column[REFERENCE_DIGITS + 1] = { 0 }, carry = 0;
+	uint8_t sum[18] = { 0 };
 
 	for (unsigned i = 0; i < 17; i++) {
 		carry += (uint32_t)h[i] + block[i];
@@ -153,7 +153,7 @@ static inline void reference_poly1305_add(struct reference_poly1305 *p, const ui
 {
 	for (size_t i = 0; i < size; i += 16) {
 		size_t take = size - i < 16 ? size - i : 16;
-		uint8_t block[17] = {0};
+		uint8_t block[17] = { 0 };
 
 		memcpy(block, data + i, take);
 		block[padded ? 16 : take] = 1;
@@ -179,7 +179,7 @@ static inline void reference_chacha20_tag(const uint8_t key[32], const uint8_t n
 					  const uint8_t *cipher_text, size_t size, uint8_t tag[16])
 {
 	struct reference_poly1305 p;
-	uint8_t block[64], lengths[16] = {0};
+	uint8_t block[64], lengths[16] = { 0 };
 
 	reference_chacha20_block(key, nonce, 0, block);
 	reference_poly1305_begin(&p, block);

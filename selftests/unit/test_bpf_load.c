@@ -28,9 +28,10 @@
 #include "user/bpf/syscall.h"
 #include "user/lib/cleanup.h"
 
-#define OPEN(object, name)                                                                    \
-	ck_assert_msg(!bpf_object_open(&(object), #name, OBJECT_START(name), OBJECT_SIZE(name), \
-				       &err), "%s", err.text)
+#define OPEN(object, name)                                                                       \
+	ck_assert_msg(                                                                           \
+		!bpf_object_open(&(object), #name, OBJECT_START(name), OBJECT_SIZE(name), &err), \
+		"%s", err.text)
 #define LOAD(object) ck_assert_msg(!bpf_object_load((object), &set, &err), "%s", err.text)
 
 static struct error err;
@@ -91,17 +92,17 @@ static uint64_t result(uint32_t index)
 
 static void check_entry_results(uint32_t patched)
 {
-	ck_assert_uint_eq(result(0), 6);		/* first argument */
-	ck_assert_uint_eq(result(1), 42);		/* second argument */
-	ck_assert_uint_eq(result(2), 1 + 2 + 20);	/* static function, .rodata */
+	ck_assert_uint_eq(result(0), 6);			  /* first argument */
+	ck_assert_uint_eq(result(1), 42);			  /* second argument */
+	ck_assert_uint_eq(result(2), 1 + 2 + 20);		  /* static function, .rodata */
 	ck_assert_uint_eq(result(3), 3 * 5 + 4 + (41 ^ 30) + 20); /* global, calls two static */
-	ck_assert_uint_eq(result(4), 45);		/* bpf_loop: 0 + 1 + ... + 9 */
-	ck_assert_uint_eq(result(5), patched);		/* patched before loading */
-	ck_assert_uint_eq(result(6), 101);		/* .data */
-	ck_assert_uint_eq(result(7), 2);		/* .bss */
-	ck_assert_uint_eq(result(8), 42);		/* global function with the context */
-	ck_assert_uint_eq(result(13), 18);		/* function in the program's section */
-	ck_assert_uint_eq(result(9), 30);		/* variable index into .rodata */
+	ck_assert_uint_eq(result(4), 45);			  /* bpf_loop: 0 + 1 + ... + 9 */
+	ck_assert_uint_eq(result(5), patched);			  /* patched before loading */
+	ck_assert_uint_eq(result(6), 101);			  /* .data */
+	ck_assert_uint_eq(result(7), 2);			  /* .bss */
+	ck_assert_uint_eq(result(8), 42);  /* global function with the context */
+	ck_assert_uint_eq(result(13), 18); /* function in the program's section */
+	ck_assert_uint_eq(result(9), 30);  /* variable index into .rodata */
 }
 
 START_TEST(functions_variables_and_probe)
@@ -137,8 +138,8 @@ START_TEST(return_probe)
 	ck_assert(bpf_object_program_is_return(object, "on_return"));
 	ck_assert(!bpf_object_program_is_return(object, "on_entry"));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
-	link = link_create_uprobe(bpf_object_program(object, "on_return"), path,
-				  offset_of(probed), true);
+	link = link_create_uprobe(bpf_object_program(object, "on_return"), path, offset_of(probed),
+				  true);
 	ck_assert_int_ge(link, 0);
 	probed(7, 5);
 	ck_assert_uint_eq(result(10), 7005);
@@ -328,7 +329,8 @@ START_TEST(damaged_object)
 {
 	struct bpf_object *object = NULL;
 
-	ck_assert_int_eq(bpf_object_open(&object, "calls", OBJECT_START(calls), 100, &err), -EINVAL);
+	ck_assert_int_eq(bpf_object_open(&object, "calls", OBJECT_START(calls), 100, &err),
+			 -EINVAL);
 	ck_assert_ptr_null(object);
 	ck_assert_ptr_nonnull(strstr(err.text, "BPF object calls"));
 	bpf_object_close(NULL);
@@ -495,8 +497,8 @@ START_TEST(cgroup_sockets)
 	LOAD(object);
 	ck_assert_int_ge(bpf_map_set_find(&set, "states"), 0); /* socket storage, with BTF */
 	ck_assert_int_eq(bpf_prog_attach_map(bpf_object_program(object, "on_message"),
-					     bpf_map_set_find(&set, "sockets"),
-					     BPF_SK_MSG_VERDICT), 0);
+					     bpf_map_set_find(&set, "sockets"), BPF_SK_MSG_VERDICT),
+			 0);
 	sockops = link_create_cgroup(bpf_object_program(object, "on_socket"), cgroup,
 				     BPF_CGROUP_SOCK_OPS);
 	ck_assert_int_ge(sockops, 0);
@@ -539,12 +541,21 @@ END_TEST
 int main(void)
 {
 	const TTest *const load[] = {
-		functions_variables_and_probe, return_probe, uprobe_multi, shared_map,
-		several_at_once, shared_map_of_another_shape, verifier_log,
-		global_functions_are_verified_alone, set_refuses, skip_a_program, damaged_object,
-		nothing_left_open, without_privileges,
+		functions_variables_and_probe,
+		return_probe,
+		uprobe_multi,
+		shared_map,
+		several_at_once,
+		shared_map_of_another_shape,
+		verifier_log,
+		global_functions_are_verified_alone,
+		set_refuses,
+		skip_a_program,
+		damaged_object,
+		nothing_left_open,
+		without_privileges,
 	};
-	const TTest *const cgroup[] = {cgroup_sockets, cgroup_setsockopt};
+	const TTest *const cgroup[] = { cgroup_sockets, cgroup_setsockopt };
 	TCase *const cases[] = {
 		suite_case("load", load, ARRAY_SIZE(load), 60, require_objects, NULL),
 		suite_case("cgroup", cgroup, ARRAY_SIZE(cgroup), 60, require_objects,

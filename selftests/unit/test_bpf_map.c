@@ -183,11 +183,12 @@ static void start_ringbuf(void)
 
 	require_objects();
 	dl_iterate_phdr(find_emit, &offset);
-	ck_assert_int_eq(bpf_object_open(&object, "events", OBJECT_START(events),
-					 OBJECT_SIZE(events), &err), 0);
+	ck_assert_int_eq(
+		bpf_object_open(&object, "events", OBJECT_START(events), OBJECT_SIZE(events), &err),
+		0);
 	ck_assert_msg(!bpf_object_load(object, &set, &err), "%s", err.text);
-	probe = link_create_uprobe(bpf_object_program(object, "on_event"), "/proc/self/exe",
-				   offset, false);
+	probe = link_create_uprobe(bpf_object_program(object, "on_event"), "/proc/self/exe", offset,
+				   false);
 	ck_assert_int_ge(probe, 0);
 	ck_assert_int_eq(bpf_ringbuf_open(&ringbuf, bpf_map_set_find(&set, "events")), 0);
 }
@@ -317,10 +318,10 @@ int main(void)
 		elements, full_map, frozen_map, shape_is_read_back, sum_over_cpus, set_limits,
 	};
 	const TTest *const ring[] = {
-		records_in_order, discarded_records_are_skipped, callback_stops, overflow,
-		epoll_reports_records, not_a_ring_buffer,
+		records_in_order, discarded_records_are_skipped, callback_stops,
+		overflow,	  epoll_reports_records,	 not_a_ring_buffer,
 	};
-	const TTest *const features[] = {helpers};
+	const TTest *const features[] = { helpers };
 	TCase *const cases[] = {
 		suite_case("maps", maps, ARRAY_SIZE(maps), 0, NULL, NULL),
 		suite_case("ringbuf", ring, ARRAY_SIZE(ring), 60, start_ringbuf, stop_ringbuf),

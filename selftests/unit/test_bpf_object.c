@@ -293,8 +293,8 @@ START_TEST(every_byte_damaged)
 END_TEST
 
 struct damage {
-	size_t header;	/* 0: the ELF header, n: the header of the first section of type n */
-	size_t offset;	/* in that header */
+	size_t header; /* 0: the ELF header, n: the header of the first section of type n */
+	size_t offset; /* in that header */
 	size_t size;
 	uint64_t value;
 	int expected;
@@ -371,7 +371,8 @@ START_TEST(relocations_in_any_order)
 	ck_assert_int_eq(object_parse(&parsed, bytes, OBJECT_SIZE(calls)), 0);
 	for (uint32_t i = 0; i < object.relocation_count; i++)
 		ck_assert_uint_eq(object_find_relocation(&parsed, object.relocations[i].section,
-							 object.relocations[i].offset)->symbol,
+							 object.relocations[i].offset)
+					  ->symbol,
 				  object.relocations[i].symbol);
 	object_free(&parsed);
 	free(bytes);
@@ -405,13 +406,18 @@ END_TEST
 int main(void)
 {
 	const TTest *const reader[] = {
-		sections_as_libelf_sees_them, symbols_as_libelf_sees_them,
-		relocations_as_libelf_sees_them, what_the_source_says, linked_program,
-		unused_functions_stay_out, linker_refuses_unknown_targets,
+		sections_as_libelf_sees_them,
+		symbols_as_libelf_sees_them,
+		relocations_as_libelf_sees_them,
+		what_the_source_says,
+		linked_program,
+		unused_functions_stay_out,
+		linker_refuses_unknown_targets,
 	};
 	const TTest *const damaged[] = {
-		truncated_anywhere, every_byte_damaged, relocations_in_any_order,
-		relocation_inside_an_instruction, string_without_end,
+		truncated_anywhere,	  every_byte_damaged,
+		relocations_in_any_order, relocation_inside_an_instruction,
+		string_without_end,
 	};
 	TCase *const cases[] = {
 		suite_case("reader", reader, ARRAY_SIZE(reader), 0, open_calls, close_calls),

@@ -131,8 +131,12 @@ END_TEST
 static void *make_blob(const uint32_t *types, uint32_t size, uint32_t *total)
 {
 	const struct btf_header header = {
-		.magic = BTF_MAGIC, .version = BTF_VERSION, .hdr_len = sizeof(header),
-		.type_len = size, .str_off = size, .str_len = 3,
+		.magic = BTF_MAGIC,
+		.version = BTF_VERSION,
+		.hdr_len = sizeof(header),
+		.type_len = size,
+		.str_off = size,
+		.str_len = 3,
 	};
 	uint8_t *blob = malloc(sizeof(header) + size + 3);
 
@@ -162,10 +166,10 @@ static void check_hostile(const uint32_t *types, uint32_t size, int parsed, int 
 START_TEST(typedefs_in_a_circle)
 {
 	const uint32_t types[] = {
-		1, INFO(BTF_KIND_FUNC, 1), 2,			/* 1: f */
-		0, INFO(BTF_KIND_FUNC_PROTO, 1), 0, 1, 3,	/* 2: (3) */
-		1, INFO(BTF_KIND_TYPEDEF, 0), 4,		/* 3 */
-		1, INFO(BTF_KIND_TYPEDEF, 0), 3,		/* 4 */
+		1, INFO(BTF_KIND_FUNC, 1),	 2,	  /* 1: f */
+		0, INFO(BTF_KIND_FUNC_PROTO, 1), 0, 1, 3, /* 2: (3) */
+		1, INFO(BTF_KIND_TYPEDEF, 0),	 4,	  /* 3 */
+		1, INFO(BTF_KIND_TYPEDEF, 0),	 3,	  /* 4 */
 	};
 
 	check_hostile(types, sizeof(types), 0, -EINVAL);
@@ -175,13 +179,30 @@ END_TEST
 START_TEST(numbers_out_of_range)
 {
 	const uint32_t proto[] = { 1, INFO(BTF_KIND_FUNC, 1), 77 };
-	const uint32_t parameter[] = { 1, INFO(BTF_KIND_FUNC, 1), 2,
-				       0, INFO(BTF_KIND_FUNC_PROTO, 1), 0, 1, 99 };
-	const uint32_t name[] = { 1, INFO(BTF_KIND_FUNC, 1), 2,
-				  0, INFO(BTF_KIND_FUNC_PROTO, 1), 0, 5000, 0 };
-	const uint32_t many[] = { 1, INFO(BTF_KIND_FUNC, 1), 2,
-				  0, INFO(BTF_KIND_FUNC_PROTO, 6), 0,
-				  1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0 };
+	const uint32_t parameter[] = {
+		1, INFO(BTF_KIND_FUNC, 1), 2, 0, INFO(BTF_KIND_FUNC_PROTO, 1), 0, 1, 99
+	};
+	const uint32_t name[] = {
+		1, INFO(BTF_KIND_FUNC, 1), 2, 0, INFO(BTF_KIND_FUNC_PROTO, 1), 0, 5000, 0
+	};
+	const uint32_t many[] = { 1,
+				  INFO(BTF_KIND_FUNC, 1),
+				  2,
+				  0,
+				  INFO(BTF_KIND_FUNC_PROTO, 6),
+				  0,
+				  1,
+				  0,
+				  1,
+				  0,
+				  1,
+				  0,
+				  1,
+				  0,
+				  1,
+				  0,
+				  1,
+				  0 };
 	const uint32_t itself[] = { 1, INFO(BTF_KIND_FUNC, 1), 1 };
 
 	check_hostile(proto, sizeof(proto), 0, -EINVAL);
@@ -208,12 +229,33 @@ END_TEST
 static void check_array(uint32_t outer, uint32_t inner, uint32_t expected)
 {
 	const uint32_t types[] = {
-		1, INFO(BTF_KIND_FUNC, 1), 2,
-		0, INFO(BTF_KIND_FUNC_PROTO, 1), 0, 1, 3,
-		0, INFO(BTF_KIND_PTR, 0), 4,
-		0, INFO(BTF_KIND_ARRAY, 0), 0, 5, 6, outer,
-		0, INFO(BTF_KIND_ARRAY, 0), 0, 6, 6, inner,
-		1, INFO(BTF_KIND_INT, 0), 4, 32,
+		1,
+		INFO(BTF_KIND_FUNC, 1),
+		2,
+		0,
+		INFO(BTF_KIND_FUNC_PROTO, 1),
+		0,
+		1,
+		3,
+		0,
+		INFO(BTF_KIND_PTR, 0),
+		4,
+		0,
+		INFO(BTF_KIND_ARRAY, 0),
+		0,
+		5,
+		6,
+		outer,
+		0,
+		INFO(BTF_KIND_ARRAY, 0),
+		0,
+		6,
+		6,
+		inner,
+		1,
+		INFO(BTF_KIND_INT, 0),
+		4,
+		32,
 	};
 	struct btf_function function;
 	struct btf hostile;
@@ -250,7 +292,8 @@ START_TEST(truncated_anywhere)
 		if (!btf_parse(&cut, copy, size)) {
 			btf_find_function(&cut, "global_sum", &function);
 			btf_free(&cut);
-			ck_abort_msg("a BTF of %zu bytes cut to %zu was taken", section->size, size);
+			ck_abort_msg("a BTF of %zu bytes cut to %zu was taken", section->size,
+				     size);
 		}
 		free(copy);
 	}
@@ -260,11 +303,13 @@ END_TEST
 int main(void)
 {
 	const TTest *const real[] = {
-		prototype_of_a_global_function, other_prototypes, written_is_read_back,
-		kernel_takes_what_is_written, truncated_anywhere,
+		prototype_of_a_global_function, other_prototypes,   written_is_read_back,
+		kernel_takes_what_is_written,	truncated_anywhere,
 	};
 	const TTest *const hostile[] = {
-		typedefs_in_a_circle, numbers_out_of_range, members_beyond_the_end,
+		typedefs_in_a_circle,
+		numbers_out_of_range,
+		members_beyond_the_end,
 		array_size_overflow,
 	};
 	TCase *const cases[] = {

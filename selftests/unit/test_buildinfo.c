@@ -30,24 +30,24 @@ static const struct {
 	unsigned int minor;
 	bool stack_arguments, boring, fips;
 } samples[] = {
-	{"go1.15.15", NULL, 15, true, false, false},
-	{"go1.16", "path\tx\n", 16, true, false, false},
-	{"go1.17", NULL, 17, false, false, false},
-	{"go1.17.1 X:noregabiargs", NULL, 17, true, false, false},
-	{"go1.19.8 X:boringcrypto", "", 19, false, true, false},
-	{"go1.27.3-X:boringcrypto", NULL, 27, false, true, false},
-	{"devel go1.23-0f1e2d Tue", NULL, 23, false, false, false},
-	{"devel +0f1e2d", NULL, 0, false, false, false},
-	{"go1.", NULL, 0, false, false, false},
-	{"go1.99999999999999999999", NULL, 0, false, false, false},
-	{"go1.22", "path\tx\nbuild\tGOEXPERIMENT=rangefunc,boringcrypto\nbuild\tGOOS=linux\n", 22,
-	 false, true, false},
-	{"go1.22", "path\tx\nbuild\tGOEXPERIMENT=rangefunc\nbuild\tX=boringcrypto\n", 22, false,
-	 false, false},
-	{"go1.24", "path\tx\nbuild\tGOFIPS140=latest\n", 24, false, false, true},
-	{"go1.24", "path\tx\nbuild\tDefaultGODEBUG=a=1,fips140=on,b=2\n", 24, false, false, true},
-	{"go1.24", "path\tx\nbuild\tDefaultGODEBUG=a=1,fips140=only\n", 24, false, false, true},
-	{"go1.24", "path\tx\nbuild\tDefaultGODEBUG=a=1,xfips140=on\n", 24, false, false, false},
+	{ "go1.15.15", NULL, 15, true, false, false },
+	{ "go1.16", "path\tx\n", 16, true, false, false },
+	{ "go1.17", NULL, 17, false, false, false },
+	{ "go1.17.1 X:noregabiargs", NULL, 17, true, false, false },
+	{ "go1.19.8 X:boringcrypto", "", 19, false, true, false },
+	{ "go1.27.3-X:boringcrypto", NULL, 27, false, true, false },
+	{ "devel go1.23-0f1e2d Tue", NULL, 23, false, false, false },
+	{ "devel +0f1e2d", NULL, 0, false, false, false },
+	{ "go1.", NULL, 0, false, false, false },
+	{ "go1.99999999999999999999", NULL, 0, false, false, false },
+	{ "go1.22", "path\tx\nbuild\tGOEXPERIMENT=rangefunc,boringcrypto\nbuild\tGOOS=linux\n", 22,
+	  false, true, false },
+	{ "go1.22", "path\tx\nbuild\tGOEXPERIMENT=rangefunc\nbuild\tX=boringcrypto\n", 22, false,
+	  false, false },
+	{ "go1.24", "path\tx\nbuild\tGOFIPS140=latest\n", 24, false, false, true },
+	{ "go1.24", "path\tx\nbuild\tDefaultGODEBUG=a=1,fips140=on,b=2\n", 24, false, false, true },
+	{ "go1.24", "path\tx\nbuild\tDefaultGODEBUG=a=1,fips140=only\n", 24, false, false, true },
+	{ "go1.24", "path\tx\nbuild\tDefaultGODEBUG=a=1,xfips140=on\n", 24, false, false, false },
 };
 
 #define PLACES 5
@@ -80,26 +80,60 @@ static void put(uint64_t offset, uint64_t value, size_t size)
 	go_put(&file, offset, value, size);
 }
 
-static void other_magic(void) { file.bytes[GO_BUILD] = 0xfe; }
-static void big_endian(void) { file.bytes[BUILD_FLAGS] |= 1; }
-static void other_pointers(void) { file.bytes[GO_BUILD + 14] = 4; }
-static void pointer_outside(void) { put(GO_BUILD + 16, 1ULL << 60, 8); }
-static void text_outside(void) { put(GO_BUILD + 0x40, 1ULL << 60, 8); }
-static void text_long(void) { put(GO_BUILD + 0x48, 128, 8); }
-static void text_too_long(void) { put(GO_BUILD + 0x48, 1ULL << 40, 8); }
-static void counted_long(void) { file.bytes[BUILD_FLAGS] = 2; file.bytes[GO_BUILD + 32] = 127; }
+static void other_magic(void)
+{
+	file.bytes[GO_BUILD] = 0xfe;
+}
+static void big_endian(void)
+{
+	file.bytes[BUILD_FLAGS] |= 1;
+}
+static void other_pointers(void)
+{
+	file.bytes[GO_BUILD + 14] = 4;
+}
+static void pointer_outside(void)
+{
+	put(GO_BUILD + 16, 1ULL << 60, 8);
+}
+static void text_outside(void)
+{
+	put(GO_BUILD + 0x40, 1ULL << 60, 8);
+}
+static void text_long(void)
+{
+	put(GO_BUILD + 0x48, 128, 8);
+}
+static void text_too_long(void)
+{
+	put(GO_BUILD + 0x48, 1ULL << 40, 8);
+}
+static void counted_long(void)
+{
+	file.bytes[BUILD_FLAGS] = 2;
+	file.bytes[GO_BUILD + 32] = 127;
+}
 static void counted_without_end(void)
 {
 	file.bytes[BUILD_FLAGS] = 2;
 	memset(file.bytes + GO_BUILD + 32, 0x80, 5);
 }
-static void modules_long(void) { put(GO_BUILD + 0x58, BUILDINFO_MODULES_MAX + 1, 8); }
-static void modules_outside(void) { put(GO_BUILD + 0x58, 0x8000, 8); }
+static void modules_long(void)
+{
+	put(GO_BUILD + 0x58, BUILDINFO_MODULES_MAX + 1, 8);
+}
+static void modules_outside(void)
+{
+	put(GO_BUILD + 0x58, 0x8000, 8);
+}
 static void section_elsewhere(void)
 {
 	put(GO_SECTIONS + 4 * sizeof(Elf64_Shdr) + offsetof(Elf64_Shdr, sh_addr), 1ULL << 50, 8);
 }
-static void no_section(void) { strcpy((char *)file.bytes + GO_SECTIONS + 0x480, ".data"); }
+static void no_section(void)
+{
+	strcpy((char *)file.bytes + GO_SECTIONS + 0x480, ".data");
+}
 static void no_sections(void)
 {
 	put(offsetof(Elf64_Ehdr, e_shoff), 0, 8);
@@ -111,26 +145,29 @@ static const struct {
 	void (*tell)(void);
 	int error;
 } lies[] = {
-	{"another magic", other_magic, -EBADMSG},
-	{"big endian", big_endian, -EBADMSG},
-	{"pointers of 4 bytes", other_pointers, -EBADMSG},
-	{"a pointer to nowhere is an empty string, as in zeroed data", pointer_outside, 0},
-	{"text outside", text_outside, -EBADMSG},
-	{"text of more than fits", text_long, -ENAMETOOLONG},
-	{"text that is longer than the file", text_too_long, -ENAMETOOLONG},
-	{"counted text that has zeros in it", counted_long, 0},
-	{"a length without end", counted_without_end, -EBADMSG},
-	{"many modules", modules_long, 0},
-	{"modules that end behind the file", modules_outside, 0},
-	{"a section at no address", section_elsewhere, -EBADMSG},
-	{"no section", no_section, -ENOENT},
-	{"no sections, and nothing in the data", no_sections, -ENOENT},
+	{ "another magic", other_magic, -EBADMSG },
+	{ "big endian", big_endian, -EBADMSG },
+	{ "pointers of 4 bytes", other_pointers, -EBADMSG },
+	{ "a pointer to nowhere is an empty string, as in zeroed data", pointer_outside, 0 },
+	{ "text outside", text_outside, -EBADMSG },
+	{ "text of more than fits", text_long, -ENAMETOOLONG },
+	{ "text that is longer than the file", text_too_long, -ENAMETOOLONG },
+	{ "counted text that has zeros in it", counted_long, 0 },
+	{ "a length without end", counted_without_end, -EBADMSG },
+	{ "many modules", modules_long, 0 },
+	{ "modules that end behind the file", modules_outside, 0 },
+	{ "a section at no address", section_elsewhere, -EBADMSG },
+	{ "no section", no_section, -ENOENT },
+	{ "no sections, and nothing in the data", no_sections, -ENOENT },
 };
 
 START_TEST(refuses_lies)
 {
 	const struct go_options options = {
-		.format = PCLNTAB_GO120, .version = "go1.17", .settings = "x", .pointers = true,
+		.format = PCLNTAB_GO120,
+		.version = "go1.17",
+		.settings = "x",
+		.pointers = true,
 	};
 	struct buildinfo info;
 	int ret;
@@ -158,7 +195,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {nothing_in_another_program};
+	const TTest *const tests[] = { nothing_in_another_program };
 	TCase *tcase = suite_case("buildinfo", tests, ARRAY_SIZE(tests), 0, NULL, NULL);
 
 	tcase_add_loop_test(tcase, reads_what_is_there, 0, PLACES * ARRAY_SIZE(samples));

@@ -28,8 +28,8 @@ static int parse(const char *mountinfo, const char *membership, struct cgroup_pl
 }
 
 #define LINE(root, mount) "31 23 0:26 " root " " mount " rw,nosuid shared:4 - cgroup2 cgroup2 rw\n"
-#define OTHERS                                                       \
-	"22 28 0:20 / /proc rw,relatime shared:13 - proc proc rw\n"  \
+#define OTHERS                                                      \
+	"22 28 0:20 / /proc rw,relatime shared:13 - proc proc rw\n" \
 	"36 31 0:32 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
 
 START_TEST(place_is_found)
@@ -256,11 +256,11 @@ static void remove_leftovers(void)
 
 int main(void)
 {
-	const TTest *const texts[] = {place_is_found, place_is_refused};
+	const TTest *const texts[] = { place_is_found, place_is_refused };
 	const TTest *const cgroups[] = {
-		cgroup_is_made_and_removed, failure_has_a_remedy, level_is_what_bpf_counts,
-		command_is_in_its_cgroup_from_the_start, what_is_left_behind_is_not_killed,
-		sweep_takes_the_stale_and_leaves_the_live,
+		cgroup_is_made_and_removed,	   failure_has_a_remedy,
+		level_is_what_bpf_counts,	   command_is_in_its_cgroup_from_the_start,
+		what_is_left_behind_is_not_killed, sweep_takes_the_stale_and_leaves_the_live,
 	};
 	TCase *const cases[] = {
 		suite_case("texts", texts, ARRAY_SIZE(texts), 0, NULL, NULL),

@@ -256,9 +256,8 @@ START_TEST(path_is_searched_as_the_user)
 	scratch_write("directory/kloak-tool/x", "", 0755);
 	snprintf(private, sizeof(private), "%s/private", scratch);
 	ck_assert_int_eq(chmod(private, 0700), 0);
-	snprintf(path, sizeof(path),
-		 "PATH=/nonexistent:%s/plain:%s/directory:%s/private:%s/public", scratch, scratch,
-		 scratch, scratch);
+	snprintf(path, sizeof(path), "PATH=/nonexistent:%s/plain:%s/directory:%s/private:%s/public",
+		 scratch, scratch, scratch, scratch);
 	ck_assert_int_eq(run(&options, argv, &result, NULL), 0);
 	ck_assert_str_eq(result.output, "private\n");
 	options.user = "nobody";
@@ -539,12 +538,21 @@ END_TEST
 int main(int argc, char **argv)
 {
 	const TTest *const tests[] = {
-		only_the_callers_fds_are_inherited, signal_state_is_inherited, limits_are_restored,
-		status_is_the_commands, kloak_ends_like_the_command,
-		failure_to_execute_is_126_or_127, path_is_searched_as_the_user,
-		path_is_reported_before_it_executes, nothing_executes_if_kloak_dies_first,
-		signals_pass_through, timer_runs_while_waiting, terminal_signals_arrive_once,
-		kloak_stops_and_continues_with_the_command, parent_cannot_be_read, kloak_shrinks,
+		only_the_callers_fds_are_inherited,
+		signal_state_is_inherited,
+		limits_are_restored,
+		status_is_the_commands,
+		kloak_ends_like_the_command,
+		failure_to_execute_is_126_or_127,
+		path_is_searched_as_the_user,
+		path_is_reported_before_it_executes,
+		nothing_executes_if_kloak_dies_first,
+		signals_pass_through,
+		timer_runs_while_waiting,
+		terminal_signals_arrive_once,
+		kloak_stops_and_continues_with_the_command,
+		parent_cannot_be_read,
+		kloak_shrinks,
 		network_namespace_has_a_cookie,
 	};
 

@@ -19,7 +19,7 @@
 #include "kernel/hook/openssl11.bpf.c"
 #pragma GCC diagnostic pop
 
-#define OUT_MAX	    256
+#define OUT_MAX	     256
 #define OTHER_THREAD (WORLD_THREAD + 1)
 
 /* The memory of the process: all that a program may read. */
@@ -65,7 +65,7 @@ static uint32_t key_count(void)
 
 static const struct traffic_key *key_at(uint32_t index)
 {
-	struct key_slot slot = {.tgid = (uint32_t)(host.thread >> 32), .index = index};
+	struct key_slot slot = { .tgid = (uint32_t)(host.thread >> 32), .index = index };
 
 	return bpf_map_lookup_elem(&keys, &slot);
 }
@@ -90,8 +90,9 @@ static void param(size_t at, const char *name, const void *value, size_t size)
 /* EVP_KDF_derive() with a parameter @name, amid others. */
 static void openssl3(const char *name, const void *value, size_t size, size_t out_size)
 {
-	struct pt_regs call = {.rsi = (uint64_t)memory.out, .rdx = out_size,
-			       .rcx = (uint64_t)memory.params};
+	struct pt_regs call = { .rsi = (uint64_t)memory.out,
+				.rdx = out_size,
+				.rcx = (uint64_t)memory.params };
 
 	memset(memory.params, 0, sizeof(memory.params));
 	param(0, "digest", "SHA256", 7);
@@ -109,8 +110,12 @@ static void openssl3(const char *name, const void *value, size_t size, size_t ou
 static void ctrl_as(uint64_t ctx, int keytype, int optype, int command, uint64_t size,
 		    uint64_t bytes)
 {
-	struct pt_regs call = {.rdi = ctx, .rsi = (uint32_t)keytype, .rdx = (uint32_t)optype,
-			       .rcx = (uint32_t)command, .r8 = size, .r9 = bytes};
+	struct pt_regs call = { .rdi = ctx,
+				.rsi = (uint32_t)keytype,
+				.rdx = (uint32_t)optype,
+				.rcx = (uint32_t)command,
+				.r8 = size,
+				.r9 = bytes };
 
 	openssl11_say(&call);
 }
@@ -122,7 +127,7 @@ static void ctrl(uint64_t ctx, int command, const void *bytes, size_t size)
 
 static void derive_into(uint64_t ctx, uint64_t out, size_t size)
 {
-	struct pt_regs call = {.rdi = ctx, .rsi = out, .rdx = (uint64_t)&memory.out_size};
+	struct pt_regs call = { .rdi = ctx, .rsi = out, .rdx = (uint64_t)&memory.out_size };
 
 	memory.out_size = size;
 	openssl11_derive(&call);
@@ -160,7 +165,7 @@ static void prf11(uint64_t ctx, const char *label, const char *random, size_t si
 static void boringssl(int (*entry)(struct pt_regs *), bool digest_first, const void *label,
 		      size_t label_size, size_t size)
 {
-	struct pt_regs call = {.r9 = put(0, label, label_size), .rsp = (uint64_t)memory.stack};
+	struct pt_regs call = { .r9 = put(0, label, label_size), .rsp = (uint64_t)memory.stack };
 
 	call.rdi = (uint64_t)memory.out;
 	call.rsi = size;
@@ -246,11 +251,14 @@ static void block_boring(size_t size)
 }
 
 static const struct library libraries[] = {
-	{key_3, iv_3, block_3, {40, 72}, {CIPHER_AES_GCM, CIPHER_AES_GCM}},
-	{key_11, iv_11, block_11, {56, 88}, {CIPHER_AES_GCM, CIPHER_ANY}},
-	{key_boring, iv_boring, block_boring, {40, 72}, {CIPHER_AES_GCM, CIPHER_AES_GCM}},
-	{key_boring_label, iv_boring_label, block_boring, {40, 72},
-	 {CIPHER_AES_GCM, CIPHER_AES_GCM}},
+	{ key_3, iv_3, block_3, { 40, 72 }, { CIPHER_AES_GCM, CIPHER_AES_GCM } },
+	{ key_11, iv_11, block_11, { 56, 88 }, { CIPHER_AES_GCM, CIPHER_ANY } },
+	{ key_boring, iv_boring, block_boring, { 40, 72 }, { CIPHER_AES_GCM, CIPHER_AES_GCM } },
+	{ key_boring_label,
+	  iv_boring_label,
+	  block_boring,
+	  { 40, 72 },
+	  { CIPHER_AES_GCM, CIPHER_AES_GCM } },
 };
 #define LIBRARIES ((int)ARRAY_SIZE(libraries))
 
@@ -384,10 +392,18 @@ static const struct {
 	const char *text;
 	size_t size;
 } foreign_info[] = {
-	{"\0\20\16tls13 quic key", 18}, {"\0\20\11tls13 kez", 13},  {"\0\20\12tls13 key", 13},
-	{"\0\20\11tls12 key", 13},	{"\0\20\11tls13 key\1", 13}, {"\0\20\11tls13 key\1x", 14},
-	{"\0\14\10tls13 iw", 12},	{"\0\14\10tls13 iv\1", 12},  {"\0\14\10tls13_iv", 12},
-	{"\0\20\11tls13 ke", 12},	{"key", 3},		     {"", 0},
+	{ "\0\20\16tls13 quic key", 18 },
+	{ "\0\20\11tls13 kez", 13 },
+	{ "\0\20\12tls13 key", 13 },
+	{ "\0\20\11tls12 key", 13 },
+	{ "\0\20\11tls13 key\1", 13 },
+	{ "\0\20\11tls13 key\1x", 14 },
+	{ "\0\14\10tls13 iw", 12 },
+	{ "\0\14\10tls13 iv\1", 12 },
+	{ "\0\14\10tls13_iv", 12 },
+	{ "\0\20\11tls13 ke", 12 },
+	{ "key", 3 },
+	{ "", 0 },
 };
 
 START_TEST(foreign_hkdf)
@@ -407,7 +423,7 @@ START_TEST(foreign_hkdf)
 }
 END_TEST
 
-static const char *const foreign_label[] = {"ke", "kez", "keys", "iw", "i", "finished", ""};
+static const char *const foreign_label[] = { "ke", "kez", "keys", "iw", "i", "finished", "" };
 
 START_TEST(foreign_bare)
 {
@@ -424,7 +440,7 @@ END_TEST
 
 static const char *const foreign_prf[] = {
 	"client finished", "server finished", "master secret", "extended master secret",
-	"kex expansion", "key expansions", "key expansio", "",
+	"kex expansion",   "key expansions",  "key expansio",  "",
 };
 
 START_TEST(foreign_block)
@@ -545,5 +561,5 @@ int main(void)
 	tcase_add_test(tcase, size_query);
 	tcase_add_test(tcase, first_seed);
 	tcase_add_test(tcase, other_commands);
-	return suite_run_cases("derive", (TCase *const[]){tcase}, 1);
+	return suite_run_cases("derive", (TCase *const[]){ tcase }, 1);
 }

@@ -62,7 +62,7 @@ static uint32_t key_count(void)
 
 static const struct traffic_key *key_at(uint32_t index)
 {
-	struct key_slot slot = {.tgid = (uint32_t)(host.thread >> 32), .index = index};
+	struct key_slot slot = { .tgid = (uint32_t)(host.thread >> 32), .index = index };
 	const struct traffic_key *found = bpf_map_lookup_elem(&keys, &slot);
 
 	ck_assert_ptr_nonnull(found);
@@ -87,8 +87,10 @@ static void check_key(uint32_t index, int version, int cipher, size_t key, size_
 
 static void wolfssl13(const char *label, size_t at, size_t size, uint64_t prk)
 {
-	struct pt_regs call = {.rdi = (uint64_t)(memory.out + at), .rsi = size, .rdx = prk,
-			       .rsp = (uint64_t)memory.stack};
+	struct pt_regs call = { .rdi = (uint64_t)(memory.out + at),
+				.rsi = size,
+				.rdx = prk,
+				.rsp = (uint64_t)memory.stack };
 
 	memory.stack[1] = put(0, label, strlen(label));
 	memory.stack[2] = strlen(label) | 0xabcdULL << 32; /* an int: what is above is not its */
@@ -98,7 +100,7 @@ static void wolfssl13(const char *label, size_t at, size_t size, uint64_t prk)
 
 static void wolfssl12(const char *label, size_t size)
 {
-	struct pt_regs call = {.rdi = (uint64_t)memory.out, .rsi = size, .r9 = strlen(label)};
+	struct pt_regs call = { .rdi = (uint64_t)memory.out, .rsi = size, .r9 = strlen(label) };
 
 	call.r8 = put(0, label, strlen(label));
 	wolfssl_prf(&call);
@@ -147,8 +149,8 @@ END_TEST
 
 static void psa(uint16_t step, const void *input, size_t input_size, size_t at, size_t size)
 {
-	struct pt_regs in = {.rdi = 0x5000, .rsi = step, .rcx = input_size};
-	struct pt_regs out = {.rdi = 0x5000, .rsi = (uint64_t)(memory.out + at), .rdx = size};
+	struct pt_regs in = { .rdi = 0x5000, .rsi = step, .rcx = input_size };
+	struct pt_regs out = { .rdi = 0x5000, .rsi = (uint64_t)(memory.out + at), .rdx = size };
 
 	in.rdx = put(0, input, input_size);
 	mbedtls_derive_input(&in);
@@ -173,8 +175,9 @@ END_TEST
 
 static void setkey(size_t at, int bits, int operation)
 {
-	struct pt_regs call = {.rsi = (uint64_t)(memory.out + at), .rdx = (uint32_t)bits,
-			       .rcx = (uint32_t)operation};
+	struct pt_regs call = { .rsi = (uint64_t)(memory.out + at),
+				.rdx = (uint32_t)bits,
+				.rcx = (uint32_t)operation };
 
 	mbedtls_setkey(&call);
 }
@@ -197,20 +200,23 @@ END_TEST
 
 static void rustls13(const char *label, uint8_t label_size, size_t at, size_t size)
 {
-	struct pt_regs call = {.rsi = (uint64_t)memory.info, .rdx = 6,
-			       .rcx = (uint64_t)(memory.out + at), .r8 = size};
+	struct pt_regs call = { .rsi = (uint64_t)memory.info,
+				.rdx = 6,
+				.rcx = (uint64_t)(memory.out + at),
+				.r8 = size };
 
-	memory.info[0] = (struct slice){put(0, (uint8_t[]){0, label_size}, 2), 2};
-	memory.info[2] = (struct slice){put(2, "tls13 ", 6), 6};
-	memory.info[3] = (struct slice){put(8, label, strlen(label)), strlen(label)};
+	memory.info[0] = (struct slice){ put(0, (uint8_t[]){ 0, label_size }, 2), 2 };
+	memory.info[2] = (struct slice){ put(2, "tls13 ", 6), 6 };
+	memory.info[3] = (struct slice){ put(8, label, strlen(label)), strlen(label) };
 	rustls_expand(&call);
 	rustls_expanded(&call);
 }
 
 static void rustls12(size_t size)
 {
-	struct pt_regs call = {.rsi = (uint64_t)memory.out, .rdx = size,
-			       .rsp = (uint64_t)memory.stack};
+	struct pt_regs call = { .rsi = (uint64_t)memory.out,
+				.rdx = size,
+				.rsp = (uint64_t)memory.stack };
 
 	call.r9 = put(0, "key expansion", 13);
 	memory.stack[1] = 13;
@@ -238,12 +244,12 @@ END_TEST
 
 START_TEST(rustls_slices)
 {
-	struct pt_regs call = {.rdi = 1, .rsi = (uint64_t)memory.info, .rdx = 2};
+	struct pt_regs call = { .rdi = 1, .rsi = (uint64_t)memory.info, .rdx = 2 };
 
 	world_grant(&world, 32);
 	memcpy(memory.text + 50, world.secret[0].placeholder, 32);
-	memory.info[0] = (struct slice){(uint64_t)memory.out, 300};
-	memory.info[1] = (struct slice){(uint64_t)memory.text, 100};
+	memory.info[0] = (struct slice){ (uint64_t)memory.out, 300 };
+	memory.info[1] = (struct slice){ (uint64_t)memory.text, 100 };
 	rustls_write_vectored(&call);
 	ck_assert_uint_eq(world_staged()->pending, 1);
 	ck_assert_uint_eq(world_staged()->write[0].placeholder[0].offset, 350);
@@ -253,8 +259,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		wolfssl_pairs, wolfssl_blocks, mbedtls_psa, mbedtls_keys, rustls_keys,
-		rustls_slices,
+		wolfssl_pairs, wolfssl_blocks, mbedtls_psa,
+		mbedtls_keys,  rustls_keys,    rustls_slices,
 	};
 
 	return suite_run("derive, others", tests, ARRAY_SIZE(tests), 60, setup, teardown);

@@ -11,8 +11,8 @@
 START_TEST(hash_is_never_zero)
 {
 	const u64 factor = 0xff51afd7ed558ccdULL; /* of dns_mix() */
-	struct endpoint server = {.port = 53};
-	static struct dns_reading r = {.name_hash = 42, .id = 1, .type = WIRE_A};
+	struct endpoint server = { .port = 53 };
+	static struct dns_reading r = { .name_hash = 42, .id = 1, .type = WIRE_A };
 	u64 inverse = factor, before;
 
 	for (unsigned i = 0; i < 6; i++)
@@ -142,11 +142,11 @@ START_TEST(late)
 	static const struct {
 		uint64_t after;
 		bool counts;
-	} row[] = {{14 * WORLD_SECOND, true},
-		   {DNS_TIMEOUT - 10, true},
-		   {DNS_TIMEOUT + 1, false},
-		   {DNS_TIMEOUT + (1ULL << 32), false},
-		   {3600 * WORLD_SECOND, false}};
+	} row[] = { { 14 * WORLD_SECOND, true },
+		    { DNS_TIMEOUT - 10, true },
+		    { DNS_TIMEOUT + 1, false },
+		    { DNS_TIMEOUT + (1ULL << 32), false },
+		    { 3600 * WORLD_SECOND, false } };
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
@@ -262,7 +262,8 @@ START_TEST(ports)
 	static const struct {
 		unsigned port;
 		bool watched;
-	} row[] = {{53, true}, {5353, true}, {8053, true}, {1, true}, {54, false}, {0x3500, false}};
+	} row[] = { { 53, true }, { 5353, true }, { 8053, true },
+		    { 1, true },  { 54, false },  { 0x3500, false } };
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
@@ -291,7 +292,7 @@ END_TEST
 START_TEST(names_without_rule)
 {
 	static const char *const name[] = {
-		"example.com", "ww.example.com", "www.example.com.org", "wild.example",
+		"example.com",	 "ww.example.com",    "www.example.com.org", "wild.example",
 		"xwild.example", "a.www.example.com", "localhost",
 	};
 
@@ -313,8 +314,8 @@ END_TEST
 
 START_TEST(wildcards)
 {
-	static const char *const name[] = {"a.wild.example", "a.b.c.wild.example",
-					   "_x.wild.example"};
+	static const char *const name[] = { "a.wild.example", "a.b.c.wild.example",
+					    "_x.wild.example" };
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		begin(kind);
@@ -410,10 +411,11 @@ START_TEST(lifetimes)
 	static const struct {
 		uint32_t least, ttl, seconds;
 	} row[] = {
-		{30, 0, 30},	  {30, 29, 30},		 {30, 30, 30},	     {30, 31, 31},
-		{0, 1, 1},	  {0, 86399, 86399},	 {0, 86400, 86400},  {0, 86401, 86400},
-		{0, ~0U >> 1, 86400}, {30, 0x80000000, 30}, {30, ~0U, 30},   {600, 300, 600},
-		{100000, 5, 86400}, {~0U, ~0U, 86400},
+		{ 30, 0, 30 },		{ 30, 29, 30 },	     { 30, 30, 30 },
+		{ 30, 31, 31 },		{ 0, 1, 1 },	     { 0, 86399, 86399 },
+		{ 0, 86400, 86400 },	{ 0, 86401, 86400 }, { 0, ~0U >> 1, 86400 },
+		{ 30, 0x80000000, 30 }, { 30, ~0U, 30 },     { 600, 300, 600 },
+		{ 100000, 5, 86400 },	{ ~0U, ~0U, 86400 },
 	};
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
@@ -430,8 +432,8 @@ END_TEST
 
 static void pin(uint64_t expires)
 {
-	struct verified_key key = {.workload = WORLD_WORKLOAD, .name = NAME};
-	struct verified row = {.expires = expires};
+	struct verified_key key = { .workload = WORLD_WORKLOAD, .name = NAME };
+	struct verified row = { .expires = expires };
 
 	wire_mapped(WIRE_A, 1, key.address);
 	world_put(&verified, &key, &row);
@@ -465,11 +467,11 @@ END_TEST
 
 START_TEST(rows_full)
 {
-	struct verified row = {.expires = 1};
+	struct verified row = { .expires = 1 };
 
 	begin(KIND_UDP);
 	for (uint32_t i = 1; i < verified.max_entries; i++) {
-		struct verified_key key = {.workload = i};
+		struct verified_key key = { .workload = i };
 
 		world_put(&verified, &key, &row);
 	}
@@ -543,10 +545,30 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		hash_is_never_zero, match, chain, wrong_id_name_type, wrong_server, wrong_socket,
-		late, asked_again, answered_twice, unsolicited, untrusted, untrusted_port, ports,
-		names_without_rule, wildcards, wildcards_far, names_one_after_another, workload,
-		lifetimes, later_end_counts, rows_full, doubts_full, works_busy, many_questions,
+		hash_is_never_zero,
+		match,
+		chain,
+		wrong_id_name_type,
+		wrong_server,
+		wrong_socket,
+		late,
+		asked_again,
+		answered_twice,
+		unsolicited,
+		untrusted,
+		untrusted_port,
+		ports,
+		names_without_rule,
+		wildcards,
+		wildcards_far,
+		names_one_after_another,
+		workload,
+		lifetimes,
+		later_end_counts,
+		rows_full,
+		doubts_full,
+		works_busy,
+		many_questions,
 	};
 
 	return suite_run("dns", tests, ARRAY_SIZE(tests), 120, setup, teardown);

@@ -15,7 +15,7 @@
 static struct dns_reader *reader;
 static struct wire draft;
 static struct dns_answer answer;
-static const struct dns_question api = {"api.example", WIRE_A};
+static const struct dns_question api = { "api.example", WIRE_A };
 
 static void setup(void)
 {
@@ -65,7 +65,7 @@ START_TEST(question_bytes)
 	static const char edns[] = "\x12\x34\x01\x00\0\1\0\0\0\0\0\1"
 				   "\3api\7example\0\0\x1c\0\1"
 				   "\0\0\x29\x04\xd0\0\0\0\0\0\0";
-	const struct dns_question v6 = {"api.example", WIRE_AAAA};
+	const struct dns_question v6 = { "api.example", WIRE_AAAA };
 	uint8_t query[DNS_QUERY_MAX];
 
 	ck_assert_uint_eq(dns_query_build(query, &api, ID, false), sizeof(plain) - 1);
@@ -79,7 +79,7 @@ END_TEST
 START_TEST(question_longest)
 {
 	char name[NAME_MAX_BYTES + 1];
-	const struct dns_question question = {name, WIRE_A};
+	const struct dns_question question = { name, WIRE_A };
 	uint8_t *query = malloc(DNS_QUERY_MAX);
 	size_t size;
 
@@ -100,7 +100,7 @@ END_TEST
 
 START_TEST(addresses)
 {
-	const struct dns_question v6 = {"api.example", WIRE_AAAA};
+	const struct dns_question v6 = { "api.example", WIRE_AAAA };
 
 	respond("API.Example", WIRE_A);
 	answer_address(&draft, NULL, 300, "192.0.2.1");
@@ -148,17 +148,17 @@ START_TEST(not_an_answer)
 		const char *name;
 		unsigned id, flags, type;
 	} wrong[] = {
-		{"api.example", ID + 1, WIRE_RESPONSE, WIRE_A},
-		{"api.example", 0x3412, WIRE_RESPONSE, WIRE_A},
-		{"api.example", ID, WIRE_QUERY, WIRE_A}, /* a question */
-		{"api.example", ID, 0xa900, WIRE_A}, /* another kind of message */
-		{"api.example", ID, WIRE_RESPONSE, WIRE_AAAA},
-		{"api.example", ID, WIRE_RESPONSE, 15},
-		{"api.exampl", ID, WIRE_RESPONSE, WIRE_A},
-		{"api.example.x", ID, WIRE_RESPONSE, WIRE_A},
-		{"xapi.example", ID, WIRE_RESPONSE, WIRE_A},
-		{"api-example", ID, WIRE_RESPONSE, WIRE_A},
-		{"", ID, WIRE_RESPONSE, WIRE_A},
+		{ "api.example", ID + 1, WIRE_RESPONSE, WIRE_A },
+		{ "api.example", 0x3412, WIRE_RESPONSE, WIRE_A },
+		{ "api.example", ID, WIRE_QUERY, WIRE_A }, /* a question */
+		{ "api.example", ID, 0xa900, WIRE_A },	   /* another kind of message */
+		{ "api.example", ID, WIRE_RESPONSE, WIRE_AAAA },
+		{ "api.example", ID, WIRE_RESPONSE, 15 },
+		{ "api.exampl", ID, WIRE_RESPONSE, WIRE_A },
+		{ "api.example.x", ID, WIRE_RESPONSE, WIRE_A },
+		{ "xapi.example", ID, WIRE_RESPONSE, WIRE_A },
+		{ "api-example", ID, WIRE_RESPONSE, WIRE_A },
+		{ "", ID, WIRE_RESPONSE, WIRE_A },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
@@ -193,7 +193,7 @@ END_TEST
 
 START_TEST(blocked_names)
 {
-	const struct dns_question v6 = {"api.example", WIRE_AAAA};
+	const struct dns_question v6 = { "api.example", WIRE_AAAA };
 
 	respond("api.example", WIRE_A);
 	answer_address(&draft, NULL, 60, "0.0.0.0");
@@ -253,8 +253,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		question_bytes, question_longest, addresses, aliases, not_an_answer, codes,
-		blocked_names, cut_anywhere, many_and_large,
+		question_bytes, question_longest, addresses,	aliases,	not_an_answer,
+		codes,		blocked_names,	  cut_anywhere, many_and_large,
 	};
 
 	return suite_run("dns answer", tests, ARRAY_SIZE(tests), 0, setup, teardown);

@@ -14,7 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#define SECOND  1000000000ULL
+#define SECOND	1000000000ULL
 #define FOREVER (20 * SECOND) /* longer than any test takes; a test that needs it fails */
 
 static struct error err;
@@ -259,7 +259,7 @@ static void truncated(struct dns_request *request)
 /* Byte by byte, with pauses around the places that matter. */
 static void truncated_slow(struct dns_request *request)
 {
-	struct wire d, stream = {.size = 0};
+	struct wire d, stream = { .size = 0 };
 
 	if (request->tcp < 0) {
 		truncated_with(request, "192.0.2.66");
@@ -388,11 +388,11 @@ START_TEST(times_to_live)
 	static const struct {
 		uint32_t ttl, min, seconds;
 	} times[] = {
-		{60, 0, 60},          {60, 30, 60},
-		{60, 300, 300},       {0, 0, 0},
-		{0, 30, 30},          {86400, 0, 86400},
-		{86401, 0, 86400},    {0x7fffffff, 30, 86400},
-		{0x80000000, 30, 30}, {10, 86400, 86400},
+		{ 60, 0, 60 },		{ 60, 30, 60 },
+		{ 60, 300, 300 },	{ 0, 0, 0 },
+		{ 0, 30, 30 },		{ 86400, 0, 86400 },
+		{ 86401, 0, 86400 },	{ 0x7fffffff, 30, 86400 },
+		{ 0x80000000, 30, 30 }, { 10, 86400, 86400 },
 	};
 	uint64_t now = dns_clock();
 
@@ -432,8 +432,8 @@ END_TEST
 
 START_TEST(truncated_over_udp)
 {
-	static void (*const answers[])(struct dns_request *) = {truncated, truncated_slow,
-								truncated_large};
+	static void (*const answers[])(struct dns_request *) = { truncated, truncated_slow,
+								 truncated_large };
 
 	start(&server, answers[_i]);
 	ck_assert_str_eq(resolve("api.example"), "");
@@ -496,12 +496,12 @@ START_TEST(cause_is_said)
 		void (*answer)(struct dns_request *request);
 		const char *cause, *remedy;
 	} causes[] = {
-		{no_name, "no such name", "check it"},
-		{failing, "failed (code 2)", "--resolver"},
-		{refusing, "refuses (code 5)", "--resolver"},
-		{only_forged, "127.0.0.1: ", "--pin"},
-		{truncated_then_closed, "reset", "--resolver"},
-		{silent, "no answer from 127.0.0.1 in time", "--pin"},
+		{ no_name, "no such name", "check it" },
+		{ failing, "failed (code 2)", "--resolver" },
+		{ refusing, "refuses (code 5)", "--resolver" },
+		{ only_forged, "127.0.0.1: ", "--pin" },
+		{ truncated_then_closed, "reset", "--resolver" },
+		{ silent, "no answer from 127.0.0.1 in time", "--pin" },
 	};
 	const char *warned;
 
@@ -561,7 +561,7 @@ START_TEST(nothing_to_do)
 	ck_assert_ptr_nonnull(strstr(capture_end(), "no rule has a name in full"));
 	ck_assert_ptr_null(lookup);
 	grant("api.example");
-	resolvers = (struct resolver_set){0};
+	resolvers = (struct resolver_set){ 0 };
 	capture_begin();
 	open_lookup();
 	ck_assert_ptr_nonnull(strstr(capture_end(), "--resolver ADDRESS"));
@@ -705,11 +705,25 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		a_name, both_families, over_ipv6, an_alias, forgeries_are_passed_over,
-		forgeries_end_udp, nobody_listens_at_the_first, server_without_edns, no_address,
-		nobody_listens, deadline, nothing_to_do, many_names, descriptors_are_closed,
-		asked_again_when_it_ends, asked_again_when_nobody_answered,
-		asked_again_when_it_was_empty, steps_do_not_block, kernel_is_full,
+		a_name,
+		both_families,
+		over_ipv6,
+		an_alias,
+		forgeries_are_passed_over,
+		forgeries_end_udp,
+		nobody_listens_at_the_first,
+		server_without_edns,
+		no_address,
+		nobody_listens,
+		deadline,
+		nothing_to_do,
+		many_names,
+		descriptors_are_closed,
+		asked_again_when_it_ends,
+		asked_again_when_nobody_answered,
+		asked_again_when_it_was_empty,
+		steps_do_not_block,
+		kernel_is_full,
 	};
 	TCase *tcase = suite_case("dns lookup", tests, ARRAY_SIZE(tests), 30, setup, teardown);
 

@@ -120,8 +120,12 @@ END_TEST
 
 START_TEST(fold)
 {
-	static const u64 around[] = {0, ~0ULL, 0x4040404040404040, 0x5b5b5b5b5b5b5b5b,
-				     0x7f7f7f7f7f7f7f7f, 0x8080808080808080};
+	static const u64 around[] = { 0,
+				      ~0ULL,
+				      0x4040404040404040,
+				      0x5b5b5b5b5b5b5b5b,
+				      0x7f7f7f7f7f7f7f7f,
+				      0x8080808080808080 };
 
 	for (unsigned c = 0; c < 256; c++) {
 		for (unsigned shift = 0; shift < 64; shift += 8) {
@@ -195,15 +199,31 @@ START_TEST(hashes_of_boundaries)
 		const char *label;
 		size_t size;
 	} name[][4] = {
-		{{"ab", 2}, {"c", 1}},	    {{"a", 1}, {"bc", 2}},    {{"abc", 3}},
-		{{"a", 1}, {"b", 1}, {"c", 1}}, {{"a.b", 3}, {"c", 1}},	    {{"a.b.c", 5}},
-		{{"abc\0", 4}},		    {{"abc\0\0", 5}},	    {{"\0abc", 4}},
-		{{"\0", 1}},		    {{"\0\0", 2}},	    {{NULL, 0}},
-		{{"abcdefgh", 8}},	    {{"abcdefg", 7}, {"h", 1}}, {{"a", 1}, {"bcdefgh", 7}},
-		{{"abcdefghi", 9}},	    {{"abcdefgh", 8}, {"i", 1}}, {{"ihgfedcba", 9}},
-		{{"c", 1}, {"ab", 2}},	    {{"abcdefghabcdefgh", 16}}, {{"abcdefgh\0", 9}},
-		{{"\1b", 2}, {"c", 1}},	    {{"a\1b", 3}, {"c", 1}},	    {{"a\1b\1c", 5}},
-		{{"abcdefgh", 8}, {"abcdefgh", 8}},
+		{ { "ab", 2 }, { "c", 1 } },
+		{ { "a", 1 }, { "bc", 2 } },
+		{ { "abc", 3 } },
+		{ { "a", 1 }, { "b", 1 }, { "c", 1 } },
+		{ { "a.b", 3 }, { "c", 1 } },
+		{ { "a.b.c", 5 } },
+		{ { "abc\0", 4 } },
+		{ { "abc\0\0", 5 } },
+		{ { "\0abc", 4 } },
+		{ { "\0", 1 } },
+		{ { "\0\0", 2 } },
+		{ { NULL, 0 } },
+		{ { "abcdefgh", 8 } },
+		{ { "abcdefg", 7 }, { "h", 1 } },
+		{ { "a", 1 }, { "bcdefgh", 7 } },
+		{ { "abcdefghi", 9 } },
+		{ { "abcdefgh", 8 }, { "i", 1 } },
+		{ { "ihgfedcba", 9 } },
+		{ { "c", 1 }, { "ab", 2 } },
+		{ { "abcdefghabcdefgh", 16 } },
+		{ { "abcdefgh\0", 9 } },
+		{ { "\1b", 2 }, { "c", 1 } },
+		{ { "a\1b", 3 }, { "c", 1 } },
+		{ { "a\1b\1c", 5 } },
+		{ { "abcdefgh", 8 }, { "abcdefgh", 8 } },
 	};
 	u64 hash[ARRAY_SIZE(name)];
 
@@ -247,17 +267,17 @@ START_TEST(question_names)
 	static const struct {
 		const char *sent, *text;
 	} row[] = {
-		{"api.example.com", "api.example.com"},
-		{"aPi.EXAMPLE.cOm", "api.example.com"},
-		{"localhost", "localhost"},
-		{"_dmarc.a-b.x9", "_dmarc.a-b.x9"},
-		{"1.2.3.4", "1.2.3.4"},
-		{"a", "a"},
-		{"xn--bcher-kva.example", "xn--bcher-kva.example"},
-		{"", NULL},
-		{"*.example.com", NULL},
-		{"a b.example", NULL},
-		{"a@b.example", NULL},
+		{ "api.example.com", "api.example.com" },
+		{ "aPi.EXAMPLE.cOm", "api.example.com" },
+		{ "localhost", "localhost" },
+		{ "_dmarc.a-b.x9", "_dmarc.a-b.x9" },
+		{ "1.2.3.4", "1.2.3.4" },
+		{ "a", "a" },
+		{ "xn--bcher-kva.example", "xn--bcher-kva.example" },
+		{ "", NULL },
+		{ "*.example.com", NULL },
+		{ "a b.example", NULL },
+		{ "a@b.example", NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
@@ -290,8 +310,7 @@ START_TEST(question_bytes)
 			wire_name(&wire, "example");
 			wire_u16(&wire, WIRE_A);
 			wire_u16(&wire, WIRE_IN);
-			ck_assert_msg(question(&wire) ==
-					      (c && strchr(allowed, (int)c) ? 0 : -1),
+			ck_assert_msg(question(&wire) == (c && strchr(allowed, (int)c) ? 0 : -1),
 				      "byte %u at %zu", c, at);
 		}
 	}
@@ -311,7 +330,7 @@ static const char *long_name(size_t size, size_t label)
 
 START_TEST(question_sizes)
 {
-	static const size_t label[] = {1, 2, 7, 8, 9, 62, 63};
+	static const size_t label[] = { 1, 2, 7, 8, 9, 62, 63 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(label); i++) {
 		for (size_t size = 1; size < 300; size++) {
@@ -410,29 +429,29 @@ static const struct {
 	unsigned type, addresses;
 	long ttl;
 } real[] = {
-	{"123485800001000100000000036f6e65076578616d706c6503636f6d0000010001c00c00010001"
-	 "0000012c0004c0000201",
-	 "one.example.com", WIRE_A, 1, 300},
-	{"123485800001000100000001036f6e65076578616d706c6503636f6d00001c0001c00c001c0001"
-	 "0000012c001020010db800000000000000000000000100002904d0000000000000",
-	 "one.example.com", WIRE_AAAA, 1, 300},
-	{"12348580000100040000000103775777076558616d706c6503636f6d0000010001c00c00050001"
-	 "0000004d0011036d6964076578616d706c6503636f6d00c02d000500010000003700160465646765"
-	 "036f6e65076578616d706c6503636f6d00c04a000500010000012c0011036f6e65076578616d706c"
-	 "6503636f6d00c06c000100010000012c0004c000020100002904d0000000000000",
-	 "www.example.com", WIRE_A, 1, 55},
-	{"123485800001000600000000046d616e79076578616d706c6503636f6d0000010001c00c000100"
-	 "010000012c0004c0000203c00c000100010000012c0004c0000205c00c000100010000012c0004c0"
-	 "000202c00c000100010000012c0004c0000206c00c000100010000012c0004c0000204c00c000100"
-	 "010000012c0004c0000207",
-	 "many.example.com", WIRE_A, 6, 300},
-	{"123481830001000000000000046e6f6e65076578616d706c6503636f6d0000010001",
-	 "none.example.com", WIRE_A, 0, -1},
-	{"12348580000100040000000003777777076578616d706c6503636f6d00001c0001c00c00050001"
-	 "0000004d0011036d6964076578616d706c6503636f6d00c02d000500010000003700160465646765"
-	 "036f6e65076578616d706c6503636f6d00c04a000500010000012c0011036f6e65076578616d706c"
-	 "6503636f6d00c06c001c00010000012c001020010db8000000000000000000000001",
-	 "www.example.com", WIRE_AAAA, 1, 55},
+	{ "123485800001000100000000036f6e65076578616d706c6503636f6d0000010001c00c00010001"
+	  "0000012c0004c0000201",
+	  "one.example.com", WIRE_A, 1, 300 },
+	{ "123485800001000100000001036f6e65076578616d706c6503636f6d00001c0001c00c001c0001"
+	  "0000012c001020010db800000000000000000000000100002904d0000000000000",
+	  "one.example.com", WIRE_AAAA, 1, 300 },
+	{ "12348580000100040000000103775777076558616d706c6503636f6d0000010001c00c00050001"
+	  "0000004d0011036d6964076578616d706c6503636f6d00c02d000500010000003700160465646765"
+	  "036f6e65076578616d706c6503636f6d00c04a000500010000012c0011036f6e65076578616d706c"
+	  "6503636f6d00c06c000100010000012c0004c000020100002904d0000000000000",
+	  "www.example.com", WIRE_A, 1, 55 },
+	{ "123485800001000600000000046d616e79076578616d706c6503636f6d0000010001c00c000100"
+	  "010000012c0004c0000203c00c000100010000012c0004c0000205c00c000100010000012c0004c0"
+	  "000202c00c000100010000012c0004c0000206c00c000100010000012c0004c0000204c00c000100"
+	  "010000012c0004c0000207",
+	  "many.example.com", WIRE_A, 6, 300 },
+	{ "123481830001000000000000046e6f6e65076578616d706c6503636f6d0000010001",
+	  "none.example.com", WIRE_A, 0, -1 },
+	{ "12348580000100040000000003777777076578616d706c6503636f6d00001c0001c00c00050001"
+	  "0000004d0011036d6964076578616d706c6503636f6d00c02d000500010000003700160465646765"
+	  "036f6e65076578616d706c6503636f6d00c04a000500010000012c0011036f6e65076578616d706c"
+	  "6503636f6d00c06c001c00010000012c001020010db8000000000000000000000001",
+	  "www.example.com", WIRE_AAAA, 1, 55 },
 };
 
 START_TEST(real_answers)
@@ -668,7 +687,7 @@ END_TEST
 
 START_TEST(least_ttl)
 {
-	static const uint32_t ttl[] = {0, 1, 299, 300, 0x7fffffff, 0x80000000, 0xffffffff};
+	static const uint32_t ttl[] = { 0, 1, 299, 300, 0x7fffffff, 0x80000000, 0xffffffff };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ttl); i++) {
 		for (unsigned place = 0; place < 3; place++) {
@@ -978,7 +997,7 @@ struct graph {
 
 static void draw(struct graph *g, uint64_t *random)
 {
-	bool alias_written[NODES] = {false};
+	bool alias_written[NODES] = { false };
 	unsigned aliases = random_below(random, DNS_ALIASES + 1);
 	bool straight = random_below(random, 2);
 
@@ -1070,14 +1089,42 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		checked_access, fold, hashes, hashes_of_boundaries, hash_is_seeded, question_names,
-		question_bytes, question_sizes, question_forms, question_compressed,
-		question_truncated, real_answers, real_answers_truncated, address_first_truncated,
-		not_an_answer, types_and_classes, unrelated_owners, addresses_on_the_way, chains,
-		alias_loops, least_ttl, many_addresses, many_records, other_sections, lying_counts,
-		lying_lengths, malformed_behind, other_label_types, pointers, pointer_loops,
-		pointer_back_and_forth, pointer_chains, long_by_pointer, scattered_name,
-		random_answers, damaged_answers,
+		checked_access,
+		fold,
+		hashes,
+		hashes_of_boundaries,
+		hash_is_seeded,
+		question_names,
+		question_bytes,
+		question_sizes,
+		question_forms,
+		question_compressed,
+		question_truncated,
+		real_answers,
+		real_answers_truncated,
+		address_first_truncated,
+		not_an_answer,
+		types_and_classes,
+		unrelated_owners,
+		addresses_on_the_way,
+		chains,
+		alias_loops,
+		least_ttl,
+		many_addresses,
+		many_records,
+		other_sections,
+		lying_counts,
+		lying_lengths,
+		malformed_behind,
+		other_label_types,
+		pointers,
+		pointer_loops,
+		pointer_back_and_forth,
+		pointer_chains,
+		long_by_pointer,
+		scattered_name,
+		random_answers,
+		damaged_answers,
 	};
 
 	return suite_run("dns_message", tests, ARRAY_SIZE(tests), 60, setup, NULL);

@@ -29,7 +29,7 @@ END_TEST
 /* Headers between IPv6 and UDP or TCP: not read, on neither side. */
 START_TEST(ip_extensions)
 {
-	static const unsigned header[] = {0, 43, 44, 60, 1, 41, 255};
+	static const unsigned header[] = { 0, 43, 44, 60, 1, 41, 255 };
 
 	for (unsigned kind = 1; kind < KINDS; kind += 2) {
 		for (size_t i = 0; i < ARRAY_SIZE(header); i++) {
@@ -185,8 +185,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		ip_options, ip_extensions, other_protocols, not_linear, cut_packets, lying_headers,
-		large_datagrams, load_failures,
+		ip_options,  ip_extensions, other_protocols, not_linear,
+		cut_packets, lying_headers, large_datagrams, load_failures,
 	};
 
 	return suite_run("dns packet", tests, ARRAY_SIZE(tests), 120, setup, teardown);

@@ -10,7 +10,7 @@
 
 START_TEST(marks)
 {
-	static const unsigned family[] = {AF_INET, AF_INET6, 0, 1, 16, 17};
+	static const unsigned family[] = { AF_INET, AF_INET6, 0, 1, 16, 17 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(family); i++) {
 		for (unsigned type = 0; type < 8; type++) {
@@ -32,7 +32,7 @@ START_TEST(foreign_namespace)
 	static const struct {
 		uint64_t wanted, is;
 		bool counts;
-	} row[] = {{1, 1, true}, {1, 2, false}, {0, 2, true}, {1ULL << 32 | 1, 1, false}};
+	} row[] = { { 1, 1, true }, { 1, 2, false }, { 0, 2, true }, { 1ULL << 32 | 1, 1, false } };
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
@@ -134,7 +134,7 @@ END_TEST
 /* Connected to somebody else: what its packets look like does not count. */
 START_TEST(connected_elsewhere)
 {
-	static const unsigned port[] = {53, 443};
+	static const unsigned port[] = { 53, 443 };
 
 	for (unsigned v6 = 0; v6 < 2; v6++) {
 		for (size_t i = 0; i < ARRAY_SIZE(port); i++) {
@@ -179,7 +179,7 @@ START_TEST(impersonation)
 				impersonate(kind, tcp, how & 2 ? &l.socket : NULL);
 				l.socket.not_full = false;
 			} else {
-				struct host_socket any = {.sock.family = AF_INET};
+				struct host_socket any = { .sock.family = AF_INET };
 
 				impersonate(kind, tcp, &any);
 			}
@@ -201,8 +201,8 @@ START_TEST(no_impersonation)
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		struct party to = party(kind & 1, 53, 53);
-		struct party from[] = {party(kind & 1, 54, 53), party(kind & 1, 53, 54),
-				       party(kind & 1, 53, 40000)};
+		struct party from[] = { party(kind & 1, 54, 53), party(kind & 1, 53, 54),
+					party(kind & 1, 53, 40000) };
 
 		begin(kind);
 		for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
@@ -271,9 +271,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		marks, foreign_namespace, unmarked, no_stream_storage, no_full_socket, nat,
-		connected_elsewhere, mapped, impersonation, no_impersonation, wrong_way,
-		daemon_mode,
+		marks,	   foreign_namespace,	unmarked, no_stream_storage, no_full_socket,
+		nat,	   connected_elsewhere, mapped,	  impersonation,     no_impersonation,
+		wrong_way, daemon_mode,
 	};
 
 	return suite_run("dns socket", tests, ARRAY_SIZE(tests), 120, setup, teardown);

@@ -93,8 +93,7 @@ START_TEST(pipelined)
 		begin(KIND_TCP);
 		make_stream(false, count);
 		part(true, 0, stream_size);
-		ck_assert_uint_eq(world_counter(COUNTER_QUERIES),
-				  fits ? count : SEGMENT_MESSAGES);
+		ck_assert_uint_eq(world_counter(COUNTER_QUERIES), fits ? count : SEGMENT_MESSAGES);
 		ck_assert_uint_eq(world_counter(COUNTER_ANSWERS_LOST), !fits);
 		l.sent += (uint32_t)stream_size;
 		make_stream(true, count);
@@ -291,8 +290,8 @@ END_TEST
 /* A long message is read as far as there is room, and the next one begins behind its end. */
 START_TEST(long_messages)
 {
-	static const size_t size[] = {511,  512,  513,	1024, 4095,  4096,
-				      4097, 4607, 4608, 4609, 10000, 65535};
+	static const size_t size[] = { 511,  512,  513,	 1024, 4095,  4096,
+				       4097, 4607, 4608, 4609, 10000, 65535 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(size); i++) {
 		for (size_t step = 100; step < 200000; step *= 6) {
@@ -347,7 +346,7 @@ START_TEST(empty_messages)
 	begin(KIND_TCP); /* shorter than a header */
 	for (unsigned side = 0; side < 2; side++) {
 		for (unsigned size = 0; size < 12; size++) {
-			uint8_t bytes[14] = {0, (uint8_t)size};
+			uint8_t bytes[14] = { 0, (uint8_t)size };
 
 			link_bytes(&l, !side, bytes, 2 + size);
 		}
@@ -451,7 +450,7 @@ END_TEST
 START_TEST(load_failures_of_parts)
 {
 	for (unsigned call = 1; call < 20; call++) {
-		uint8_t bytes[200] = {0};
+		uint8_t bytes[200] = { 0 };
 
 		begin(KIND_TCP);
 		ask(77, NAME, WIRE_A);
@@ -470,10 +469,25 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		segments, byte_by_byte, pipelined, retransmissions, overlap_with_other_bytes,
-		out_of_order, no_beginning, syn_again, connected_again, fast_open, wrapping_numbers,
-		long_messages, long_message_end, empty_messages, resets, stream_busy,
-		stream_busy_beside, tcp_offsets, load_failures_of_parts,
+		segments,
+		byte_by_byte,
+		pipelined,
+		retransmissions,
+		overlap_with_other_bytes,
+		out_of_order,
+		no_beginning,
+		syn_again,
+		connected_again,
+		fast_open,
+		wrapping_numbers,
+		long_messages,
+		long_message_end,
+		empty_messages,
+		resets,
+		stream_busy,
+		stream_busy_beside,
+		tcp_offsets,
+		load_failures_of_parts,
 	};
 
 	return suite_run("dns stream", tests, ARRAY_SIZE(tests), 120, setup, teardown);

@@ -392,11 +392,14 @@ END_TEST
 static TCase *files(void)
 {
 	const TTest *const tests[] = {
-		table_is_complete, who_resolves_has_its_remedy, nscd_is_asked,
-		resolv_conf_that_others_may_write, hostile_file_is_harmless,
+		table_is_complete,
+		who_resolves_has_its_remedy,
+		nscd_is_asked,
+		resolv_conf_that_others_may_write,
+		hostile_file_is_harmless,
 	};
-	TCase *tcase = suite_case("files", tests, ARRAY_SIZE(tests), 0, scratch_make,
-				  scratch_remove);
+	TCase *tcase =
+		suite_case("files", tests, ARRAY_SIZE(tests), 0, scratch_make, scratch_remove);
 
 	tcase_add_loop_test(tcase, files_are_understood, 0, ARRAY_SIZE(expectations));
 	return tcase;
@@ -405,8 +408,12 @@ static TCase *files(void)
 static TCase *system_checks(void)
 {
 	const TTest *const tests[] = {
-		root_can_run, nobody_cannot_run, missing_capability_is_named,
-		missing_cgroup2_has_its_remedy, json_is_one_object, wrong_argument_is_refused,
+		root_can_run,
+		nobody_cannot_run,
+		missing_capability_is_named,
+		missing_cgroup2_has_its_remedy,
+		json_is_one_object,
+		wrong_argument_is_refused,
 	};
 
 	return suite_case("system", tests, ARRAY_SIZE(tests), 30, NULL, NULL);
@@ -414,7 +421,7 @@ static TCase *system_checks(void)
 
 int main(void)
 {
-	TCase *cases[2] = {NULL, NULL};
+	TCase *cases[2] = { NULL, NULL };
 
 	if (geteuid() == 0) {
 		cases[0] = files();

@@ -59,8 +59,9 @@ START_TEST(this_program_needs_the_c_library)
 	ck_assert_int_eq(elf_image_open(&image, fd), 0);
 	ck_assert_int_eq(elf_dynamic_read(&image, &dynamic), 0);
 	for (i = 0; i < dynamic.needed_count; i++) {
-		ck_assert_int_gt(elf_dynamic_string(&image, &dynamic, dynamic.needed[i], name,
-						    sizeof(name)), 0);
+		ck_assert_int_gt(
+			elf_dynamic_string(&image, &dynamic, dynamic.needed[i], name, sizeof(name)),
+			0);
 		libc |= strcmp(name, "libc.so.6") == 0;
 		libelf |= strcmp(name, "libelf.so.1") == 0;
 	}
@@ -82,12 +83,9 @@ START_TEST(paths_and_soname)
 	struct elf_image image;
 	char text[64];
 	Elf64_Dyn entries[] = {
-		{ DT_SONAME, { 1 } },
-		{ DT_RPATH, { 11 } },
-		{ DT_RUNPATH, { 17 } },
-		{ DT_STRSZ, { sizeof(strings) } },
-		{ DT_STRTAB, { 0 } },
-		{ DT_NULL, { 0 } },
+		{ DT_SONAME, { 1 } },	{ DT_RPATH, { 11 } },
+		{ DT_RUNPATH, { 17 } }, { DT_STRSZ, { sizeof(strings) } },
+		{ DT_STRTAB, { 0 } },	{ DT_NULL, { 0 } },
 		{ DT_NEEDED, { 1 } }, /* behind the end */
 	};
 
@@ -297,9 +295,15 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		this_program_needs_the_c_library, paths_and_soname, lying_entries, too_many_entries,
-		interpreter_without_nul, build_id_behind_another_note, notes_aligned_to_8,
-		lying_notes, too_long_build_id,
+		this_program_needs_the_c_library,
+		paths_and_soname,
+		lying_entries,
+		too_many_entries,
+		interpreter_without_nul,
+		build_id_behind_another_note,
+		notes_aligned_to_8,
+		lying_notes,
+		too_long_build_id,
 	};
 
 	return suite_run("elf dynamic and notes", tests, ARRAY_SIZE(tests), 60, NULL, NULL);

@@ -32,8 +32,9 @@ START_TEST(reads_this_program)
 	ck_assert_uint_gt(image.segment_count, 4);
 	ck_assert_uint_gt(image.section_count, 10);
 	ck_assert(image.type == ET_DYN || image.type == ET_EXEC);
-	ck_assert_int_eq(elf_address_to_offset(&image, (uint64_t)(uintptr_t)initialised - load_base(),
-					       &offset), 0);
+	ck_assert_int_eq(elf_address_to_offset(
+				 &image, (uint64_t)(uintptr_t)initialised - load_base(), &offset),
+			 0);
 	ck_assert_int_eq(elf_image_read(&image, offset, text, sizeof(text)), 0);
 	ck_assert_str_eq(text, initialised);
 	ck_assert_int_eq(elf_address_to_offset(&image, image.entry, &offset), 0);
@@ -49,8 +50,11 @@ START_TEST(zero_filled_memory_is_not_in_the_file)
 
 	memset(zeroed, 1, sizeof(zeroed));
 	ck_assert_int_eq(elf_image_open(&image, fd), 0);
-	ck_assert_int_eq(elf_address_to_offset(&image, (uint64_t)(uintptr_t)zeroed - load_base() +
-					       sizeof(zeroed) - 1, &offset), -EFAULT);
+	ck_assert_int_eq(elf_address_to_offset(&image,
+					       (uint64_t)(uintptr_t)zeroed - load_base() +
+						       sizeof(zeroed) - 1,
+					       &offset),
+			 -EFAULT);
 	ck_assert_int_eq(elf_address_to_offset(&image, UINT64_MAX, &offset), -EFAULT);
 	elf_image_close(&image);
 }
@@ -78,7 +82,8 @@ START_TEST(ranges_do_not_wrap)
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		ck_assert_msg(elf_range_valid(rows[i].limit, rows[i].offset, rows[i].size) ==
-			      rows[i].valid, "row %zu", i);
+				      rows[i].valid,
+			      "row %zu", i);
 }
 END_TEST
 
@@ -223,7 +228,9 @@ START_TEST(lying_segments)
 	struct elf_image image;
 	uint64_t offset = 0;
 	Elf64_Phdr lies[] = {
-		{ .p_type = PT_LOAD, .p_vaddr = 0x1000, .p_filesz = 0x1000,
+		{ .p_type = PT_LOAD,
+		  .p_vaddr = 0x1000,
+		  .p_filesz = 0x1000,
 		  .p_offset = UINT64_MAX - 0x10 },
 		{ .p_type = PT_LOAD, .p_vaddr = 0x1000, .p_filesz = UINT64_MAX, .p_offset = 0x40 },
 		{ .p_type = PT_LOAD, .p_vaddr = 0x1000, .p_filesz = 0x1000, .p_offset = 0x80 },
@@ -282,10 +289,18 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		reads_this_program, zero_filled_memory_is_not_in_the_file, ranges_do_not_wrap,
-		only_regular_files, only_elf_files, other_kinds_have_their_own_error,
-		truncated_headers, lying_program_headers, lying_section_headers,
-		counts_over_16_bits, lying_segments, shrinks_while_open,
+		reads_this_program,
+		zero_filled_memory_is_not_in_the_file,
+		ranges_do_not_wrap,
+		only_regular_files,
+		only_elf_files,
+		other_kinds_have_their_own_error,
+		truncated_headers,
+		lying_program_headers,
+		lying_section_headers,
+		counts_over_16_bits,
+		lying_segments,
+		shrinks_while_open,
 		strings_end_within_their_table,
 	};
 

@@ -120,8 +120,8 @@ static void check_stripped(const struct elf_image *image, struct comparison *com
 struct answer {
 	uint64_t value, size;
 	unsigned char info;
-	int defaults;  /* global entries that are not hidden */
-	int others;    /* hidden versions */
+	int defaults; /* global entries that are not hidden */
+	int others;   /* hidden versions */
 	int locals;
 	bool ambiguous_locals, ambiguous_others;
 };
@@ -464,7 +464,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {all_files_of_the_system};
+	const TTest *const tests[] = { all_files_of_the_system };
 
 	return suite_run("elf against libelf", tests, ARRAY_SIZE(tests), 240, NULL, NULL);
 }

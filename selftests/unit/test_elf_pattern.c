@@ -158,8 +158,9 @@ static int assemble(void)
 
 	snprintf(command, sizeof(command),
 		 "awk '{ printf \".type %%s, @function\\n%%s: nop\\n\", $1, $1 }' %s > %s.s && "
-		 "as -o %s %s.s", scratch_path("names"), scratch_path("names"),
-		 scratch_path("names.o"), scratch_path("names"));
+		 "as -o %s %s.s",
+		 scratch_path("names"), scratch_path("names"), scratch_path("names.o"),
+		 scratch_path("names"));
 	ck_assert_int_eq(system(command), 0);
 	return open(scratch_path("names.o"), O_RDWR | O_CLOEXEC);
 }
@@ -305,11 +306,11 @@ static void setup(void)
 int main(void)
 {
 	const TTest *const tests[] = {
-		names, both_manglings, refusals, without_symtab, longest_name, tail_of_a_string,
-		absurdly_many,
+		names,	      both_manglings,	refusals,      without_symtab,
+		longest_name, tail_of_a_string, absurdly_many,
 	};
-	TCase *tcase = suite_case("elf pattern", tests, ARRAY_SIZE(tests), 60, setup,
-				  scratch_remove);
+	TCase *tcase =
+		suite_case("elf pattern", tests, ARRAY_SIZE(tests), 60, setup, scratch_remove);
 
 	tcase_add_loop_test(tcase, against_libelf, 0, 12);
 	return suite_run_cases("elf pattern", &tcase, 1);

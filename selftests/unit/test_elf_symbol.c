@@ -150,8 +150,7 @@ static void rename_local(int fd, unsigned char binding)
 	ck_assert(renaming.from && renaming.to);
 	entry = table.entries + renaming.from_index * sizeof(Elf64_Sym);
 	PATCH_FIELD(fd, entry, Elf64_Sym, st_name, renaming.to);
-	PATCH_FIELD(fd, entry, Elf64_Sym, st_info,
-		    (unsigned char)ELF64_ST_INFO(binding, STT_FUNC));
+	PATCH_FIELD(fd, entry, Elf64_Sym, st_info, (unsigned char)ELF64_ST_INFO(binding, STT_FUNC));
 	elf_image_close(&image);
 }
 
@@ -344,8 +343,8 @@ static void patch_tag(int fd, int64_t from, int64_t to)
 	segment = elf_image_find_segment(&image, PT_DYNAMIC);
 	ck_assert_ptr_nonnull(segment);
 	for (at = 0; at + sizeof(entry) <= segment->p_filesz; at += sizeof(entry)) {
-		ck_assert_int_eq(elf_image_read(&image, segment->p_offset + at, &entry,
-						sizeof(entry)), 0);
+		ck_assert_int_eq(
+			elf_image_read(&image, segment->p_offset + at, &entry, sizeof(entry)), 0);
 		if (entry.d_tag == from)
 			PATCH_FIELD(fd, segment->p_offset + at, Elf64_Dyn, d_tag, to);
 	}
@@ -448,7 +447,8 @@ START_TEST(string_without_nul)
 	struct elf_symbol symbol;
 	struct elf_symtab table;
 	struct elf_image image;
-	Elf64_Sym entry = { .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), .st_shndx = 1,
+	Elf64_Sym entry = { .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+			    .st_shndx = 1,
 			    .st_value = 42 };
 	char text[16];
 
@@ -497,11 +497,22 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		local_function_of_this_program, undefined_symbols_are_not_found, many_names_at_once,
-		bad_names, two_locals_of_one_name_are_ambiguous, a_global_beats_a_local,
-		function_of_the_c_library, ifunc_is_reported_as_such, default_version_wins,
-		hidden_versions, without_section_headers, without_gnu_hash,
-		chain_without_end_is_given_up, lying_tables, string_without_nul, versions_in_symtab,
+		local_function_of_this_program,
+		undefined_symbols_are_not_found,
+		many_names_at_once,
+		bad_names,
+		two_locals_of_one_name_are_ambiguous,
+		a_global_beats_a_local,
+		function_of_the_c_library,
+		ifunc_is_reported_as_such,
+		default_version_wins,
+		hidden_versions,
+		without_section_headers,
+		without_gnu_hash,
+		chain_without_end_is_given_up,
+		lying_tables,
+		string_without_nul,
+		versions_in_symtab,
 	};
 	TCase *tcase = suite_case("elf symbol", tests, ARRAY_SIZE(tests), 60, NULL, NULL);
 

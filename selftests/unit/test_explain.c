@@ -22,7 +22,7 @@
 
 static struct marks search(const char *text)
 {
-	struct marks marks = {0};
+	struct marks marks = { 0 };
 
 	marks_search(&marks, (const uint8_t *)text, strlen(text), strlen(text));
 	return marks;
@@ -33,24 +33,24 @@ static const struct {
 	enum mark mark;
 	const char *version;
 } samples[] = {
-	{"c ap traffic", MARK_TLS, ""},
-	{"x client finished x", MARK_TLS, ""},
-	{"tls13 quic hp", MARK_QUIC, ""},
-	{"../third_party/boringssl/src/ssl/ssl_lib.cc", MARK_BORINGSSL, ""},
-	{"AWS-LC 1.69.0", MARK_AWSLC, "1.69.0"},
-	{"../ssl/ssl_lib.c", MARK_OPENSSL, ""},
-	{"OpenSSL 3.0.17 1 Jul 2025", MARK_OPENSSL_VERSION, "3.0.17"},
-	{"OpenSSL 1.1.1w  11 Sep 2023", MARK_OPENSSL_VERSION, "1.1.1w"},
-	{"OpenSSL 3.6.0-beta1 x", MARK_OPENSSL_VERSION, "3.6.0-beta1"},
-	{"as of OpenSSL 3.0, OpenSSL 3.0.19 1 Jan", MARK_OPENSSL_VERSION, "3.0.19"},
-	{"LibreSSL 3.8.2", MARK_LIBRESSL, "3.8.2"},
-	{"Enabled GnuTLS 3.7.9 logging...", MARK_GNUTLS, "3.7.9"},
-	{"$Header: NSS 3.87.1 Version: NSS 3.87.1", MARK_NSS, "3.87.1"},
-	{"mbed TLS 2.28.3", MARK_MBEDTLS, "2.28.3"},
-	{"Mbed TLS 3.6.6", MARK_MBEDTLS, "3.6.6"},
-	{"wolfSSL 5.5.4.", MARK_WOLFSSL, "5.5.4"},
-	{"/registry/src/rustls-0.23.26/src/x.rs", MARK_RUSTLS, "0.23.26"},
-	{"\xff Go buildinf:", MARK_GO, ""},
+	{ "c ap traffic", MARK_TLS, "" },
+	{ "x client finished x", MARK_TLS, "" },
+	{ "tls13 quic hp", MARK_QUIC, "" },
+	{ "../third_party/boringssl/src/ssl/ssl_lib.cc", MARK_BORINGSSL, "" },
+	{ "AWS-LC 1.69.0", MARK_AWSLC, "1.69.0" },
+	{ "../ssl/ssl_lib.c", MARK_OPENSSL, "" },
+	{ "OpenSSL 3.0.17 1 Jul 2025", MARK_OPENSSL_VERSION, "3.0.17" },
+	{ "OpenSSL 1.1.1w  11 Sep 2023", MARK_OPENSSL_VERSION, "1.1.1w" },
+	{ "OpenSSL 3.6.0-beta1 x", MARK_OPENSSL_VERSION, "3.6.0-beta1" },
+	{ "as of OpenSSL 3.0, OpenSSL 3.0.19 1 Jan", MARK_OPENSSL_VERSION, "3.0.19" },
+	{ "LibreSSL 3.8.2", MARK_LIBRESSL, "3.8.2" },
+	{ "Enabled GnuTLS 3.7.9 logging...", MARK_GNUTLS, "3.7.9" },
+	{ "$Header: NSS 3.87.1 Version: NSS 3.87.1", MARK_NSS, "3.87.1" },
+	{ "mbed TLS 2.28.3", MARK_MBEDTLS, "2.28.3" },
+	{ "Mbed TLS 3.6.6", MARK_MBEDTLS, "3.6.6" },
+	{ "wolfSSL 5.5.4.", MARK_WOLFSSL, "5.5.4" },
+	{ "/registry/src/rustls-0.23.26/src/x.rs", MARK_RUSTLS, "0.23.26" },
+	{ "\xff Go buildinf:", MARK_GO, "" },
 };
 
 START_TEST(a_mark_is_found_with_its_version)
@@ -70,15 +70,15 @@ END_TEST
 
 START_TEST(half_a_mark_is_none)
 {
-	static const char *const texts[] = {"",
-					    "c",
-					    "c ap traffi",
-					    "OpenSSL",
-					    "OpenSSL ",
-					    "OpenSSL error",
-					    "GnuTLS error",
-					    "rustls-0.23",
-					    "AWS-LC FIPS"};
+	static const char *const texts[] = { "",
+					     "c",
+					     "c ap traffi",
+					     "OpenSSL",
+					     "OpenSSL ",
+					     "OpenSSL error",
+					     "GnuTLS error",
+					     "rustls-0.23",
+					     "AWS-LC FIPS" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		ck_assert_msg(search(texts[i]).found == 0, "%s", texts[i]);
@@ -128,7 +128,7 @@ START_TEST(a_mark_is_found_wherever_it_is_in_the_file)
 {
 	static const char text[] = "OpenSSL 3.0.17-and-a-long-tail";
 	const size_t size = 3 * CHUNK;
-	size_t steps[] = {0, 1, 7, 8, 20, 31, 60, 64, 65, 100};
+	size_t steps[] = { 0, 1, 7, 8, 20, 31, 60, 64, 65, 100 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		struct elf_image image;
@@ -156,12 +156,12 @@ START_TEST(a_workload_is_told_by_its_cgroup)
 	static const struct {
 		const char *text, *name;
 	} cases[] = {
-		{"0::/\n", ""},
-		{"0::/user.slice/kloak-run-12-ab\n", "kloak-run-12-ab"},
-		{"1:cpu:/kloak-run-1-a\n0::/x\n", ""},
-		{"1:cpu:/\n0::/a/kloak-run-1-a/b/kloak-run-2-b/c\n", "kloak-run-2-b"},
-		{"0::/my-kloak-run-1\n", ""},
-		{"", ""},
+		{ "0::/\n", "" },
+		{ "0::/user.slice/kloak-run-12-ab\n", "kloak-run-12-ab" },
+		{ "1:cpu:/kloak-run-1-a\n0::/x\n", "" },
+		{ "1:cpu:/\n0::/a/kloak-run-1-a/b/kloak-run-2-b/c\n", "kloak-run-2-b" },
+		{ "0::/my-kloak-run-1\n", "" },
+		{ "", "" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -328,8 +328,8 @@ END_TEST
 
 START_TEST(another_library_besides_is_a_note)
 {
-	add("/bin/x", EXPLAIN_PROGRAM)->reasons =
-		EXPLAIN_BIT(EXPLAIN_NSS) | EXPLAIN_BIT(EXPLAIN_QUIC);
+	add("/bin/x", EXPLAIN_PROGRAM)->reasons = EXPLAIN_BIT(EXPLAIN_NSS) |
+						  EXPLAIN_BIT(EXPLAIN_QUIC);
 	add_openssl(EXPLAIN_LOADED);
 	expect(EXPLAIN_WOULD, EXPLAIN_NONE, "OpenSSL");
 	ck_assert(subject.notes == (EXPLAIN_BIT(EXPLAIN_NSS) | EXPLAIN_BIT(EXPLAIN_QUIC)));
@@ -344,14 +344,14 @@ START_TEST(files_that_cannot_run_here_are_said_to)
 		uint16_t machine, type;
 		enum explain_reason reason;
 	} cases[] = {
-		{-ENOTSUP, true, 0, 0, EXPLAIN_32_BIT},
-		{-ENOTSUP, false, 0, 0, EXPLAIN_MACHINE},
-		{0, false, EM_AARCH64, ET_DYN, EXPLAIN_MACHINE},
-		{-ENOEXEC, false, 0, 0, EXPLAIN_NOT_PROGRAM},
-		{0, false, EM_X86_64, ET_REL, EXPLAIN_NOT_PROGRAM},
-		{0, false, EM_X86_64, ET_CORE, EXPLAIN_NOT_PROGRAM},
-		{-EIO, false, 0, 0, EXPLAIN_UNREADABLE},
-		{0, false, EM_X86_64, ET_EXEC, EXPLAIN_NO_TLS},
+		{ -ENOTSUP, true, 0, 0, EXPLAIN_32_BIT },
+		{ -ENOTSUP, false, 0, 0, EXPLAIN_MACHINE },
+		{ 0, false, EM_AARCH64, ET_DYN, EXPLAIN_MACHINE },
+		{ -ENOEXEC, false, 0, 0, EXPLAIN_NOT_PROGRAM },
+		{ 0, false, EM_X86_64, ET_REL, EXPLAIN_NOT_PROGRAM },
+		{ 0, false, EM_X86_64, ET_CORE, EXPLAIN_NOT_PROGRAM },
+		{ -EIO, false, 0, 0, EXPLAIN_UNREADABLE },
+		{ 0, false, EM_X86_64, ET_EXEC, EXPLAIN_NO_TLS },
 	};
 
 	add("/bin/x", EXPLAIN_PROGRAM);

@@ -15,9 +15,9 @@
 #include "selftests/unit/suite.h"
 #include "user/explain/explain.h"
 
-#define SAMPLE      16
-#define SLOW        60.0 /* seconds that no file may take, on a busy machine */
-#define DESCRIPTORS 32   /* for the walk */
+#define SAMPLE	    16
+#define SLOW	    60.0 /* seconds that no file may take, on a busy machine */
+#define DESCRIPTORS 32	 /* for the walk */
 
 static struct {
 	bool all;
@@ -61,7 +61,7 @@ static int visit(const char *path, const struct stat *status, int type, struct F
 {
 	double start = seconds(), took;
 	struct explain explain;
-	struct error err = {0};
+	struct error err = { 0 };
 
 	(void)ftw;
 	if (type != FTW_F || !S_ISREG(status->st_mode) || !is_chosen(path))
@@ -99,7 +99,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {every_file_has_an_answer};
+	const TTest *const tests[] = { every_file_has_an_answer };
 
 	return suite_run("explain of all files", tests, ARRAY_SIZE(tests), 7200, NULL, NULL);
 }

@@ -30,7 +30,7 @@ static void put(struct draft *d, const void *bytes, size_t size)
 
 static void put_u16(struct draft *d, unsigned value)
 {
-	uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+	uint8_t bytes[2] = { (uint8_t)(value >> 8), (uint8_t)value };
 
 	put(d, bytes, 2);
 }
@@ -43,8 +43,8 @@ static void set_u16(struct draft *d, size_t at, size_t value)
 
 static void begin(struct draft *d)
 {
-	static const uint8_t head[] = {22, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3};
-	static const uint8_t middle[] = {4, 's', 'e', 's', 's', 0, 2, 0x13, 1, 1, 0, 0, 0};
+	static const uint8_t head[] = { 22, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3 };
+	static const uint8_t middle[] = { 4, 's', 'e', 's', 's', 0, 2, 0x13, 1, 1, 0, 0, 0 };
 
 	memset(d, 0, sizeof(*d));
 	put(d, head, sizeof(head));
@@ -91,7 +91,7 @@ static struct draft named(const char *name, size_t size)
 
 static struct draft real(const char *hex)
 {
-	struct draft d = {.size = 0};
+	struct draft d = { .size = 0 };
 
 	d.size = unhex(hex, d.byte);
 	return d;
@@ -103,7 +103,7 @@ static struct draft real(const char *hex)
 static int parse(const uint8_t *bytes, size_t size, struct hello *hello)
 {
 	uint8_t *copy = malloc(size ? size : 1);
-	struct sk_msg_md m = {.data = copy, .data_end = copy + size};
+	struct sk_msg_md m = { .data = copy, .data_end = copy + size };
 	int ret;
 
 	ck_assert_ptr_nonnull(copy);
@@ -127,8 +127,8 @@ static struct tls_socket socket_state;
 static uint32_t tell(const struct draft *d)
 {
 	uint8_t *copy = malloc(d->size);
-	struct host_socket socket = {.storage = {{&sockets, &socket_state}}};
-	struct sk_msg_md m = {.data = copy, .data_end = copy + d->size, .sk = (void *)&socket};
+	struct host_socket socket = { .storage = { { &sockets, &socket_state } } };
+	struct sk_msg_md m = { .data = copy, .data_end = copy + d->size, .sk = (void *)&socket };
 
 	ck_assert_ptr_nonnull(copy);
 	memcpy(copy, d->byte, d->size);
@@ -157,13 +157,10 @@ static void teardown(void)
 static const struct {
 	const char *hex, *name;
 } client[] = {
-	{HELLO_OPENSSL, "api.example.com"},
-	{HELLO_OPENSSL_TLS12, "API.Example.COM"},
-	{HELLO_OPENSSL_NO_NAME, NULL},
-	{HELLO_CURL, "api.example.com"},
-	{HELLO_PYTHON, "api.example.com"},
-	{HELLO_NODE, "api.example.com"},
-	{HELLO_GNUTLS, "localhost"},
+	{ HELLO_OPENSSL, "api.example.com" }, { HELLO_OPENSSL_TLS12, "API.Example.COM" },
+	{ HELLO_OPENSSL_NO_NAME, NULL },      { HELLO_CURL, "api.example.com" },
+	{ HELLO_PYTHON, "api.example.com" },  { HELLO_NODE, "api.example.com" },
+	{ HELLO_GNUTLS, "localhost" },
 };
 
 START_TEST(clients)
@@ -233,8 +230,17 @@ START_TEST(lying_lengths)
 		size_t at;
 		unsigned width;
 	} length[] = {
-		{3, 2},	 {6, 1},  {7, 2},  {43, 1}, {48, 2}, {52, 1}, {honest.extensions, 2},
-		{sni + 2, 2}, {sni + 4, 2}, {sni + 7, 2}, {sni + 18 + 2, 2},
+		{ 3, 2 },
+		{ 6, 1 },
+		{ 7, 2 },
+		{ 43, 1 },
+		{ 48, 2 },
+		{ 52, 1 },
+		{ honest.extensions, 2 },
+		{ sni + 2, 2 },
+		{ sni + 4, 2 },
+		{ sni + 7, 2 },
+		{ sni + 18 + 2, 2 },
 	};
 
 	ck_assert_int_eq(parse_draft(&honest), 0);
@@ -305,11 +311,11 @@ START_TEST(odd_name_lists)
 		const uint8_t *bytes;
 		size_t size;
 	} list[] = {
-		{two, sizeof(two) - 1},
-		{other_type, sizeof(other_type) - 1},
-		{empty_list, sizeof(empty_list) - 1},
-		{empty_name, sizeof(empty_name) - 1},
-		{two, 0},
+		{ two, sizeof(two) - 1 },
+		{ other_type, sizeof(other_type) - 1 },
+		{ empty_list, sizeof(empty_list) - 1 },
+		{ empty_name, sizeof(empty_name) - 1 },
+		{ two, 0 },
 	};
 	struct draft d;
 
@@ -349,13 +355,13 @@ START_TEST(names)
 	static const struct {
 		const char *sent, *name;
 	} sent[] = {
-		{"api.example.com", "api.example.com"},
-		{"API.Example.COM", "api.example.com"},
-		{"api.example.com.", "api.example.com"},
-		{"a_b-c.x9", "a_b-c.x9"},
-		{"localhost", "localhost"},
-		{"xn--bcher-kva.example", "xn--bcher-kva.example"},
-		{"1.2.3.4", "1.2.3.4"},
+		{ "api.example.com", "api.example.com" },
+		{ "API.Example.COM", "api.example.com" },
+		{ "api.example.com.", "api.example.com" },
+		{ "a_b-c.x9", "a_b-c.x9" },
+		{ "localhost", "localhost" },
+		{ "xn--bcher-kva.example", "xn--bcher-kva.example" },
+		{ "1.2.3.4", "1.2.3.4" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sent); i++) {
@@ -384,8 +390,8 @@ START_TEST(bytes_of_names)
 			name[at] = (char)c;
 			d = named(name, 9);
 			setup();
-			ck_assert_uint_eq(tell(&d), c && strchr(allowed, (int)c) ? HELLO_NAME
-										 : HELLO_BAD);
+			ck_assert_uint_eq(tell(&d),
+					  c && strchr(allowed, (int)c) ? HELLO_NAME : HELLO_BAD);
 		}
 	}
 }
@@ -430,13 +436,13 @@ START_TEST(second_hello)
 		const struct draft *first, *second;
 		uint32_t state;
 	} pair[] = {
-		{&a, &a, HELLO_NAME},	     {&a, &upper, HELLO_NAME},
-		{&a, &b, HELLO_CHANGED},     {&a, &longer, HELLO_CHANGED},
-		{&longer, &a, HELLO_CHANGED}, {&a, &none, HELLO_CHANGED},
-		{&none, &a, HELLO_CHANGED},  {&none, &none, HELLO_NO_NAME},
-		{&a, &ech, HELLO_CHANGED},   {&ech, &a, HELLO_CHANGED},
-		{&a, &bad, HELLO_CHANGED},   {&bad, &a, HELLO_CHANGED},
-		{&bad, &bad, HELLO_BAD},
+		{ &a, &a, HELLO_NAME },		{ &a, &upper, HELLO_NAME },
+		{ &a, &b, HELLO_CHANGED },	{ &a, &longer, HELLO_CHANGED },
+		{ &longer, &a, HELLO_CHANGED }, { &a, &none, HELLO_CHANGED },
+		{ &none, &a, HELLO_CHANGED },	{ &none, &none, HELLO_NO_NAME },
+		{ &a, &ech, HELLO_CHANGED },	{ &ech, &a, HELLO_CHANGED },
+		{ &a, &bad, HELLO_CHANGED },	{ &bad, &a, HELLO_CHANGED },
+		{ &bad, &bad, HELLO_BAD },
 	};
 
 	bad.byte[5] = 2;
@@ -458,7 +464,7 @@ END_TEST
 
 static void grant(const char *name, uint32_t port, secret_mask secrets_of_rule)
 {
-	struct rule_key key = {.workload = WORKLOAD, .port = port};
+	struct rule_key key = { .workload = WORKLOAD, .port = port };
 
 	memcpy(key.name, name, strlen(name));
 	ck_assert_int_eq(bpf_map_update_elem(&rules, &key, &secrets_of_rule, BPF_ANY), 0);
@@ -466,8 +472,8 @@ static void grant(const char *name, uint32_t port, secret_mask secrets_of_rule)
 
 static void answer(const char *name, uint64_t expires)
 {
-	struct verified_key key = {.workload = WORKLOAD};
-	struct verified value = {.expires = expires};
+	struct verified_key key = { .workload = WORKLOAD };
+	struct verified value = { .expires = expires };
 
 	memcpy(key.address, socket_state.address, 16);
 	memcpy(key.name, name, strlen(name));
@@ -476,8 +482,8 @@ static void answer(const char *name, uint64_t expires)
 
 static void doubt(const char *name, uint32_t reason)
 {
-	struct verified_key key = {.workload = WORKLOAD};
-	struct doubt value = {.time = 500, .reason = reason};
+	struct verified_key key = { .workload = WORKLOAD };
+	struct doubt value = { .time = 500, .reason = reason };
 
 	memcpy(key.address, socket_state.address, 16);
 	memcpy(key.name, name, strlen(name));
@@ -486,7 +492,7 @@ static void doubt(const char *name, uint32_t reason)
 
 static void forget(struct host_map *map, const char *name)
 {
-	struct verified_key key = {.workload = WORKLOAD};
+	struct verified_key key = { .workload = WORKLOAD };
 
 	memcpy(key.address, socket_state.address, 16);
 	memcpy(key.name, name, strlen(name));
@@ -645,10 +651,25 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		clients, every_truncation, more_behind, lying_lengths, extension_counts,
-		no_extensions_at_all, odd_name_lists, huge, names, bytes_of_names, name_sizes,
-		encrypted_hello, second_hello, verdicts, verdicts_of_others, verdicts_without_hello,
-		verdicts_of_doubts, doubts_of_others, verdict_for_life,
+		clients,
+		every_truncation,
+		more_behind,
+		lying_lengths,
+		extension_counts,
+		no_extensions_at_all,
+		odd_name_lists,
+		huge,
+		names,
+		bytes_of_names,
+		name_sizes,
+		encrypted_hello,
+		second_hello,
+		verdicts,
+		verdicts_of_others,
+		verdicts_without_hello,
+		verdicts_of_doubts,
+		doubts_of_others,
+		verdict_for_life,
 	};
 
 	return suite_run("hello", tests, ARRAY_SIZE(tests), 60, setup, teardown);

@@ -141,9 +141,9 @@ static int find(const char *user, struct account *account, struct error *err)
 
 START_TEST(accounts_are_parsed)
 {
-	static const char *const wrong[] = { "",	 "bob",	     "carol", "77",	  "77:none",
-					     "-1",	 "alice:",   ":7",    "4294967295", "99999999999",
-					     "7x",	 "short" };
+	static const char *const wrong[] = { "",	   "bob",	  "carol",  "77",
+					     "77:none",	   "-1",	  "alice:", ":7",
+					     "4294967295", "99999999999", "7x",	    "short" };
 	struct account account;
 	struct error err;
 
@@ -202,11 +202,17 @@ static void set_up(void)
 int main(void)
 {
 	const TTest *const texts[] = {
-		capability_names, accounts_are_parsed, fifo_as_passwd_does_not_block,
+		capability_names,
+		accounts_are_parsed,
+		fifo_as_passwd_does_not_block,
 	};
 	const TTest *const commands[] = {
-		capabilities_are_taken, a_capability_can_be_kept, ambient_capabilities_are_taken,
-		user_is_switched, user_behind_sudo, root_stays_root_with_its_environment,
+		capabilities_are_taken,
+		a_capability_can_be_kept,
+		ambient_capabilities_are_taken,
+		user_is_switched,
+		user_behind_sudo,
+		root_stays_root_with_its_environment,
 	};
 	TCase *const cases[] = {
 		suite_case("texts", texts, ARRAY_SIZE(texts), 0, set_up, scratch_remove),

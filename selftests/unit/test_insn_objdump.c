@@ -27,8 +27,8 @@
 #include "selftests/unit/suite.h"
 #include "user/lib/cleanup.h"
 
-#define REQUIRED 1000000L
-#define SHOWN	 20 /* differences printed in full */
+#define REQUIRED       1000000L
+#define SHOWN	       20 /* differences printed in full */
 #define REFUSED_ONE_IN 10000
 
 /* The first match of the pattern is taken. Caps keep the run short and spread it. */
@@ -49,7 +49,7 @@ static const struct {
 struct comparison {
 	long compared;
 	long different;
-	long refused; /* by the decoder, rightly */
+	long refused;			/* by the decoder, rightly */
 	uint8_t pending[INSN_SIZE_MAX]; /* prefixes that wait for their instruction */
 	size_t pending_size;
 };
@@ -199,7 +199,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {lengths_equal_objdump};
+	const TTest *const tests[] = { lengths_equal_objdump };
 
 	return suite_run("insn_objdump", tests, ARRAY_SIZE(tests), 300, NULL, NULL);
 }

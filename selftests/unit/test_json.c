@@ -71,7 +71,8 @@ END_TEST
 
 START_TEST(utf8_passes)
 {
-	const char *text = "\xc2\xa0 \xc3\xa4 \xe2\x82\xac \xed\x9f\xbf \xf0\x9f\x94\x91 \xf4\x8f\xbf\xbf";
+	const char *text =
+		"\xc2\xa0 \xc3\xa4 \xe2\x82\xac \xed\x9f\xbf \xf0\x9f\x94\x91 \xf4\x8f\xbf\xbf";
 	char expected[64] = "\"";
 
 	strcat(expected, text);
@@ -82,15 +83,17 @@ END_TEST
 
 START_TEST(invalid_utf8_is_replaced)
 {
-	expect_string("\xff" "a", 2, "\"\\ufffda\"");
+	expect_string("\xff"
+		      "a",
+		      2, "\"\\ufffda\"");
 	expect_string("\x80", 1, "\"\\ufffd\"");
-	expect_string("\xc0\xaf", 2, "\"\\ufffd\\ufffd\"");		/* overlong '/' */
-	expect_string("\xe0\x80\xaf", 3, "\"\\ufffd\\ufffd\\ufffd\"");	/* overlong */
-	expect_string("\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\"");	/* surrogate */
+	expect_string("\xc0\xaf", 2, "\"\\ufffd\\ufffd\"");	       /* overlong '/' */
+	expect_string("\xe0\x80\xaf", 3, "\"\\ufffd\\ufffd\\ufffd\""); /* overlong */
+	expect_string("\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\""); /* surrogate */
 	expect_string("\xf4\x90\x80\x80", 4, "\"\\ufffd\\ufffd\\ufffd\\ufffd\"");
-	expect_string("\xe2\x82", 2, "\"\\ufffd\\ufffd\"");		/* cut */
-	expect_string("\xe2\x82\xac", 2, "\"\\ufffd\\ufffd\"");	/* what follows is not ours */
-	expect_string("\xe2\x82\"", 3, "\"\\ufffd\\ufffd\\\"\"");	/* the quote survives */
+	expect_string("\xe2\x82", 2, "\"\\ufffd\\ufffd\"");	  /* cut */
+	expect_string("\xe2\x82\xac", 2, "\"\\ufffd\\ufffd\"");	  /* what follows is not ours */
+	expect_string("\xe2\x82\"", 3, "\"\\ufffd\\ufffd\\\"\""); /* the quote survives */
 	expect_string("\xc3\"", 2, "\"\\ufffd\\\"\"");
 }
 END_TEST
@@ -131,8 +134,13 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		structure, escapes, every_control_character_is_escaped, utf8_passes,
-		invalid_utf8_is_replaced, bytes_stop_at_nul, overflow_is_reported,
+		structure,
+		escapes,
+		every_control_character_is_escaped,
+		utf8_passes,
+		invalid_utf8_is_replaced,
+		bytes_stop_at_nul,
+		overflow_is_reported,
 	};
 
 	return suite_run("json", tests, ARRAY_SIZE(tests), 0, NULL, NULL);

@@ -215,8 +215,13 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		agrees_with_ldconfig, machines_are_told_apart, prefixes, behind_an_old_table,
-		truncated, lying, not_a_cache,
+		agrees_with_ldconfig,
+		machines_are_told_apart,
+		prefixes,
+		behind_an_old_table,
+		truncated,
+		lying,
+		not_a_cache,
 	};
 
 	return suite_run("loader cache", tests, ARRAY_SIZE(tests), 60, NULL, NULL);

@@ -146,14 +146,16 @@ static void build(const char *flags)
 {
 	char script[1024];
 
-	snprintf(script, sizeof(script),
-		 "mkdir -p lib bin other;"
-		 "echo 'int two(void) { return 2; }' > two.c;"
-		 "echo 'int two(void); int one(void) { return two(); }' > one.c;"
-		 "echo 'int one(void); int main(void) { return one(); }' > main.c;"
-		 "cc -shared -fPIC -Wl,-soname,libtwo.so.1 -o lib/libtwo.so.1 two.c;"
-		 "cc -shared -fPIC -Wl,-soname,libone.so.1 -o lib/libone.so.1 one.c lib/libtwo.so.1;"
-		 "cc -o bin/program main.c lib/libone.so.1 -Wl,-rpath-link,lib %s", flags);
+	snprintf(
+		script, sizeof(script),
+		"mkdir -p lib bin other;"
+		"echo 'int two(void) { return 2; }' > two.c;"
+		"echo 'int two(void); int one(void) { return two(); }' > one.c;"
+		"echo 'int one(void); int main(void) { return one(); }' > main.c;"
+		"cc -shared -fPIC -Wl,-soname,libtwo.so.1 -o lib/libtwo.so.1 two.c;"
+		"cc -shared -fPIC -Wl,-soname,libone.so.1 -o lib/libone.so.1 one.c lib/libtwo.so.1;"
+		"cc -o bin/program main.c lib/libone.so.1 -Wl,-rpath-link,lib %s",
+		flags);
 	shell(script);
 }
 
@@ -202,7 +204,8 @@ START_TEST(origin_in_the_name_of_a_library)
 	build("");
 	shell("cc -shared -fPIC -Wl,-soname,'$ORIGIN/../lib/libone.so.1' -o lib/libone.so.1 one.c;"
 	      "cc -shared -fPIC -o lib/libtwo.so.1 two.c;"
-	      "cc -o bin/program main.c lib/libone.so.1 lib/libtwo.so.1 -Wl,-rpath,'$ORIGIN/../lib'");
+	      "cc -o bin/program main.c lib/libone.so.1 lib/libtwo.so.1 "
+	      "-Wl,-rpath,'$ORIGIN/../lib'");
 	ck_assert_int_eq(resolve(scratch_path("bin/program"), plain, &set), 0);
 	ck_assert_ptr_nonnull(find(&set, scratch_path("lib/libone.so.1")));
 	library_set_release(&set);
@@ -280,7 +283,8 @@ START_TEST(too_many_libraries)
 	struct library_set set;
 
 	build("-Wl,-rpath,'$ORIGIN/../lib'");
-	shell("i=0; while [ $i -lt 400 ]; do cp lib/libtwo.so.1 other/libssl.so.$i; i=$((i+1)); done");
+	shell("i=0; while [ $i -lt 400 ]; do cp lib/libtwo.so.1 other/libssl.so.$i; i=$((i+1)); "
+	      "done");
 	snprintf(variable, sizeof(variable), "LD_LIBRARY_PATH=%s", scratch_path("other"));
 	ck_assert_int_eq(resolve(scratch_path("bin/program"), envp, &set), 0);
 	ck_assert_uint_eq(set.count, LIBRARY_MAX);
@@ -436,11 +440,21 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		agrees_with_the_loader, nothing_twice, rpath_counts_further_down,
-		origin_is_where_the_file_is, origin_in_the_name_of_a_library,
-		runpath_counts_for_one_file, environment_of_the_program, what_is_not_a_library,
-		libraries_for_later, too_many_libraries, script_interpreters, script_lines,
-		longest_script_line, search_lists, too_long_search_elements,
+		agrees_with_the_loader,
+		nothing_twice,
+		rpath_counts_further_down,
+		origin_is_where_the_file_is,
+		origin_in_the_name_of_a_library,
+		runpath_counts_for_one_file,
+		environment_of_the_program,
+		what_is_not_a_library,
+		libraries_for_later,
+		too_many_libraries,
+		script_interpreters,
+		script_lines,
+		longest_script_line,
+		search_lists,
+		too_long_search_elements,
 	};
 
 	return suite_run("libraries", tests, ARRAY_SIZE(tests), 60, scratch_make, scratch_remove);

@@ -196,8 +196,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		line_of_a_library, path_as_it_is, own_process, no_process, cgroup,
-		newcomers,
+		line_of_a_library, path_as_it_is, own_process, no_process, cgroup, newcomers,
 	};
 	TCase *tcase = suite_case("maps", tests, ARRAY_SIZE(tests), 0, NULL, NULL);
 

@@ -179,8 +179,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {many_found, long_word, long_script,
-				      many_found_in_script};
+	const TTest *const tests[] = { many_found, long_word, long_script, many_found_in_script };
 	TCase *tcase = suite_case("mention", tests, ARRAY_SIZE(tests), 0, set_up, scratch_remove);
 
 	tcase_add_loop_test(tcase, found, 0, ARRAY_SIZE(lines));

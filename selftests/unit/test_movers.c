@@ -56,7 +56,7 @@ static void write_at(struct model *to, size_t size, size_t at, size_t record_max
 
 	memset(text, 'x', size);
 	memcpy(text + at, secret->placeholder, secret->size);
-	to->placed[to->placed_count++] = (struct model_placed){.text_at = to->text_size + at};
+	to->placed[to->placed_count++] = (struct model_placed){ .text_at = to->text_size + at };
 	model_write(to, size, record_max);
 }
 
@@ -197,7 +197,7 @@ START_TEST(loser_goes_on)
 	ck_assert_uint_eq(st->pending, 2);
 	memcpy(model.text + model.text_size, model.text, 60);
 	model.placed[model.placed_count++] =
-		(struct model_placed){.text_at = model.text_size + 7};
+		(struct model_placed){ .text_at = model.text_size + 7 };
 	model_seal(&model, CONTENT_APPLICATION_DATA, model.text + model.text_size, 60);
 	model.record[model.records - 1].text_at = model.text_size;
 	model_locate(&model);
@@ -291,8 +291,11 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		sent_by_another_thread, not_where_nothing_moves, not_by_another_process, crossed,
-		claimed_once, loser_goes_on, moved_in_the_middle, vain_searches, thread_ended,
+		sent_by_another_thread, not_where_nothing_moves,
+		not_by_another_process, crossed,
+		claimed_once,		loser_goes_on,
+		moved_in_the_middle,	vain_searches,
+		thread_ended,
 	};
 
 	return suite_run("movers", tests, ARRAY_SIZE(tests), 60, NULL, NULL);

@@ -135,8 +135,9 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {written, written_through_memory, replaced,
-				      two_names_of_one_file, unwatched, closed};
+	const TTest *const tests[] = { written,	  written_through_memory,
+				       replaced,  two_names_of_one_file,
+				       unwatched, closed };
 	TCase *tcase = suite_case("overwrite", tests, ARRAY_SIZE(tests), 0, set_up, tear_down);
 
 	return suite_run_cases("overwrite", &tcase, 1);

@@ -50,18 +50,18 @@ static int find_all(void)
 /* --- every format, every place ----------------------------------------- */
 
 static const struct go_options variants[] = {
-	{.format = PCLNTAB_GO120},
-	{.pie = true},
-	{.pie = true, .relocated = true},
-	{.table = ".data.rel.ro"},
-	{.pie = true, .table = ".data.rel.ro.gopclntab"},
-	{.pie = true, .relocated = true, .table = ".data.rel.ro"},
-	{.no_sections = true},
-	{.no_code = true},
-	{.no_code = true, .pie = true, .relocated = true},
-	{.no_code = true, .module = ".data", .table = ".data.rel.ro"},
-	{.no_code = true, .no_sections = true},
-	{.functions = 150},
+	{ .format = PCLNTAB_GO120 },
+	{ .pie = true },
+	{ .pie = true, .relocated = true },
+	{ .table = ".data.rel.ro" },
+	{ .pie = true, .table = ".data.rel.ro.gopclntab" },
+	{ .pie = true, .relocated = true, .table = ".data.rel.ro" },
+	{ .no_sections = true },
+	{ .no_code = true },
+	{ .no_code = true, .pie = true, .relocated = true },
+	{ .no_code = true, .module = ".data", .table = ".data.rel.ro" },
+	{ .no_code = true, .no_sections = true },
+	{ .functions = 150 },
 };
 
 START_TEST(finds_functions)
@@ -98,29 +98,83 @@ static uint64_t entry(size_t index)
 	return file.functions + index * 8;
 }
 
-static void no_functions(void) { put(GO_TABLE + 8, 0, 8); }
-static void many_functions(void) { put(GO_TABLE + 8, PCLNTAB_FUNCTIONS_MAX + 1ULL, 8); }
-static void more_than_fit(void) { put(GO_TABLE + 8, 5000, 8); }
-static void other_quantum(void) { file.bytes[GO_TABLE + 6] = 4; }
-static void other_pointers(void) { file.bytes[GO_TABLE + 7] = 4; }
-static void other_magic(void) { file.bytes[GO_TABLE] = 0xf7; }
-static void names_behind_units(void) { put(GO_TABLE + 32, 0x4000, 8); }
-static void functions_outside(void) { put(GO_TABLE + 64, 1ULL << 40, 8); }
-static void code_elsewhere(void) { put(GO_TABLE + 24, go_data(&file, GO_TABLE), 8); }
-static void code_too_far(void) { put(GO_TABLE + 24, go_code(&file) + 0x2000, 8); }
-static void code_wraps(void) { put(GO_TABLE + 24, ~0ULL - 8, 8); }
-static void descending(void) { put(entry(2), 5 * GO_FUNCTION, 4); }
+static void no_functions(void)
+{
+	put(GO_TABLE + 8, 0, 8);
+}
+static void many_functions(void)
+{
+	put(GO_TABLE + 8, PCLNTAB_FUNCTIONS_MAX + 1ULL, 8);
+}
+static void more_than_fit(void)
+{
+	put(GO_TABLE + 8, 5000, 8);
+}
+static void other_quantum(void)
+{
+	file.bytes[GO_TABLE + 6] = 4;
+}
+static void other_pointers(void)
+{
+	file.bytes[GO_TABLE + 7] = 4;
+}
+static void other_magic(void)
+{
+	file.bytes[GO_TABLE] = 0xf7;
+}
+static void names_behind_units(void)
+{
+	put(GO_TABLE + 32, 0x4000, 8);
+}
+static void functions_outside(void)
+{
+	put(GO_TABLE + 64, 1ULL << 40, 8);
+}
+static void code_elsewhere(void)
+{
+	put(GO_TABLE + 24, go_data(&file, GO_TABLE), 8);
+}
+static void code_too_far(void)
+{
+	put(GO_TABLE + 24, go_code(&file) + 0x2000, 8);
+}
+static void code_wraps(void)
+{
+	put(GO_TABLE + 24, ~0ULL - 8, 8);
+}
+static void descending(void)
+{
+	put(entry(2), 5 * GO_FUNCTION, 4);
+}
 static void descending_alike(void)
 {
 	put(entry(20), 25 * GO_FUNCTION, 4);
 	put(file.records[20], 25 * GO_FUNCTION, 4);
 }
-static void record_outside(void) { put(entry(3) + 4, 0xffffff, 4); }
-static void record_of_another(void) { put(entry(3) + 4, file.records[2] - file.functions, 4); }
-static void record_disagrees(void) { put(file.records[1], 1, 4); }
-static void name_outside(void) { put(file.records[1] + 4, 0x100000, 4); }
-static void negative_name(void) { put(file.records[1] + 4, ~0U, 4); }
-static void late_disorder(void) { put(entry(100) + 4, file.records[1] - file.functions, 4); }
+static void record_outside(void)
+{
+	put(entry(3) + 4, 0xffffff, 4);
+}
+static void record_of_another(void)
+{
+	put(entry(3) + 4, file.records[2] - file.functions, 4);
+}
+static void record_disagrees(void)
+{
+	put(file.records[1], 1, 4);
+}
+static void name_outside(void)
+{
+	put(file.records[1] + 4, 0x100000, 4);
+}
+static void negative_name(void)
+{
+	put(file.records[1] + 4, ~0U, 4);
+}
+static void late_disorder(void)
+{
+	put(entry(100) + 4, file.records[1] - file.functions, 4);
+}
 /* Each record is right, but the second comes first. */
 static void late_swap(void)
 {
@@ -132,22 +186,46 @@ static void late_swap(void)
 	put(entry(100) + 4, file.records[101] - file.functions, 4);
 	put(entry(101) + 4, file.records[100] - file.functions, 4);
 }
-static void late_disagreement(void) { put(file.records[100], 1, 4); }
-static void late_name(void) { put(file.records[100] + 4, ~0U, 4); }
-static void end_before_start(void) { put(entry(file.count), 0, 4); }
+static void late_disagreement(void)
+{
+	put(file.records[100], 1, 4);
+}
+static void late_name(void)
+{
+	put(file.records[100] + 4, ~0U, 4);
+}
+static void end_before_start(void)
+{
+	put(entry(file.count), 0, 4);
+}
 static void section_lies(size_t offset, uint64_t value)
 {
 	put(GO_SECTIONS + 2 * sizeof(Elf64_Shdr) + offset, value, 8);
 }
-static void section_elsewhere(void) { section_lies(offsetof(Elf64_Shdr, sh_addr), 1ULL << 50); }
-static void section_outside(void) { section_lies(offsetof(Elf64_Shdr, sh_size), 1ULL << 30); }
-static void section_short(void) { section_lies(offsetof(Elf64_Shdr, sh_size), 20); }
-static void section_cut(void) { section_lies(offsetof(Elf64_Shdr, sh_size), 0x1000); }
+static void section_elsewhere(void)
+{
+	section_lies(offsetof(Elf64_Shdr, sh_addr), 1ULL << 50);
+}
+static void section_outside(void)
+{
+	section_lies(offsetof(Elf64_Shdr, sh_size), 1ULL << 30);
+}
+static void section_short(void)
+{
+	section_lies(offsetof(Elf64_Shdr, sh_size), 20);
+}
+static void section_cut(void)
+{
+	section_lies(offsetof(Elf64_Shdr, sh_size), 0x1000);
+}
 static void not_executed(void)
 {
 	put(sizeof(Elf64_Ehdr) + offsetof(Elf64_Phdr, p_flags), PF_R, 4);
 }
-static void no_name_section(void) { put(offsetof(Elf64_Ehdr, e_shstrndx), 0, 2); }
+static void no_name_section(void)
+{
+	put(offsetof(Elf64_Ehdr, e_shstrndx), 0, 2);
+}
 static void not_go(void)
 {
 	for (size_t i = 2; i < 5; i++)
@@ -159,41 +237,41 @@ static const struct lie {
 	void (*tell)(void);
 	int error;
 } lies[] = {
-	{"no functions", no_functions, -EBADMSG},
-	{"more functions than anybody has", many_functions, -E2BIG},
-	{"more functions than fit", more_than_fit, -EBADMSG},
-	{"another instruction quantum", other_quantum, -EBADMSG},
-	{"another pointer size", other_pointers, -EBADMSG},
-	{"another magic", other_magic, -EBADMSG},
-	{"names end behind what follows", names_behind_units, -EBADMSG},
-	{"functions outside", functions_outside, -EBADMSG},
-	{"code among data", code_elsewhere, -EBADMSG},
-	{"code that ends behind the segment", code_too_far, -EBADMSG},
-	{"code that wraps around", code_wraps, -EBADMSG},
-	{"functions out of order", descending, -EBADMSG},
-	{"functions out of order, with their records", descending_alike, -EBADMSG},
-	{"a record outside", record_outside, -EBADMSG},
-	{"the record of another function", record_of_another, -EBADMSG},
-	{"a record with another address", record_disagrees, -EBADMSG},
-	{"a name outside", name_outside, -EBADMSG},
-	{"a negative name", negative_name, -EBADMSG},
-	{"a late record out of order", late_disorder, -EBADMSG},
-	{"late records in each other's place", late_swap, -EBADMSG},
-	{"a late record with another address", late_disagreement, -EBADMSG},
-	{"a late name outside", late_name, -EBADMSG},
-	{"an end before the start", end_before_start, -EBADMSG},
-	{"a section at no address", section_elsewhere, -EBADMSG},
-	{"a section that ends behind the file", section_outside, -EBADMSG},
-	{"a section shorter than a header", section_short, -EBADMSG},
-	{"a section cut in the functions", section_cut, -EBADMSG},
-	{"no code at all", not_executed, -EBADMSG},
-	{"sections without names", no_name_section, -ENOENT},
-	{"no sections of Go", not_go, -ENOENT},
+	{ "no functions", no_functions, -EBADMSG },
+	{ "more functions than anybody has", many_functions, -E2BIG },
+	{ "more functions than fit", more_than_fit, -EBADMSG },
+	{ "another instruction quantum", other_quantum, -EBADMSG },
+	{ "another pointer size", other_pointers, -EBADMSG },
+	{ "another magic", other_magic, -EBADMSG },
+	{ "names end behind what follows", names_behind_units, -EBADMSG },
+	{ "functions outside", functions_outside, -EBADMSG },
+	{ "code among data", code_elsewhere, -EBADMSG },
+	{ "code that ends behind the segment", code_too_far, -EBADMSG },
+	{ "code that wraps around", code_wraps, -EBADMSG },
+	{ "functions out of order", descending, -EBADMSG },
+	{ "functions out of order, with their records", descending_alike, -EBADMSG },
+	{ "a record outside", record_outside, -EBADMSG },
+	{ "the record of another function", record_of_another, -EBADMSG },
+	{ "a record with another address", record_disagrees, -EBADMSG },
+	{ "a name outside", name_outside, -EBADMSG },
+	{ "a negative name", negative_name, -EBADMSG },
+	{ "a late record out of order", late_disorder, -EBADMSG },
+	{ "late records in each other's place", late_swap, -EBADMSG },
+	{ "a late record with another address", late_disagreement, -EBADMSG },
+	{ "a late name outside", late_name, -EBADMSG },
+	{ "an end before the start", end_before_start, -EBADMSG },
+	{ "a section at no address", section_elsewhere, -EBADMSG },
+	{ "a section that ends behind the file", section_outside, -EBADMSG },
+	{ "a section shorter than a header", section_short, -EBADMSG },
+	{ "a section cut in the functions", section_cut, -EBADMSG },
+	{ "no code at all", not_executed, -EBADMSG },
+	{ "sections without names", no_name_section, -ENOENT },
+	{ "no sections of Go", not_go, -ENOENT },
 };
 
 START_TEST(refuses_lies)
 {
-	const struct go_options options = {.format = PCLNTAB_GO120, .functions = 150};
+	const struct go_options options = { .format = PCLNTAB_GO120, .functions = 150 };
 	int ret;
 
 	go_file_make(&file, &options);
@@ -207,7 +285,7 @@ END_TEST
 /* The word that begins a table is in the data by chance, before and behind the real one. */
 START_TEST(refuses_chance)
 {
-	const struct go_options options = {.format = (enum pclntab_format)_i, .table = ".data"};
+	const struct go_options options = { .format = (enum pclntab_format)_i, .table = ".data" };
 	size_t i;
 
 	go_file_make(&file, &options);
@@ -224,7 +302,7 @@ END_TEST
 /* A whole second table, as a program has that embeds another one: which is it? */
 START_TEST(refuses_two)
 {
-	const struct go_options options = {.format = PCLNTAB_GO120, .table = ".data"};
+	const struct go_options options = { .format = PCLNTAB_GO120, .table = ".data" };
 
 	go_file_make(&file, &options);
 	memcpy(file.bytes + GO_RELA, file.bytes + GO_TABLE, file.end - GO_TABLE);
@@ -238,7 +316,7 @@ END_TEST
 /* Two functions of one name, as the ends of two that the linker did not tell apart. */
 START_TEST(refuses_a_name_twice)
 {
-	const struct go_options options = {.format = PCLNTAB_GO120};
+	const struct go_options options = { .format = PCLNTAB_GO120 };
 	struct elf_symbol symbols[GO_NAMES];
 
 	go_file_make(&file, &options);
@@ -251,7 +329,7 @@ END_TEST
 
 START_TEST(refuses_unknown_code)
 {
-	const struct go_options options = {.format = PCLNTAB_GO120, .no_code = true};
+	const struct go_options options = { .format = PCLNTAB_GO120, .no_code = true };
 	uint64_t end;
 
 	go_file_make(&file, &options);
@@ -273,7 +351,7 @@ END_TEST
 
 START_TEST(shrinking_file)
 {
-	const struct go_options options = {.format = PCLNTAB_GO120};
+	const struct go_options options = { .format = PCLNTAB_GO120 };
 	struct elf_symbol symbols[GO_NAMES];
 	struct elf_image image;
 	struct pclntab table;
@@ -298,18 +376,18 @@ static const struct {
 	const char *extra; /* name of a function instead of go:buildid */
 	bool on_stack;
 } conventions[] = {
-	{PCLNTAB_GO12, "go1.15.15", NULL, true},
-	{PCLNTAB_GO116, "go1.16.2", NULL, true},
-	{PCLNTAB_GO116, "go1.17", NULL, false},
-	{PCLNTAB_GO116, "go1.17 X:noregabi", NULL, true},
-	{PCLNTAB_GO118, "go1.18.1", NULL, false},
-	{PCLNTAB_GO120, "go1.27.3", NULL, false},
-	{PCLNTAB_GO120, "devel", NULL, false},
-	{PCLNTAB_GO12, NULL, NULL, true},
-	{PCLNTAB_GO116, NULL, NULL, true},
-	{PCLNTAB_GO116, NULL, "runtime.spillArgs", false},
-	{PCLNTAB_GO118, NULL, NULL, false},
-	{PCLNTAB_GO120, NULL, NULL, false},
+	{ PCLNTAB_GO12, "go1.15.15", NULL, true },
+	{ PCLNTAB_GO116, "go1.16.2", NULL, true },
+	{ PCLNTAB_GO116, "go1.17", NULL, false },
+	{ PCLNTAB_GO116, "go1.17 X:noregabi", NULL, true },
+	{ PCLNTAB_GO118, "go1.18.1", NULL, false },
+	{ PCLNTAB_GO120, "go1.27.3", NULL, false },
+	{ PCLNTAB_GO120, "devel", NULL, false },
+	{ PCLNTAB_GO12, NULL, NULL, true },
+	{ PCLNTAB_GO116, NULL, NULL, true },
+	{ PCLNTAB_GO116, NULL, "runtime.spillArgs", false },
+	{ PCLNTAB_GO118, NULL, NULL, false },
+	{ PCLNTAB_GO120, NULL, NULL, false },
 };
 
 START_TEST(tells_where_arguments_are)
@@ -340,9 +418,9 @@ END_TEST
 
 /* --- what Go itself links ------------------------------------------------ */
 
-#define SOURCE                                                                        \
-	"package main\n"                                                              \
-	"import \"os\"\n"                                                             \
+#define SOURCE            \
+	"package main\n"  \
+	"import \"os\"\n" \
 	"func main() { os.Stdout.WriteString(\"hello\\n\") }\n"
 
 static const char *const builds[] = {
@@ -408,8 +486,8 @@ static void check_build(const char *path, const char *const names[], const uint6
 	ck_assert_int_eq(pclntab_open(&image, &table), 0);
 	ck_assert_int_eq(pclntab_find(&table, names, count, symbols), (int)count);
 	for (i = 0; i < count; i++)
-		ck_assert_msg(symbols[i].value == values[i], "%s of %s: %lx, not %lx", names[i], path,
-			      symbols[i].value, values[i]);
+		ck_assert_msg(symbols[i].value == values[i], "%s of %s: %lx, not %lx", names[i],
+			      path, symbols[i].value, values[i]);
 	elf_image_close(&image);
 }
 
@@ -445,9 +523,9 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {refuses_two, refuses_a_name_twice, refuses_unknown_code,
-				      shrinking_file};
-	const TTest *const real[] = {agrees_with_symbols};
+	const TTest *const tests[] = { refuses_two, refuses_a_name_twice, refuses_unknown_code,
+				       shrinking_file };
+	const TTest *const real[] = { agrees_with_symbols };
 	TCase *cases[] = {
 		suite_case("pclntab", tests, ARRAY_SIZE(tests), 10, NULL, NULL),
 		suite_case("go", real, ARRAY_SIZE(real), 200, scratch_make, scratch_remove),

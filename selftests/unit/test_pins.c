@@ -21,7 +21,7 @@ static char path[64];
 
 static void setup(void)
 {
-	err = (struct error){0};
+	err = (struct error){ 0 };
 	scratch_make();
 	strcpy(path, scratch_path("hosts"));
 	write_file(path, "", 0, 0600);
@@ -61,12 +61,12 @@ START_TEST(option)
 	static const struct {
 		const char *text, *name, *address;
 	} pin[] = {
-		{"api.example=192.0.2.7", "api.example", "192.0.2.7"},
-		{"API.Example.=192.0.2.8", "api.example", "192.0.2.8"},
-		{"api.example=2001:db8::7", "api.example", "2001:db8::7"},
-		{"api.example=[2001:db8::8]", "api.example", "2001:db8::8"},
-		{"api.example=::ffff:192.0.2.9", "api.example", "192.0.2.9"},
-		{"x.b.example=127.0.0.1", "x.b.example", "127.0.0.1"},
+		{ "api.example=192.0.2.7", "api.example", "192.0.2.7" },
+		{ "API.Example.=192.0.2.8", "api.example", "192.0.2.8" },
+		{ "api.example=2001:db8::7", "api.example", "2001:db8::7" },
+		{ "api.example=[2001:db8::8]", "api.example", "2001:db8::8" },
+		{ "api.example=::ffff:192.0.2.9", "api.example", "192.0.2.9" },
+		{ "x.b.example=127.0.0.1", "x.b.example", "127.0.0.1" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(pin); i++) {
@@ -84,32 +84,32 @@ START_TEST(option_refused)
 	static const struct {
 		const char *text, *remedy;
 	} bad[] = {
-		{"", "HOST=ADDRESS"},
-		{"api.example", "HOST=ADDRESS"},
-		{"api.example:192.0.2.7", "HOST=ADDRESS"},
-		{"=192.0.2.7", "is empty"},
-		{"*.b.example=192.0.2.7", "each name"},
-		{"*=192.0.2.7", "each name"},
-		{"192.0.2.7=192.0.2.7", "needs no pin"},
-		{"::1=::1", "needs no pin"},
-		{"[::1]=::1", "needs no pin"},
-		{"a..b=192.0.2.7", "empty label"},
-		{"api.example:443=192.0.2.7", "character"},
-		{"\xc3\xbc.example=192.0.2.7", "xn--"},
-		{"api.example=", "behind '='"},
-		{"api.example=other.example", "behind '='"},
-		{"api.example=192.0.2", "behind '='"},
-		{"api.example=192.0.2.7:443", "behind '='"},
-		{"api.example=192.0.2.0/24", "behind '='"},
-		{"api.example=[192.0.2.7]", "behind '='"},
-		{"api.example=[2001:db8::1", "behind '='"},
-		{"api.example=[2001:db8::1]:443", "behind '='"},
-		{"api.example=fe80::1%eth0", "without zone"},
-		{"api.example=192.0.2.7 ", "behind '='"},
-		{"api.example==192.0.2.7", "behind '='"},
-		{"api.example=0.0.0.0", "nobody's"},
-		{"api.example=::", "nobody's"},
-		{"api.example=::ffff:0.0.0.0", "nobody's"},
+		{ "", "HOST=ADDRESS" },
+		{ "api.example", "HOST=ADDRESS" },
+		{ "api.example:192.0.2.7", "HOST=ADDRESS" },
+		{ "=192.0.2.7", "is empty" },
+		{ "*.b.example=192.0.2.7", "each name" },
+		{ "*=192.0.2.7", "each name" },
+		{ "192.0.2.7=192.0.2.7", "needs no pin" },
+		{ "::1=::1", "needs no pin" },
+		{ "[::1]=::1", "needs no pin" },
+		{ "a..b=192.0.2.7", "empty label" },
+		{ "api.example:443=192.0.2.7", "character" },
+		{ "\xc3\xbc.example=192.0.2.7", "xn--" },
+		{ "api.example=", "behind '='" },
+		{ "api.example=other.example", "behind '='" },
+		{ "api.example=192.0.2", "behind '='" },
+		{ "api.example=192.0.2.7:443", "behind '='" },
+		{ "api.example=192.0.2.0/24", "behind '='" },
+		{ "api.example=[192.0.2.7]", "behind '='" },
+		{ "api.example=[2001:db8::1", "behind '='" },
+		{ "api.example=[2001:db8::1]:443", "behind '='" },
+		{ "api.example=fe80::1%eth0", "without zone" },
+		{ "api.example=192.0.2.7 ", "behind '='" },
+		{ "api.example==192.0.2.7", "behind '='" },
+		{ "api.example=0.0.0.0", "nobody's" },
+		{ "api.example=::", "nobody's" },
+		{ "api.example=::ffff:0.0.0.0", "nobody's" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -16,7 +16,7 @@
 #include <time.h>
 
 #define ULID_SIZE    26
-#define HEX          "0123456789abcdef"
+#define HEX	     "0123456789abcdef"
 #define BASE64URL    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 #define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -32,7 +32,7 @@ static void secret_make(char *secret, size_t size, const char *prefix, const cha
 
 static struct placeholder make(const char *secret, size_t size)
 {
-	struct error err = {0};
+	struct error err = { 0 };
 	struct placeholder result;
 
 	ck_assert_msg(placeholder_make(secret, size, NULL, 0, &result, &err) == 0, "%s", err.text);
@@ -66,18 +66,18 @@ START_TEST(huffman_rfc_vectors)
 		const char *text;
 		size_t bytes;
 	} vector[] = {
-		{"www.example.com", 12},
-		{"no-cache", 6},
-		{"custom-key", 8},
-		{"custom-value", 9},
-		{"302", 2},
-		{"private", 5},
-		{"Mon, 21 Oct 2013 20:13:21 GMT", 22},
-		{"https://www.example.com", 17},
-		{"307", 3},
-		{"Mon, 21 Oct 2013 20:13:22 GMT", 22},
-		{"gzip", 3},
-		{"foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1", 45},
+		{ "www.example.com", 12 },
+		{ "no-cache", 6 },
+		{ "custom-key", 8 },
+		{ "custom-value", 9 },
+		{ "302", 2 },
+		{ "private", 5 },
+		{ "Mon, 21 Oct 2013 20:13:21 GMT", 22 },
+		{ "https://www.example.com", 17 },
+		{ "307", 3 },
+		{ "Mon, 21 Oct 2013 20:13:22 GMT", 22 },
+		{ "gzip", 3 },
+		{ "foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1", 45 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(vector); i++) {
@@ -141,7 +141,7 @@ START_TEST(sizes_out_of_range)
 {
 	static const char secret[SECRET_MAX + 1];
 	struct placeholder result;
-	struct error err = {0};
+	struct error err = { 0 };
 
 	ck_assert_int_eq(placeholder_make(secret, 0, NULL, 0, &result, &err), -EINVAL);
 	ck_assert_int_eq(placeholder_make(secret, 7, NULL, 0, &result, &err), -EINVAL);
@@ -154,7 +154,7 @@ END_TEST
 /* 32 bytes are the first to hold a whole ULID; its time is now, or some hours ago. */
 START_TEST(ulid_from_32_bytes)
 {
-	static const size_t sizes[] = {32, 33, 40, 64, 100, 512};
+	static const size_t sizes[] = { 32, 33, 40, 64, 100, 512 };
 	char secret[SECRET_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -225,21 +225,21 @@ START_TEST(hpack_equality_rate)
 		size_t size;
 		unsigned percent; /* at least */
 	} kind[] = {
-		{"hex 8", "", HEX, 8, 0},
-		{"hex 16", "", HEX, 16, 50},
-		{"hex 32", "", HEX, 32, 50},
-		{"hex 40", "", HEX, 40, 95},
-		{"hex 64", "", HEX, 64, 100},
-		{"base64url 12", "", BASE64URL, 12, 80},
-		{"base64url 22", "", BASE64URL, 22, 95},
-		{"base64url 43", "", BASE64URL, 43, 100},
-		{"JWT-like 400", "eyJhbGciOiJIUzI1NiJ9.", BASE64URL, 400, 100},
-		{"sk_live_ 32", "sk_live_", ALPHANUMERIC, 32, 85},
-		{"ghp_ 40", "ghp_", ALPHANUMERIC, 40, 98},
-		{"sk-proj- 164", "sk-proj-", BASE64URL, 164, 100},
-		{"digits 16", "", "0123456789", 16, 0},
-		{"AKIA 20", "AKIA", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 20, 95},
-		{"base64 512", "", ALPHANUMERIC "+/", 512, 0},
+		{ "hex 8", "", HEX, 8, 0 },
+		{ "hex 16", "", HEX, 16, 50 },
+		{ "hex 32", "", HEX, 32, 50 },
+		{ "hex 40", "", HEX, 40, 95 },
+		{ "hex 64", "", HEX, 64, 100 },
+		{ "base64url 12", "", BASE64URL, 12, 80 },
+		{ "base64url 22", "", BASE64URL, 22, 95 },
+		{ "base64url 43", "", BASE64URL, 43, 100 },
+		{ "JWT-like 400", "eyJhbGciOiJIUzI1NiJ9.", BASE64URL, 400, 100 },
+		{ "sk_live_ 32", "sk_live_", ALPHANUMERIC, 32, 85 },
+		{ "ghp_ 40", "ghp_", ALPHANUMERIC, 40, 98 },
+		{ "sk-proj- 164", "sk-proj-", BASE64URL, 164, 100 },
+		{ "digits 16", "", "0123456789", 16, 0 },
+		{ "AKIA 20", "AKIA", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 20, 95 },
+		{ "base64 512", "", ALPHANUMERIC "+/", 512, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kind); i++) {
@@ -289,7 +289,7 @@ static void assert_distinct(struct placeholder *set, size_t count)
 static void assert_unique(size_t wanted, size_t least, size_t most)
 {
 	struct placeholder *set = calloc(wanted, sizeof(*set));
-	struct error err = {0};
+	struct error err = { 0 };
 
 	ck_assert_ptr_nonnull(set);
 	ck_assert_msg(fill(set, wanted, least, most, &err) == wanted, "%s", err.text);
@@ -326,7 +326,7 @@ END_TEST
 START_TEST(space_of_8_bytes_used_up)
 {
 	static struct placeholder set[1100];
-	struct error err = {0};
+	struct error err = { 0 };
 	size_t count = fill(set, 1100, 8, 8, &err);
 
 	ck_assert_uint_eq(count, 1024);
@@ -341,7 +341,7 @@ END_TEST
 START_TEST(no_placeholder_begins_another)
 {
 	static struct placeholder set[1025];
-	struct error err = {0};
+	struct error err = { 0 };
 
 	ck_assert_uint_eq(fill(set, 1024, 8, 8, &err), 1024);
 	ck_assert_int_eq(placeholder_make("abcdefghijkl", 12, set, 1024, &set[1024], &err),
@@ -389,11 +389,22 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		huffman_rfc_vectors, huffman_code_complete, huffman_code_lengths,
-		form_at_every_size, sizes_out_of_range, ulid_from_32_bytes, unequal_is_said,
-		hpack_equality_rate, unique_9_bytes, unique_10_to_12_bytes, unique_32_bytes,
-		unique_8_to_12_bytes, space_of_8_bytes_used_up, no_placeholder_begins_another,
-		all_characters_without_hpack, all_characters_with_hpack,
+		huffman_rfc_vectors,
+		huffman_code_complete,
+		huffman_code_lengths,
+		form_at_every_size,
+		sizes_out_of_range,
+		ulid_from_32_bytes,
+		unequal_is_said,
+		hpack_equality_rate,
+		unique_9_bytes,
+		unique_10_to_12_bytes,
+		unique_32_bytes,
+		unique_8_to_12_bytes,
+		space_of_8_bytes_used_up,
+		no_placeholder_begins_another,
+		all_characters_without_hpack,
+		all_characters_with_hpack,
 	};
 
 	srandom(42);

@@ -27,8 +27,8 @@ static char path[64];
 
 static void setup(void)
 {
-	err = (struct error){0};
-	set = (struct resolver_set){0};
+	err = (struct error){ 0 };
+	set = (struct resolver_set){ 0 };
 	scratch_make();
 	strcpy(path, scratch_path("resolv.conf"));
 	write_file(path, "", 0, 0600);
@@ -73,22 +73,22 @@ START_TEST(option)
 		const char *text, *address;
 		unsigned port;
 	} good[] = {
-		{"192.0.2.53", "192.0.2.53", 53},
-		{"192.0.2.53:5353", "192.0.2.53", 5353},
-		{"192.0.2.53:65535", "192.0.2.53", 65535},
-		{"192.0.2.53:1", "192.0.2.53", 1},
-		{"2001:db8::53", "2001:db8::53", 53},
-		{"[2001:db8::54]", "2001:db8::54", 53},
-		{"[2001:db8::53]:5353", "2001:db8::53", 5353},
-		{"::1", "::1", 53},
-		{"[::1]:1053", "::1", 1053},
-		{"fd00::53", "fd00::53", 53},
-		{"::ffff:192.0.2.54", "192.0.2.54", 53},
-		{"[::ffff:192.0.2.54]:99", "192.0.2.54", 99},
-		{"127.0.0.53", "127.0.0.53", 53},
-		{"169.254.169.253", "169.254.169.253", 53}, /* of a cloud; not link-local IPv6 */
-		{"223.255.255.255", "223.255.255.255", 53},
-		{"1.1.1.1", "1.1.1.1", 53},
+		{ "192.0.2.53", "192.0.2.53", 53 },
+		{ "192.0.2.53:5353", "192.0.2.53", 5353 },
+		{ "192.0.2.53:65535", "192.0.2.53", 65535 },
+		{ "192.0.2.53:1", "192.0.2.53", 1 },
+		{ "2001:db8::53", "2001:db8::53", 53 },
+		{ "[2001:db8::54]", "2001:db8::54", 53 },
+		{ "[2001:db8::53]:5353", "2001:db8::53", 5353 },
+		{ "::1", "::1", 53 },
+		{ "[::1]:1053", "::1", 1053 },
+		{ "fd00::53", "fd00::53", 53 },
+		{ "::ffff:192.0.2.54", "192.0.2.54", 53 },
+		{ "[::ffff:192.0.2.54]:99", "192.0.2.54", 99 },
+		{ "127.0.0.53", "127.0.0.53", 53 },
+		{ "169.254.169.253", "169.254.169.253", 53 }, /* of a cloud; not link-local IPv6 */
+		{ "223.255.255.255", "223.255.255.255", 53 },
+		{ "1.1.1.1", "1.1.1.1", 53 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
@@ -109,62 +109,62 @@ START_TEST(option_refused)
 	static const struct {
 		const char *text, *remedy;
 	} bad[] = {
-		{"", "is empty"},
-		{"dns.example", "not its name"},
-		{"dns.example:53", "not its name"},
-		{"localhost", "not its name"},
-		{"192.0.2", "no IPv4 or IPv6 address"},
-		{"010.0.0.1", "no IPv4 or IPv6 address"},
-		{"192.0.2.53 ", "no IPv4 or IPv6 address"},
-		{" 192.0.2.53", "no IPv4 or IPv6 address"},
-		{"192.0.2.0/24", "no IPv4 or IPv6 address"},
-		{"192.0.2.53,192.0.2.54", "no IPv4 or IPv6 address"},
-		{":53", "no IPv4 or IPv6 address"},
-		{"192.0.2.53#5353", "no IPv4 or IPv6 address"},
-		{"2001:db8::53:99999", "no IPv4 or IPv6 address"},
-		{"192.0.2.53:53:53", "no IPv4 or IPv6 address"},
-		{"192.0.2.53:", "1 to 65535"},
-		{"192.0.2.53:0", "1 to 65535"},
-		{"192.0.2.53:65536", "1 to 65535"},
-		{"192.0.2.53:053", "1 to 65535"},
-		{"192.0.2.53:+53", "1 to 65535"},
-		{"192.0.2.53:domain", "1 to 65535"},
-		{"[::1]:", "1 to 65535"},
-		{"[::1]:0", "1 to 65535"},
-		{"[::1]:53:53", "1 to 65535"},
-		{"[::1", "']' is missing"},
-		{"[::1]53", "behind ']'"},
-		{"[::1]]:53", "behind ']'"},
-		{"[]", "between the brackets"},
-		{"[192.0.2.53]", "between the brackets"},
-		{"[dns.example]:53", "between the brackets"},
-		{"https://192.0.2.53/dns-query", "HTTPS"},
-		{"tls://192.0.2.53", "HTTPS"},
-		{"0.0.0.0", "nobody's"},
-		{"0.1.2.3", "nobody's"},
-		{"::", "nobody's"},
-		{"[::]:53", "nobody's"},
-		{"::ffff:0.0.0.0", "nobody's"},
-		{"255.255.255.255", "broadcast"},
-		{"224.0.0.251", "multicast"},
-		{"239.255.255.255:53", "multicast"},
-		{"ff02::fb", "multicast"},
-		{"::ffff:224.0.0.251", "multicast"},
-		{"fe80::1", "link-local"},
-		{"[febf::1]:53", "link-local"},
-		{"fe80::1%eth0", "zone"},
-		{"[fe80::1%eth0]:53", "zone"},
-		{"2001:db8::53%1", "zone"},
-		{"cgroup:", "begins with '/'"},
-		{"cgroup:system.slice", "begins with '/'"},
-		{"cgroup:./x", "begins with '/'"},
-		{"cgroup:/", "root cgroup"},
-		{"cgroup://", "root cgroup"},
-		{"cgroup:/..", "'..'"},
-		{"cgroup:/a/../b", "'..'"},
-		{"cgroup:/a/b/..", "'..'"},
-		{"cgroup:/../../b", "'..'"},
-		{"Cgroup:/a", "no IPv4 or IPv6 address"},
+		{ "", "is empty" },
+		{ "dns.example", "not its name" },
+		{ "dns.example:53", "not its name" },
+		{ "localhost", "not its name" },
+		{ "192.0.2", "no IPv4 or IPv6 address" },
+		{ "010.0.0.1", "no IPv4 or IPv6 address" },
+		{ "192.0.2.53 ", "no IPv4 or IPv6 address" },
+		{ " 192.0.2.53", "no IPv4 or IPv6 address" },
+		{ "192.0.2.0/24", "no IPv4 or IPv6 address" },
+		{ "192.0.2.53,192.0.2.54", "no IPv4 or IPv6 address" },
+		{ ":53", "no IPv4 or IPv6 address" },
+		{ "192.0.2.53#5353", "no IPv4 or IPv6 address" },
+		{ "2001:db8::53:99999", "no IPv4 or IPv6 address" },
+		{ "192.0.2.53:53:53", "no IPv4 or IPv6 address" },
+		{ "192.0.2.53:", "1 to 65535" },
+		{ "192.0.2.53:0", "1 to 65535" },
+		{ "192.0.2.53:65536", "1 to 65535" },
+		{ "192.0.2.53:053", "1 to 65535" },
+		{ "192.0.2.53:+53", "1 to 65535" },
+		{ "192.0.2.53:domain", "1 to 65535" },
+		{ "[::1]:", "1 to 65535" },
+		{ "[::1]:0", "1 to 65535" },
+		{ "[::1]:53:53", "1 to 65535" },
+		{ "[::1", "']' is missing" },
+		{ "[::1]53", "behind ']'" },
+		{ "[::1]]:53", "behind ']'" },
+		{ "[]", "between the brackets" },
+		{ "[192.0.2.53]", "between the brackets" },
+		{ "[dns.example]:53", "between the brackets" },
+		{ "https://192.0.2.53/dns-query", "HTTPS" },
+		{ "tls://192.0.2.53", "HTTPS" },
+		{ "0.0.0.0", "nobody's" },
+		{ "0.1.2.3", "nobody's" },
+		{ "::", "nobody's" },
+		{ "[::]:53", "nobody's" },
+		{ "::ffff:0.0.0.0", "nobody's" },
+		{ "255.255.255.255", "broadcast" },
+		{ "224.0.0.251", "multicast" },
+		{ "239.255.255.255:53", "multicast" },
+		{ "ff02::fb", "multicast" },
+		{ "::ffff:224.0.0.251", "multicast" },
+		{ "fe80::1", "link-local" },
+		{ "[febf::1]:53", "link-local" },
+		{ "fe80::1%eth0", "zone" },
+		{ "[fe80::1%eth0]:53", "zone" },
+		{ "2001:db8::53%1", "zone" },
+		{ "cgroup:", "begins with '/'" },
+		{ "cgroup:system.slice", "begins with '/'" },
+		{ "cgroup:./x", "begins with '/'" },
+		{ "cgroup:/", "root cgroup" },
+		{ "cgroup://", "root cgroup" },
+		{ "cgroup:/..", "'..'" },
+		{ "cgroup:/a/../b", "'..'" },
+		{ "cgroup:/a/b/..", "'..'" },
+		{ "cgroup:/../../b", "'..'" },
+		{ "Cgroup:/a", "no IPv4 or IPv6 address" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -237,8 +237,8 @@ END_TEST
 START_TEST(resolv_conf_bad_servers)
 {
 	static const char *const bad[] = {
-		"fe80::1%eth0", "fe80::1",         "0.0.0.0",  "::",
-		"224.0.0.251",  "dns.example",     "192.0.2",  "[::1]",
+		"fe80::1%eth0", "fe80::1",	   "0.0.0.0",  "::",
+		"224.0.0.251",	"dns.example",	   "192.0.2",  "[::1]",
 		"192.0.2.1:53", "255.255.255.255", "\x1b[31m",
 	};
 	char text[128];
@@ -272,7 +272,7 @@ START_TEST(resolv_conf_lines)
 	expect(0, "192.0.2.3", 53);
 
 	for (size_t over = 0; over < 2; over++) { /* 1,024 bytes are read, 1,025 are not */
-		set = (struct resolver_set){0};
+		set = (struct resolver_set){ 0 };
 		memset(line, ' ', sizeof(line));
 		memcpy(line, "nameserver", 10);
 		strcpy(line + RESOLV_CONF_LINE_MAX + over - 9, "192.0.2.1\n");
@@ -303,7 +303,7 @@ START_TEST(resolv_conf_is_the_default)
 	conf("nameserver 192.0.2.1\n");
 	ck_assert_uint_eq(set.count, 1);
 	expect(0, "192.0.2.53", 53);
-	set = (struct resolver_set){0};
+	set = (struct resolver_set){ 0 };
 	add("cgroup:/resolver");
 	conf("nameserver 192.0.2.1\n");
 	ck_assert_uint_eq(set.count, 1);
@@ -314,7 +314,7 @@ END_TEST
 /* A change of the file, whatever clock it was made by. */
 static void conf_change(const char *text, unsigned second)
 {
-	const struct timespec times[2] = {{.tv_sec = second}, {.tv_sec = second}};
+	const struct timespec times[2] = { { .tv_sec = second }, { .tv_sec = second } };
 
 	write_file(path, text, strlen(text), 0644);
 	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
@@ -357,7 +357,7 @@ START_TEST(resolv_conf_is_not_followed)
 	expect(0, "192.0.2.9", 53);
 	unlink(path);
 	ck_assert(!resolver_set_follow(&set, path, &before));
-	set = (struct resolver_set){0};
+	set = (struct resolver_set){ 0 };
 	add("192.0.2.53"); /* not from the file */
 	conf_change("nameserver 192.0.2.1\n", 3);
 	ck_assert(!resolver_set_follow(&set, path, &before));
@@ -474,10 +474,10 @@ START_TEST(nobody_to_verify_names)
 	ck_assert_ptr_nonnull(strstr(warned(), "api.example"));
 	add("cgroup:/resolver");
 	ck_assert_str_eq(warned(), "");
-	set = (struct resolver_set){0};
+	set = (struct resolver_set){ 0 };
 	add("192.0.2.53");
 	ck_assert_str_eq(warned(), "");
-	set = (struct resolver_set){0};
+	set = (struct resolver_set){ 0 };
 	ck_assert_int_eq(pin_set_add(&pins, &rules, "api.example=192.0.2.1", &err), 0);
 	ck_assert_str_eq(warned(), "");
 	grant("*.example");
@@ -489,7 +489,7 @@ START_TEST(anybody_may_answer)
 {
 	add("127.0.0.53:65535");
 	ck_assert_ptr_nonnull(strstr(warned(), "127.0.0.53 port 65535"));
-	set = (struct resolver_set){0};
+	set = (struct resolver_set){ 0 };
 	add("192.0.2.53:65535"); /* not this machine's: TEST-NET */
 	ck_assert_str_eq(warned(), "");
 	add("[::1]:65535");
@@ -510,7 +510,7 @@ static void start_write(const char *text)
 /* A network of the test's own, with a loopback device. */
 static void make_network(void)
 {
-	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	int fd;
 
 	ck_assert_int_eq(unshare(CLONE_NEWNET), 0);

@@ -12,12 +12,12 @@
 #include <check.h>
 
 #define TEXT_MAX    100000
-#define SECRETS     4
-#define PLACES      64
+#define SECRETS	    4
+#define PLACES	    64
 #define SMALLEST    200 /* bytes of a record */
 #define CONNECTIONS 3
 
-static const uint32_t secret_size[SECRETS] = {32, 40, 64, 150};
+static const uint32_t secret_size[SECRETS] = { 32, 40, 64, 150 };
 
 struct place {
 	size_t at;
@@ -61,7 +61,7 @@ static void sending_begin(struct sending *s, uint64_t session, size_t size, size
 		if (at + secret->size > size)
 			break;
 		memcpy(s->text + at, secret->placeholder, secret->size);
-		s->place[s->count++] = (struct place){.at = at, .size = secret->size};
+		s->place[s->count++] = (struct place){ .at = at, .size = secret->size };
 		at += secret->size + 2500 + random_below(&world.random, 2500);
 	}
 }

@@ -17,8 +17,8 @@ static struct world world;
 static uint8_t *text; /* TEXT_MAX bytes */
 static uint64_t session;
 
-static const uint32_t long_size[] = {32, 33, 40, 63, 64, 100, 200, SECRET_MAX};
-static const uint32_t any_size[] = {8, 9, 12, 16, 24, 31, 32, 36, 100, SECRET_MAX};
+static const uint32_t long_size[] = { 32, 33, 40, 63, 64, 100, 200, SECRET_MAX };
+static const uint32_t any_size[] = { 8, 9, 12, 16, 24, 31, 32, 36, 100, SECRET_MAX };
 
 static void grant_long(void)
 {
@@ -67,8 +67,8 @@ static void fill(enum background background, size_t size)
 		else if (background == BINARY)
 			text[i] = (uint8_t)random_next(&world.random);
 		else
-			text[i] = (uint8_t)letters[random_below(&world.random,
-								(uint32_t)strlen(letters))];
+			text[i] = (uint8_t)
+				letters[random_below(&world.random, (uint32_t)strlen(letters))];
 	}
 }
 
@@ -156,8 +156,13 @@ static uint32_t check(size_t size)
 /* At every offset near the places where chunks and parts begin and end, and at both ends. */
 static void around_chunks(enum background background)
 {
-	static const size_t edge[] = {0, SCAN_PART, SCAN_STEP, SCAN_CHUNK, SCAN_STEP + SCAN_PART,
-				      2 * SCAN_STEP, SCAN_STEP + SCAN_CHUNK};
+	static const size_t edge[] = { 0,
+				       SCAN_PART,
+				       SCAN_STEP,
+				       SCAN_CHUNK,
+				       SCAN_STEP + SCAN_PART,
+				       2 * SCAN_STEP,
+				       SCAN_STEP + SCAN_CHUNK };
 	size_t size = SCAN_STEP + SCAN_CHUNK + 700;
 
 	fill(background, TEXT_MAX);
@@ -213,8 +218,9 @@ END_TEST
 /* The shortest long one at every offset of a part, between bytes of every kind. */
 START_TEST(every_offset)
 {
-	static const uint8_t around[] = {0x00, 0x2f, 0x30, 0x5f, 0x60,
-					 0x7f, 0x80, 0xb0, 0xdf, 0xff};
+	static const uint8_t around[] = {
+		0x00, 0x2f, 0x30, 0x5f, 0x60, 0x7f, 0x80, 0xb0, 0xdf, 0xff
+	};
 
 	grant_long();
 	for (size_t i = 0; i < ARRAY_SIZE(around); i++) {
@@ -514,9 +520,10 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		alone, random_texts, adjacent, too_many, too_many_hits, not_granted, cut_by_the_end,
-		unreadable, no_buffer_free, buffers_return, other_workloads, every_offset,
-		shortest_run, last_buffer_free, cut_early, cut_behind_another,
+		alone,		 random_texts,	     adjacent,	      too_many,
+		too_many_hits,	 not_granted,	     cut_by_the_end,  unreadable,
+		no_buffer_free,	 buffers_return,     other_workloads, every_offset,
+		shortest_run,	 last_buffer_free,   cut_early,	      cut_behind_another,
 		rest_of_a_write, pieces_of_one_size,
 	};
 	TCase *tcase = suite_case("scan", tests, ARRAY_SIZE(tests), 120, setup, teardown);

@@ -37,7 +37,7 @@ static char path[128];
 
 static void setup(void)
 {
-	err = (struct error){0};
+	err = (struct error){ 0 };
 	ck_assert_int_eq(secret_set_init(&set, &err), 0);
 	scratch_make();
 	strcpy(path, scratch_path("secret"));
@@ -68,7 +68,7 @@ static int add_file(const char *name)
 /* The argument is refused with EXIT_CONFIG and a sentence that holds @part. */
 static void assert_refused(const char *text, const char *part)
 {
-	err = (struct error){0};
+	err = (struct error){ 0 };
 	ck_assert_msg(add(text) < 0, "%s was accepted", text);
 	ck_assert_int_eq(err.exit_code, EXIT_CONFIG);
 	ck_assert_msg(strstr(err.text, part) != NULL, "%s: %s", text, err.text);
@@ -135,7 +135,7 @@ END_TEST
 /* Root may lock without limit, so the child becomes nobody first. */
 START_TEST(memory_without_lock_warns_once)
 {
-	struct rlimit none = {0, 0};
+	struct rlimit none = { 0, 0 };
 	struct secret_memory memory;
 	const char *printed, *first;
 
@@ -260,13 +260,13 @@ START_TEST(from_file)
 	static const struct {
 		const char *content, *value;
 	} file[] = {
-		{VALUE, VALUE},
-		{VALUE "\n", VALUE},
-		{VALUE "\r\n", VALUE},
-		{VALUE "\n\n", VALUE "\n"},
-		{VALUE "\r", VALUE "\r"},
-		{VALUE " \n", VALUE " "},
-		{"line 1\nline 2\n", "line 1\nline 2"},
+		{ VALUE, VALUE },
+		{ VALUE "\n", VALUE },
+		{ VALUE "\r\n", VALUE },
+		{ VALUE "\n\n", VALUE "\n" },
+		{ VALUE "\r", VALUE "\r" },
+		{ VALUE " \n", VALUE " " },
+		{ "line 1\nline 2\n", "line 1\nline 2" },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(file); i++) {
@@ -388,18 +388,18 @@ START_TEST(value_sizes)
 		size_t size;
 		const char *fault; /* NULL: accepted */
 	} value[] = {
-		{0, "is empty"},
-		{1, "has 1 byte;"},
-		{7, "at least 8"},
-		{8, NULL},
-		{31, NULL},
-		{32, NULL},
-		{512, NULL},
-		{513, "not supported yet"},
-		{514, "not supported yet"},
-		{519, "not supported yet"},
-		{520, "not supported yet"},
-		{100000, "not supported yet"},
+		{ 0, "is empty" },
+		{ 1, "has 1 byte;" },
+		{ 7, "at least 8" },
+		{ 8, NULL },
+		{ 31, NULL },
+		{ 32, NULL },
+		{ 512, NULL },
+		{ 513, "not supported yet" },
+		{ 514, "not supported yet" },
+		{ 519, "not supported yet" },
+		{ 520, "not supported yet" },
+		{ 100000, "not supported yet" },
 	};
 	static char data[100001];
 	int accepted = 0;
@@ -446,7 +446,8 @@ END_TEST
 
 START_TEST(value_with_nul)
 {
-	write_file(path, "0123456\0"
+	write_file(path,
+		   "0123456\0"
 		   "9abcdef",
 		   15, 0600);
 	ck_assert_int_eq(add_file("K"), -EINVAL);
@@ -546,7 +547,7 @@ static int row_refuse(void *context, const struct secret_key *key, const struct 
 
 START_TEST(map_rows)
 {
-	static const size_t sizes[] = {8, 31, 32, 33, 512};
+	static const size_t sizes[] = { 8, 31, 32, 33, 512 };
 	static struct rows rows;
 	char value[SECRET_MAX + 1], text[32];
 
@@ -675,7 +676,7 @@ END_TEST
 
 START_TEST(child_does_not_see_the_credentials)
 {
-	char *parent[] = {"CREDENTIALS_DIRECTORY=/run/credentials", "A=b", NULL};
+	char *parent[] = { "CREDENTIALS_DIRECTORY=/run/credentials", "A=b", NULL };
 	char **child;
 
 	write_file(path, VALUE, strlen(VALUE), 0400);

@@ -15,8 +15,9 @@ static void tear_down(void)
 
 static struct stat file(dev_t device, ino_t inode)
 {
-	return (struct stat){ .st_dev = device, .st_ino = inode, .st_size = 100,
-			      .st_mtim = { 1000, 5 } };
+	return (struct stat){
+		.st_dev = device, .st_ino = inode, .st_size = 100, .st_mtim = { 1000, 5 }
+	};
 }
 
 static bool find(dev_t device, ino_t inode)
@@ -153,8 +154,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {same_number, many_files, too_many, full_of_probes, forgotten,
-				      forgotten_unknown};
+	const TTest *const tests[] = { same_number,    many_files, too_many,
+				       full_of_probes, forgotten,  forgotten_unknown };
 	TCase *tcase = suite_case("seen", tests, ARRAY_SIZE(tests), 0, NULL, tear_down);
 
 	tcase_add_loop_test(tcase, same_file, 0, 2);

@@ -29,36 +29,40 @@ struct sample {
 	uint32_t stack_moved;
 };
 
-#define SSL_WRITE                                                                       \
-	0x48, 0x83, 0xec, 0x18,						/* sub $0x18,%rsp */ \
-	0x64, 0x48, 0x8b, 0x04, 0x25, 0x28, 0, 0, 0,			/* mov %fs:0x28,%rax */ \
-	0x48, 0x89, 0x44, 0x24, 0x08,					/* mov %rax,8(%rsp) */ \
-	0x31, 0xc0,							/* xor %eax,%eax */ \
-	0x85, 0xd2,							/* test %edx,%edx */ \
-	0x78, 0x2f,							/* js */ \
-	0x48, 0x89, 0xe1,						/* mov %rsp,%rcx */ \
-	0x48, 0x63, 0xd2						/* movslq %edx,%rdx */
+#define SSL_WRITE                                                                    \
+	0x48, 0x83, 0xec, 0x18,				     /* sub $0x18,%rsp */    \
+		0x64, 0x48, 0x8b, 0x04, 0x25, 0x28, 0, 0, 0, /* mov %fs:0x28,%rax */ \
+		0x48, 0x89, 0x44, 0x24, 0x08,		     /* mov %rax,8(%rsp) */  \
+		0x31, 0xc0,				     /* xor %eax,%eax */     \
+		0x85, 0xd2,				     /* test %edx,%edx */    \
+		0x78, 0x2f,				     /* js */                \
+		0x48, 0x89, 0xe1,			     /* mov %rsp,%rcx */     \
+		0x48, 0x63, 0xd2			     /* movslq %edx,%rdx */
 #define SSL_WRITE_EX 0x48, 0x83, 0xec, 0x08, 0xe8, 0x87, 0xfb, 0xff, 0xff, 0x31, 0xd2, 0xc3
-#define EVP_KDF_DERIVE                                                                  \
+#define EVP_KDF_DERIVE \
 	0x48, 0x85, 0xff, 0x74, 0x13, 0x48, 0x8b, 0x07, 0x4c, 0x8b, 0x47, 0x08, 0xff, 0xe0
 #define ENDBR64 0xf3, 0x0f, 0x1e, 0xfa
 
 #define BOTH SITE_ENTRY_AND_RETURN
 
-#define GO15_G	   0x64, 0x48, 0x8b, 0x0c, 0x25, 0xf8, 0xff, 0xff, 0xff /* mov %fs:-8,%rcx */
-#define GO15_AEAD  GO15_G, 0x48, 0x3b, 0x61, 0x10		/* cmp 0x10(%rcx),%rsp */
-#define GO15_WRITE GO15_G, 0x48, 0x8d, 0x44, 0x24, 0xb0,	/* lea -0x50(%rsp),%rax */ \
-		   0x48, 0x3b, 0x41, 0x10			/* cmp 0x10(%rcx),%rax */
-#define GO_AEAD	   0x49, 0x3b, 0x66, 0x10			/* cmp 0x10(%r14),%rsp */
-#define GO_WRITE   0x4c, 0x8d, 0x64, 0x24, 0xb8,		/* lea -0x48(%rsp),%r12 */ \
-		   0x4d, 0x3b, 0x66, 0x10			/* cmp 0x10(%r14),%r12 */
-#define GO_WRITE_N 0x4c, 0x8d, 0xa4, 0x24, 0x20, 0xfe, 0xff, 0xff, /* lea -0x1e0(%rsp),%r12 */ \
-		   0x4d, 0x3b, 0x66, 0x10
-#define GO_HUGE	   0x49, 0x89, 0xe4,				/* mov %rsp,%r12 */ \
-		   0x49, 0x81, 0xec, 0, 0, 1, 0			/* sub $0x10000,%r12 */
-#define JBE	   0x0f, 0x86, 0x87, 0x01, 0, 0			/* jbe far behind */
-#define GO_FRAME   0x55, 0x48, 0x89, 0xe5			/* push %rbp; mov %rsp,%rbp */
-#define GO15_FRAME 0x48, 0x83, 0xec, 0x60			/* sub $0x60,%rsp */
+#define GO15_G	  0x64, 0x48, 0x8b, 0x0c, 0x25, 0xf8, 0xff, 0xff, 0xff /* mov %fs:-8,%rcx */
+#define GO15_AEAD GO15_G, 0x48, 0x3b, 0x61, 0x10		       /* cmp 0x10(%rcx),%rsp */
+#define GO15_WRITE                                                       \
+	GO15_G, 0x48, 0x8d, 0x44, 0x24, 0xb0, /* lea -0x50(%rsp),%rax */ \
+		0x48, 0x3b, 0x41, 0x10	      /* cmp 0x10(%rcx),%rax */
+#define GO_AEAD 0x49, 0x3b, 0x66, 0x10	      /* cmp 0x10(%r14),%rsp */
+#define GO_WRITE                                                  \
+	0x4c, 0x8d, 0x64, 0x24, 0xb8,  /* lea -0x48(%rsp),%r12 */ \
+		0x4d, 0x3b, 0x66, 0x10 /* cmp 0x10(%r14),%r12 */
+#define GO_WRITE_N                                                                  \
+	0x4c, 0x8d, 0xa4, 0x24, 0x20, 0xfe, 0xff, 0xff, /* lea -0x1e0(%rsp),%r12 */ \
+		0x4d, 0x3b, 0x66, 0x10
+#define GO_HUGE                                                     \
+	0x49, 0x89, 0xe4,			/* mov %rsp,%r12 */ \
+		0x49, 0x81, 0xec, 0, 0, 1, 0	/* sub $0x10000,%r12 */
+#define JBE	   0x0f, 0x86, 0x87, 0x01, 0, 0 /* jbe far behind */
+#define GO_FRAME   0x55, 0x48, 0x89, 0xe5	/* push %rbp; mov %rsp,%rbp */
+#define GO15_FRAME 0x48, 0x83, 0xec, 0x60	/* sub $0x60,%rsp */
 
 static const struct sample samples[] = {
 	/* Debian 12, OpenSSL 3.0 */
@@ -66,21 +70,57 @@ static const struct sample samples[] = {
 	{ "SSL_write, return", { SSL_WRITE }, 30, BOTH, SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
 	{ "SSL_write_ex", { SSL_WRITE_EX }, 12, SITE_ENTRY, SITE_EMULATED, INSN_CALL, 4, 8 },
 	{ "EVP_KDF_derive", { EVP_KDF_DERIVE }, 38, BOTH, SITE_EMULATED, INSN_JCC, 3, 0 },
-	{ "static node SSL_write", { 0x55, 0x48, 0x89, 0xe5, 0x41, 0x56 }, 6, BOTH,
-	  SITE_EMULATED, INSN_PUSH, 0, 0 },
+	{ "static node SSL_write",
+	  { 0x55, 0x48, 0x89, 0xe5, 0x41, 0x56 },
+	  6,
+	  BOTH,
+	  SITE_EMULATED,
+	  INSN_PUSH,
+	  0,
+	  0 },
 	/* Debian 13 and later, OpenSSL 3.5 and 3.6: with endbr64 */
-	{ "SSL_write, CET", { ENDBR64, SSL_WRITE }, 34, SITE_ENTRY, SITE_EMULATED, INSN_JCC, 26,
+	{ "SSL_write, CET",
+	  { ENDBR64, SSL_WRITE },
+	  34,
+	  SITE_ENTRY,
+	  SITE_EMULATED,
+	  INSN_JCC,
+	  26,
 	  0x18 },
-	{ "SSL_write_ex2, CET", { ENDBR64, SSL_WRITE_EX }, 16, SITE_ENTRY, SITE_EMULATED,
-	  INSN_CALL, 8, 8 },
-	{ "EVP_KDF_derive, CET", { ENDBR64, EVP_KDF_DERIVE }, 42, BOTH, SITE_EMULATED, INSN_JCC,
-	  7, 0 },
+	{ "SSL_write_ex2, CET",
+	  { ENDBR64, SSL_WRITE_EX },
+	  16,
+	  SITE_ENTRY,
+	  SITE_EMULATED,
+	  INSN_CALL,
+	  8,
+	  8 },
+	{ "EVP_KDF_derive, CET",
+	  { ENDBR64, EVP_KDF_DERIVE },
+	  42,
+	  BOTH,
+	  SITE_EMULATED,
+	  INSN_JCC,
+	  7,
+	  0 },
 	/* Debian 11, OpenSSL 1.1.1 */
-	{ "EVP_PKEY_CTX_ctrl", { 0x48, 0x83, 0xec, 0x18, 0x48, 0x85, 0xff, 0x74, 0x40, 0xc3 }, 10,
-	  SITE_ENTRY, SITE_EMULATED, INSN_JCC, 7, 0x18 },
+	{ "EVP_PKEY_CTX_ctrl",
+	  { 0x48, 0x83, 0xec, 0x18, 0x48, 0x85, 0xff, 0x74, 0x40, 0xc3 },
+	  10,
+	  SITE_ENTRY,
+	  SITE_EMULATED,
+	  INSN_JCC,
+	  7,
+	  0x18 },
 	/* Go 1.19: cmp 16(%r14),%rsp - jbe */
-	{ "Go stack check", { 0x49, 0x3b, 0x66, 0x10, 0x76, 0x40, 0xc3 }, 7, BOTH, SITE_EMULATED,
-	  INSN_JCC, 4, 0 },
+	{ "Go stack check",
+	  { 0x49, 0x3b, 0x66, 0x10, 0x76, 0x40, 0xc3 },
+	  7,
+	  BOTH,
+	  SITE_EMULATED,
+	  INSN_JCC,
+	  4,
+	  0 },
 
 	/* what the kernel emulates */
 	{ "push %r15", { 0x41, 0x57, 0xc3 }, 3, BOTH, SITE_EMULATED, INSN_PUSH, 0, 0 },
@@ -90,8 +130,14 @@ static const struct sample samples[] = {
 	{ "jne rel32", { 0x0f, 0x85, 0, 1, 0, 0 }, 6, BOTH, SITE_EMULATED, INSN_JCC, 0, 0 },
 	{ "nop5", { 0x0f, 0x1f, 0x44, 0, 0, 0xc3 }, 6, BOTH, SITE_NOP, INSN_NOP_LONG, 0, 0 },
 	{ "nop6", { 0x66, 0x0f, 0x1f, 0x44, 0, 0, 0xc3 }, 7, BOTH, SITE_NOP, INSN_NOP_LONG, 0, 0 },
-	{ "push after nop5 is better", { 0x0f, 0x1f, 0x44, 0, 0, 0x55, 0xc3 }, 7, BOTH,
-	  SITE_EMULATED, INSN_PUSH, 5, 0 },
+	{ "push after nop5 is better",
+	  { 0x0f, 0x1f, 0x44, 0, 0, 0x55, 0xc3 },
+	  7,
+	  BOTH,
+	  SITE_EMULATED,
+	  INSN_PUSH,
+	  5,
+	  0 },
 
 	/* what it does not */
 	{ "endbr64, ret", { ENDBR64, 0xc3 }, 5, BOTH, SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
@@ -101,85 +147,271 @@ static const struct sample samples[] = {
 	{ "66 nop", { 0x66, 0x90, 0xc3 }, 3, BOTH, SITE_SINGLE_STEP, INSN_NOP, 0, 0 },
 	{ "66 jmp", { 0x66, 0xeb, 0x10 }, 3, BOTH, SITE_SINGLE_STEP, INSN_JMP, 0, 0 },
 	{ "DS js (branch hint)", { 0x3e, 0x78, 0x10 }, 3, BOTH, SITE_SINGLE_STEP, INSN_JCC, 0, 0 },
-	{ "nop5 with another base", { 0x0f, 0x1f, 0x44, 0x01, 0, 0xc3 }, 6, BOTH, SITE_SINGLE_STEP,
-	  INSN_NOP_LONG, 0, 0 },
-	{ "nop10 with CS", { 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0xc3 }, 11, BOTH,
-	  SITE_SINGLE_STEP, INSN_NOP_LONG, 0, 0 },
+	{ "nop5 with another base",
+	  { 0x0f, 0x1f, 0x44, 0x01, 0, 0xc3 },
+	  6,
+	  BOTH,
+	  SITE_SINGLE_STEP,
+	  INSN_NOP_LONG,
+	  0,
+	  0 },
+	{ "nop10 with CS",
+	  { 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0xc3 },
+	  11,
+	  BOTH,
+	  SITE_SINGLE_STEP,
+	  INSN_NOP_LONG,
+	  0,
+	  0 },
 	{ "jrcxz", { 0xe3, 1, 0x55, 0xc3 }, 4, BOTH, SITE_SINGLE_STEP, INSN_BRANCH, 0, 0 },
 	{ "jmp *%rax", { 0xff, 0xe0 }, 2, BOTH, SITE_SINGLE_STEP, INSN_JMP_INDIRECT, 0, 0 },
 
 	/* arguments: mov %rsi,%rdi; mov %rsi,%rbx; xor %r9d,%r9d; mov %cl,%dh; rep stos */
-	{ "rdi is gone", { 0x48, 0x89, 0xf7, 0x55, 0xc3 }, 5, SITE_ENTRY, SITE_SINGLE_STEP,
-	  INSN_OTHER, 0, 0 },
-	{ "rbx does not matter", { 0x48, 0x89, 0xf3, 0x55, 0xc3 }, 5, SITE_ENTRY, SITE_EMULATED,
-	  INSN_PUSH, 3, 0 },
-	{ "r9 is gone", { 0x45, 0x31, 0xc9, 0x55, 0xc3 }, 5, SITE_ENTRY, SITE_SINGLE_STEP,
-	  INSN_OTHER, 0, 0 },
-	{ "dh is a part of rdx", { 0x88, 0xce, 0x55, 0xc3 }, 4, SITE_ENTRY, SITE_SINGLE_STEP,
-	  INSN_OTHER, 0, 0 },
-	{ "rdi by rep stos", { 0xf3, 0xaa, 0x55, 0xc3 }, 4, SITE_ENTRY, SITE_SINGLE_STEP,
-	  INSN_OTHER, 0, 0 },
+	{ "rdi is gone",
+	  { 0x48, 0x89, 0xf7, 0x55, 0xc3 },
+	  5,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "rbx does not matter",
+	  { 0x48, 0x89, 0xf3, 0x55, 0xc3 },
+	  5,
+	  SITE_ENTRY,
+	  SITE_EMULATED,
+	  INSN_PUSH,
+	  3,
+	  0 },
+	{ "r9 is gone",
+	  { 0x45, 0x31, 0xc9, 0x55, 0xc3 },
+	  5,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "dh is a part of rdx",
+	  { 0x88, 0xce, 0x55, 0xc3 },
+	  4,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "rdi by rep stos",
+	  { 0xf3, 0xaa, 0x55, 0xc3 },
+	  4,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
 
 	/* the stack: and $-64,%rsp; add $8,%rsp; lea -0x28(%rsp),%rsp; sub and add */
-	{ "RSP unknown", { 0x48, 0x83, 0xe4, 0xc0, 0x55, 0xc3 }, 6, SITE_ENTRY, SITE_SINGLE_STEP,
-	  INSN_OTHER, 0, 0 },
-	{ "RSP above the return address", { 0x48, 0x83, 0xc4, 8, 0x55, 0xc3 }, 6, SITE_ENTRY,
-	  SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
-	{ "moved by lea", { 0x48, 0x8d, 0x64, 0x24, 0xd8, 0x53, 0xc3 }, 7, SITE_ENTRY,
-	  SITE_EMULATED, INSN_PUSH, 5, 0x28 },
-	{ "moved and back", { 0x48, 0x83, 0xec, 8, 0x48, 0x83, 0xc4, 8, 0x53, 0xc3 }, 10, BOTH,
-	  SITE_EMULATED, INSN_PUSH, 8, 0 },
+	{ "RSP unknown",
+	  { 0x48, 0x83, 0xe4, 0xc0, 0x55, 0xc3 },
+	  6,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "RSP above the return address",
+	  { 0x48, 0x83, 0xc4, 8, 0x55, 0xc3 },
+	  6,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "moved by lea",
+	  { 0x48, 0x8d, 0x64, 0x24, 0xd8, 0x53, 0xc3 },
+	  7,
+	  SITE_ENTRY,
+	  SITE_EMULATED,
+	  INSN_PUSH,
+	  5,
+	  0x28 },
+	{ "moved and back",
+	  { 0x48, 0x83, 0xec, 8, 0x48, 0x83, 0xc4, 8, 0x53, 0xc3 },
+	  10,
+	  BOTH,
+	  SITE_EMULATED,
+	  INSN_PUSH,
+	  8,
+	  0 },
 
 	/* nothing behind a transfer; nothing that runs twice */
-	{ "behind an indirect call", { 0xff, 0xd0, 0x55, 0xc3 }, 4, SITE_ENTRY, SITE_SINGLE_STEP,
-	  INSN_CALL_INDIRECT, 0, 0 },
-	{ "behind a syscall", { 0x0f, 0x05, 0x55, 0xc3 }, 4, SITE_ENTRY, SITE_SINGLE_STEP,
-	  INSN_SYSTEM, 0, 0 },
-	{ "the jcc closes a loop", { 0x85, 0xd2, 0xff, 0xc8, 0x75, 0xfc, 0xc3 }, 7, SITE_ENTRY,
-	  SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
-	{ "a later jmp to the site", { 0x85, 0xd2, 0x78, 0x02, 0xff, 0xc8, 0xeb, 0xfa }, 8,
-	  SITE_ENTRY, SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
-	{ "a later jmp to the entry", { 0x85, 0xd2, 0x78, 0x02, 0xff, 0xc8, 0xeb, 0xf8 }, 8,
-	  SITE_ENTRY, SITE_EMULATED, INSN_JCC, 2, 0 },
-	{ "a later jmp behind the site", { 0x85, 0xd2, 0x78, 0x02, 0xff, 0xc8, 0xeb, 0xfc }, 8,
-	  SITE_ENTRY, SITE_EMULATED, INSN_JCC, 2, 0 },
-	{ "the loop is found behind data", { 0x85, 0xd2, 0x78, 0x02, 0x06, 0x06, 0xeb, 0xfa }, 8,
-	  SITE_ENTRY, SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
+	{ "behind an indirect call",
+	  { 0xff, 0xd0, 0x55, 0xc3 },
+	  4,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_CALL_INDIRECT,
+	  0,
+	  0 },
+	{ "behind a syscall",
+	  { 0x0f, 0x05, 0x55, 0xc3 },
+	  4,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_SYSTEM,
+	  0,
+	  0 },
+	{ "the jcc closes a loop",
+	  { 0x85, 0xd2, 0xff, 0xc8, 0x75, 0xfc, 0xc3 },
+	  7,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "a later jmp to the site",
+	  { 0x85, 0xd2, 0x78, 0x02, 0xff, 0xc8, 0xeb, 0xfa },
+	  8,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "a later jmp to the entry",
+	  { 0x85, 0xd2, 0x78, 0x02, 0xff, 0xc8, 0xeb, 0xf8 },
+	  8,
+	  SITE_ENTRY,
+	  SITE_EMULATED,
+	  INSN_JCC,
+	  2,
+	  0 },
+	{ "a later jmp behind the site",
+	  { 0x85, 0xd2, 0x78, 0x02, 0xff, 0xc8, 0xeb, 0xfc },
+	  8,
+	  SITE_ENTRY,
+	  SITE_EMULATED,
+	  INSN_JCC,
+	  2,
+	  0 },
+	{ "the loop is found behind data",
+	  { 0x85, 0xd2, 0x78, 0x02, 0x06, 0x06, 0xeb, 0xfa },
+	  8,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
 
 	/* Go: crypto/tls.aeadAESGCM and crypto/tls.(*Conn).Write, go1.15, go1.19 to 1.27 */
-	{ "Go 1.15, aead", { GO15_AEAD, JBE, GO15_FRAME }, 23, SITE_GO_STACK, SITE_EMULATED,
-	  INSN_JCC, 13, 0 },
-	{ "Go 1.15, Write", { GO15_WRITE, JBE, GO15_FRAME }, 28, SITE_GO_STACK, SITE_EMULATED,
-	  INSN_JCC, 18, 0 },
+	{ "Go 1.15, aead",
+	  { GO15_AEAD, JBE, GO15_FRAME },
+	  23,
+	  SITE_GO_STACK,
+	  SITE_EMULATED,
+	  INSN_JCC,
+	  13,
+	  0 },
+	{ "Go 1.15, Write",
+	  { GO15_WRITE, JBE, GO15_FRAME },
+	  28,
+	  SITE_GO_STACK,
+	  SITE_EMULATED,
+	  INSN_JCC,
+	  18,
+	  0 },
 	{ "Go, aead", { GO_AEAD, JBE, GO_FRAME }, 14, SITE_GO, SITE_EMULATED, INSN_JCC, 4, 0 },
 	{ "Go, Write", { GO_WRITE, JBE, GO_FRAME }, 19, SITE_GO, SITE_EMULATED, INSN_JCC, 9, 0 },
-	{ "Go, Write, -N -l", { GO_WRITE_N, JBE, GO_FRAME }, 22, SITE_GO, SITE_EMULATED, INSN_JCC,
-	  12, 0 },
-	{ "Go, a short jbe", { GO_AEAD, 0x76, 0x20, GO_FRAME }, 10, SITE_GO, SITE_EMULATED,
-	  INSN_JCC, 4, 0 },
+	{ "Go, Write, -N -l",
+	  { GO_WRITE_N, JBE, GO_FRAME },
+	  22,
+	  SITE_GO,
+	  SITE_EMULATED,
+	  INSN_JCC,
+	  12,
+	  0 },
+	{ "Go, a short jbe",
+	  { GO_AEAD, 0x76, 0x20, GO_FRAME },
+	  10,
+	  SITE_GO,
+	  SITE_EMULATED,
+	  INSN_JCC,
+	  4,
+	  0 },
 	{ "Go, nosplit", { GO_FRAME }, 4, SITE_GO, SITE_EMULATED, INSN_PUSH, 0, 0 },
-	{ "Go, a large frame: jb is no stack check", { GO_HUGE, 0x0f, 0x82, 0, 1, 0, 0, GO_WRITE,
-	  JBE }, 31, SITE_GO, SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
-	{ "Go, a jae that looks like it", { GO_AEAD, 0x0f, 0x83, 0, 1, 0, 0, 0x55 }, 11, SITE_GO,
-	  SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
-	{ "Go, rax is an argument", { GO15_WRITE, JBE }, 24, SITE_GO, SITE_SINGLE_STEP, INSN_OTHER,
-	  0, 0 },
-	{ "Go, rbx is an argument", { 0x31, 0xdb, 0x55 }, 3, SITE_GO, SITE_SINGLE_STEP,
-	  INSN_OTHER, 0, 0 },
-	{ "Go, r11 is an argument", { 0x4d, 0x31, 0xdb, 0x55 }, 4, SITE_GO, SITE_SINGLE_STEP,
-	  INSN_OTHER, 0, 0 },
+	{ "Go, a large frame: jb is no stack check",
+	  { GO_HUGE, 0x0f, 0x82, 0, 1, 0, 0, GO_WRITE, JBE },
+	  31,
+	  SITE_GO,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "Go, a jae that looks like it",
+	  { GO_AEAD, 0x0f, 0x83, 0, 1, 0, 0, 0x55 },
+	  11,
+	  SITE_GO,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "Go, rax is an argument",
+	  { GO15_WRITE, JBE },
+	  24,
+	  SITE_GO,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "Go, rbx is an argument",
+	  { 0x31, 0xdb, 0x55 },
+	  3,
+	  SITE_GO,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "Go, r11 is an argument",
+	  { 0x4d, 0x31, 0xdb, 0x55 },
+	  4,
+	  SITE_GO,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
 	{ "Go, rdx is none", { 0x31, 0xd2, 0x55 }, 3, SITE_GO, SITE_EMULATED, INSN_PUSH, 2, 0 },
-	{ "Go before 1.17, RSP has moved", { GO15_FRAME, 0x55 }, 5, SITE_GO_STACK,
-	  SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
-	{ "Go before 1.17, registers are free", { 0x31, 0xc0, 0x31, 0xff, 0x55 }, 5, SITE_GO_STACK,
-	  SITE_EMULATED, INSN_PUSH, 4, 0 },
+	{ "Go before 1.17, RSP has moved",
+	  { GO15_FRAME, 0x55 },
+	  5,
+	  SITE_GO_STACK,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
+	{ "Go before 1.17, registers are free",
+	  { 0x31, 0xc0, 0x31, 0xff, 0x55 },
+	  5,
+	  SITE_GO_STACK,
+	  SITE_EMULATED,
+	  INSN_PUSH,
+	  4,
+	  0 },
 
 	/* the edges of the function */
 	{ "not code", { 0x06, 0x55 }, 2, SITE_ENTRY, SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
-	{ "cut instruction", { 0x48, 0x83, 0xec }, 3, SITE_ENTRY, SITE_SINGLE_STEP, INSN_OTHER, 0,
+	{ "cut instruction",
+	  { 0x48, 0x83, 0xec },
+	  3,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
 	  0 },
-	{ "the push is the next function's", { 0x85, 0xd2, 0x55 }, 2, SITE_ENTRY, SITE_SINGLE_STEP,
-	  INSN_OTHER, 0, 0 },
+	{ "the push is the next function's",
+	  { 0x85, 0xd2, 0x55 },
+	  2,
+	  SITE_ENTRY,
+	  SITE_SINGLE_STEP,
+	  INSN_OTHER,
+	  0,
+	  0 },
 };
 
 START_TEST(chooses_the_site)
@@ -189,10 +421,8 @@ START_TEST(chooses_the_site)
 
 	ck_assert_int_eq(site_choose(sample->code, sample->size, ADDRESS, sample->use, &site), 0);
 	ck_assert_msg(site.offset == sample->offset, "%s: +%u", sample->text, site.offset);
-	ck_assert_msg(site.cost == sample->cost, "%s: %s", sample->text,
-		      site_cost_name(site.cost));
-	ck_assert_msg(site.kind == sample->kind, "%s: %s", sample->text,
-		      insn_kind_name(site.kind));
+	ck_assert_msg(site.cost == sample->cost, "%s: %s", sample->text, site_cost_name(site.cost));
+	ck_assert_msg(site.kind == sample->kind, "%s: %s", sample->text, insn_kind_name(site.kind));
 	ck_assert_msg(site.stack_moved == sample->stack_moved, "%s: moved %u", sample->text,
 		      site.stack_moved);
 	ck_assert_uint_eq(site.address, ADDRESS + site.offset);
@@ -333,7 +563,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {gives_up_far_from_the_entry, refuses_nonsense};
+	const TTest *const tests[] = { gives_up_far_from_the_entry, refuses_nonsense };
 	TCase *tcase = suite_case("site", tests, ARRAY_SIZE(tests), 60, NULL, NULL);
 
 	tcase_add_loop_test(tcase, chooses_the_site, 0, ARRAY_SIZE(samples));

@@ -15,13 +15,13 @@
 
 /* How the library and TCP behave. */
 enum {
-	CUT = 1,      /* messages end anywhere */
-	GATHER = 2,   /* several writes may leave in one message */
-	PARTIAL = 4,  /* TCP may take a part, the same rest comes again */
-	APPEND = 8,   /* ... with new bytes behind it */
-	SMALL = 16,   /* small records */
-	UPDATE = 32,  /* KeyUpdate now and then */
-	MOVE = 64,    /* any thread of the process writes and sends */
+	CUT = 1,     /* messages end anywhere */
+	GATHER = 2,  /* several writes may leave in one message */
+	PARTIAL = 4, /* TCP may take a part, the same rest comes again */
+	APPEND = 8,  /* ... with new bytes behind it */
+	SMALL = 16,  /* small records */
+	UPDATE = 32, /* KeyUpdate now and then */
+	MOVE = 64,   /* any thread of the process writes and sends */
 };
 
 #define GATHERED  3 /* most writes that wait */
@@ -137,7 +137,7 @@ static void send_some(struct model *model, unsigned mode)
 
 static void run(struct model *model, uint64_t seed, unsigned mode)
 {
-	static const uint32_t size[] = {32, 40, 8, 15, 36, 100, 9, SECRET_MAX};
+	static const uint32_t size[] = { 32, 40, 8, 15, 36, 100, 9, SECRET_MAX };
 	uint32_t writes, secrets_count, gathered = 0, zero = 0;
 
 	model_begin(model, seed, seed & 1 ? TLS_VERSION_12 : TLS_VERSION_13, suite_of(seed));
@@ -154,8 +154,8 @@ static void run(struct model *model, uint64_t seed, unsigned mode)
 
 		if (mode & SMALL)
 			record_max = 200 + model_random(model, 1200);
-		if (mode & UPDATE && model->version == TLS_VERSION_13 &&
-		    model->keys < MODEL_KEYS && !model_random(model, 3))
+		if (mode & UPDATE && model->version == TLS_VERSION_13 && model->keys < MODEL_KEYS &&
+		    !model_random(model, 3))
 			model_key_update(model);
 		move(model, mode);
 		model_write(model, compose(model), record_max);
@@ -206,7 +206,7 @@ static void play_many(const char *name, unsigned mode, bool fair, unsigned cases
 
 	if (more)
 		cases = (unsigned)strtoul(more, NULL, 0);
-	totals = (struct totals){0};
+	totals = (struct totals){ 0 };
 	for (uint64_t seed = first; seed < first + (text ? 1 : cases); seed++)
 		play(seed, mode, fair);
 	printf("# %s: %u connections from seed %llu, %u placeholders, %u whole, %u swapped\n", name,
@@ -225,7 +225,7 @@ static void write_one(struct model *model)
 	memset(text, 'x', size);
 	memcpy(text + 1, secret->placeholder, secret->size);
 	model->placed[model->placed_count++] =
-		(struct model_placed){.text_at = model->text_size + 1};
+		(struct model_placed){ .text_at = model->text_size + 1 };
 	model_write(model, size, RECORD_PLAIN);
 }
 
@@ -240,7 +240,7 @@ static void begin_one(struct model *model, unsigned seed, uint32_t size)
 /* What is sent differs in one byte from what was staged: whatever byte, nothing is swapped. */
 START_TEST(whole_placeholder)
 {
-	static const uint32_t size[] = {8, 15, 32, 100, SECRET_MAX};
+	static const uint32_t size[] = { 8, 15, 32, 100, SECRET_MAX };
 	static struct model model;
 
 	for (unsigned seed = 0; seed < 8 * ARRAY_SIZE(size); seed++) {
@@ -353,7 +353,7 @@ static void write_two(struct model *model)
 
 		memcpy(text + at, secret->placeholder, secret->size);
 		model->placed[model->placed_count++] =
-			(struct model_placed){.text_at = model->text_size + at};
+			(struct model_placed){ .text_at = model->text_size + at };
 	}
 	model_write(model, 2 * secret->size + 20, RECORD_PLAIN);
 }
@@ -522,11 +522,12 @@ SCENARIO(moved_everything, MOVE | PARTIAL | APPEND | CUT | GATHER | SMALL | UPDA
 int main(void)
 {
 	const TTest *const tests[] = {
-		record_by_record, gathered, small_records, small_gathered, cut_anywhere, partial,
-		partial_gathered, partial_cut, partial_appended, everything, key_update, moved,
-		moved_partial, moved_everything,
-		whole_placeholder, rest_of_records, cut_everywhere, cut_small, cut_and_appended,
-		hashed_with_old_key, misleading_finished, another_peer, chosen_device,
+		record_by_record,    gathered,	       small_records,	  small_gathered,
+		cut_anywhere,	     partial,	       partial_gathered,  partial_cut,
+		partial_appended,    everything,       key_update,	  moved,
+		moved_partial,	     moved_everything, whole_placeholder, rest_of_records,
+		cut_everywhere,	     cut_small,	       cut_and_appended,  hashed_with_old_key,
+		misleading_finished, another_peer,     chosen_device,
 	};
 
 	return suite_run("stream", tests, ARRAY_SIZE(tests), 240, NULL, NULL);

@@ -23,18 +23,19 @@ static int note(void *data, size_t name, uint64_t offset)
 {
 	struct seen *seen = data;
 
-	*seen = (struct seen){seen->count + 1, name, offset};
+	*seen = (struct seen){ seen->count + 1, name, offset };
 	return 0;
 }
 
 static struct seen search(const char *text, uint64_t at, const char *ends)
 {
-	const char *const names[] = {"another", "crypto/tls.(*Conn).Write"};
-	struct seen seen = {0};
+	const char *const names[] = { "another", "crypto/tls.(*Conn).Write" };
+	struct seen seen = { 0 };
 
 	memset(bytes, 'x', sizeof(bytes));
 	memcpy(bytes + BEFORE + at, text, strlen(text) + 1);
-	image = (struct elf_image){.fd = memory_file(bytes, sizeof(bytes)), .size = sizeof(bytes)};
+	image = (struct elf_image){ .fd = memory_file(bytes, sizeof(bytes)),
+				    .size = sizeof(bytes) };
 	ck_assert_int_eq(elf_strings_search(&image, BEFORE, TABLE, names, 2, ends, note, &seen), 0);
 	close(image.fd);
 	return seen;
@@ -69,21 +70,22 @@ END_TEST
 START_TEST(refuses_names)
 {
 	char name[ELF_STRINGS_NAME_MAX + 2];
-	const char *const names[] = {name};
+	const char *const names[] = { name };
 
 	memset(name, 'n', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
 	ck_assert_int_eq(elf_strings_search(&image, 0, 0, names, 1, "", note, NULL), -EINVAL);
 	name[0] = '\0';
 	ck_assert_int_eq(elf_strings_search(&image, 0, 0, names, 1, "", note, NULL), -EINVAL);
-	ck_assert_int_eq(elf_strings_search(&image, 0, 0, names, ELF_STRINGS_NAMES_MAX + 1, "",
-					    note, NULL), -EINVAL);
+	ck_assert_int_eq(
+		elf_strings_search(&image, 0, 0, names, ELF_STRINGS_NAMES_MAX + 1, "", note, NULL),
+		-EINVAL);
 }
 END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {finds_across_borders, names_end, refuses_names};
+	const TTest *const tests[] = { finds_across_borders, names_end, refuses_names };
 
 	return suite_run("strings", tests, ARRAY_SIZE(tests), 60, NULL, NULL);
 }

@@ -27,10 +27,10 @@
 #include "user/attach/watch.h"
 #include "user/workload/cgroup.h"
 
-#define FILES_MAX 64
-#define FLOOD	  5000 /* mappings: several times what a ring holds */
-#define ROUNDS	  30   /* several rings, */
-#define ROUND_MAPPINGS 100 /* of which one holds so many */
+#define FILES_MAX      64
+#define FLOOD	       5000 /* mappings: several times what a ring holds */
+#define ROUNDS	       30   /* several rings, */
+#define ROUND_MAPPINGS 100  /* of which one holds so many */
 
 static char file[64], other[64]; /* names for the tests in the directory */
 
@@ -150,7 +150,11 @@ static bool take(void *data, int fd, const char *path)
 static void start_watch(bool by_cgroup)
 {
 	struct watch_options options = {
-		.cgroup = -1, .pid = child, .seen = &seen, .attach = take, .data = &seen,
+		.cgroup = -1,
+		.pid = child,
+		.seen = &seen,
+		.attach = take,
+		.data = &seen,
 		.cgroup_path = scratch,
 	};
 
@@ -556,9 +560,19 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		library_by_path, executed, executed_by_grandchild, deleted, replaced, cut_up,
-		cut_up_and_replaced, once_each, nothing_to_take, readiness, lost_reports,
-		round_and_round, came_from_elsewhere,
+		library_by_path,
+		executed,
+		executed_by_grandchild,
+		deleted,
+		replaced,
+		cut_up,
+		cut_up_and_replaced,
+		once_each,
+		nothing_to_take,
+		readiness,
+		lost_reports,
+		round_and_round,
+		came_from_elsewhere,
 	};
 	TCase *const cases[] = {
 		suite_case("watched", NULL, 0, 60, set_up, tear_down),

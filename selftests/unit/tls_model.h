@@ -29,7 +29,7 @@ struct model_key {
 	struct reference_key aes;
 	uint8_t chacha20[32];
 	uint8_t iv[12];
-	bool proved; /* the kernel side had a whole placeholder under it ... */
+	bool proved;	    /* the kernel side had a whole placeholder under it ... */
 	size_t proved_from; /* ... in the message that began here */
 };
 
@@ -105,12 +105,12 @@ static inline void model_put(struct model *model, const void *bytes, size_t size
 static inline void model_put_record(struct model *model, unsigned type, const void *bytes,
 				    size_t size)
 {
-	uint8_t head[5] = {(uint8_t)type, 3, 3, (uint8_t)(size >> 8), (uint8_t)size};
+	uint8_t head[5] = { (uint8_t)type, 3, 3, (uint8_t)(size >> 8), (uint8_t)size };
 	struct model_record *record = &model->record[model->records++];
 
 	if (model->records > MODEL_RECORDS)
 		abort();
-	*record = (struct model_record){.start = model->wire_size, .size = size + 5};
+	*record = (struct model_record){ .start = model->wire_size, .size = size + 5 };
 	model_put(model, head, 5);
 	model_put(model, bytes, size);
 }
@@ -146,10 +146,10 @@ static inline u8 model_cipher(const struct model *model)
 static inline void model_other_keys(struct model *model, uint32_t count)
 {
 	while (count--) {
-		struct traffic_key key = {.tid = (u32)host.thread,
-					  .cipher = model_cipher(model),
-					  .version = (u8)model->version,
-					  .key_size = (u8)model->key_size};
+		struct traffic_key key = { .tid = (u32)host.thread,
+					   .cipher = model_cipher(model),
+					   .version = (u8)model->version,
+					   .key_size = (u8)model->key_size };
 
 		if (!model_random(model, 4))
 			key.version = TLS_VERSION_12 + TLS_VERSION_13 - key.version;
@@ -169,11 +169,11 @@ static inline void model_other_keys(struct model *model, uint32_t count)
 static inline void model_new_key(struct model *model)
 {
 	struct model_key *key = &model->key[model->keys++];
-	struct traffic_key seen = {.tid = (u32)host.thread,
-				   .cipher = model_cipher(model),
-				   .version = (u8)model->version,
-				   .key_size = (u8)model->key_size,
-				   .iv_size = model_skip(model) == 13 ? 4 : 12};
+	struct traffic_key seen = { .tid = (u32)host.thread,
+				    .cipher = model_cipher(model),
+				    .version = (u8)model->version,
+				    .key_size = (u8)model->key_size,
+				    .iv_size = model_skip(model) == 13 ? 4 : 12 };
 
 	random_fill(&model->world.random, seen.key, model->key_size);
 	random_fill(&model->world.random, seen.iv, 12);
@@ -233,20 +233,20 @@ static inline void model_seal(struct model *model, uint8_t type, const uint8_t *
 {
 	bool new = model->version == TLS_VERSION_13;
 	size_t cipher_size = size + new, length = cipher_size + 16 + model_skip(model) - 5;
-	uint8_t head[13] = {new ? 23 : type, 3, 3, (uint8_t)(length >> 8), (uint8_t)length};
+	uint8_t head[13] = { new ? 23 : type, 3, 3, (uint8_t)(length >> 8), (uint8_t)length };
 	struct model_record *record = &model->record[model->records++];
 	uint8_t nonce[12], aad[13], *cipher;
 	size_t aad_size;
 
 	if (model->records > MODEL_RECORDS || model->wire_size + length + 5 > MODEL_BYTES)
 		abort();
-	*record = (struct model_record){.start = model->wire_size,
-					.size = length + 5,
-					.text_size = size,
-					.sequence = model->sequence++,
-					.key = model->keys - 1,
-					.checked = true,
-					.type = type};
+	*record = (struct model_record){ .start = model->wire_size,
+					 .size = length + 5,
+					 .text_size = size,
+					 .sequence = model->sequence++,
+					 .key = model->keys - 1,
+					 .checked = true,
+					 .type = type };
 	random_fill(&model->world.random, head + 5, 8); /* any explicit nonce will do */
 	model_put(model, head, model_skip(model));
 	cipher = model->wire + model->wire_size;
@@ -307,7 +307,7 @@ static inline void model_key_update(struct model *model)
 static inline uint8_t *model_message(struct model *model, const uint8_t *bytes, size_t size,
 				     bool *redirected)
 {
-	struct host_message message = {.size = (u32)size, .byte = host_alloc(size)};
+	struct host_message message = { .size = (u32)size, .byte = host_alloc(size) };
 
 	memcpy(message.byte, bytes, size);
 	message.context.size = (u32)size;
@@ -372,11 +372,11 @@ static inline void model_send(struct model *model, size_t size, size_t taken)
 
 static inline void model_connect(struct model *model)
 {
-	struct bpf_sock_ops context = {.op = BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB,
-				       .family = 2,
-				       .remote_ip4 = MODEL_PEER,
-				       .remote_port = __builtin_bswap32(443),
-				       .sk = (void *)&model->socket};
+	struct bpf_sock_ops context = { .op = BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB,
+					.family = 2,
+					.remote_ip4 = MODEL_PEER,
+					.remote_port = __builtin_bswap32(443),
+					.sk = (void *)&model->socket };
 
 	model->socket.cookie = 99;
 	socket_connected(&context);
@@ -393,8 +393,8 @@ static inline void model_flush(struct model *model)
 /* Handshake as the client's stream shows it, up to the first application data. */
 static inline void model_handshake(struct model *model)
 {
-	static const char *const hello[] = {HELLO_OPENSSL, HELLO_OPENSSL_TLS12,
-					    HELLO_OPENSSL_NO_NAME, HELLO_CURL, HELLO_NODE};
+	static const char *const hello[] = { HELLO_OPENSSL, HELLO_OPENSSL_TLS12,
+					     HELLO_OPENSSL_NO_NAME, HELLO_CURL, HELLO_NODE };
 	uint8_t bytes[1024];
 	size_t size = unhex(hello[model_random(model, 5)], bytes);
 

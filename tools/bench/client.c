@@ -104,8 +104,7 @@ static SSL *open_connection(const struct client *client, const struct parameters
 	SSL *ssl = SSL_new(client->context);
 	int nodelay = parameters->nodelay;
 
-	if (fd < 0 || !ssl ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof(nodelay)) ||
+	if (fd < 0 || !ssl || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof(nodelay)) ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, CONGESTION, sizeof(CONGESTION) - 1) ||
 	    connect(fd, (const struct sockaddr *)&client->server, sizeof(client->server)))
 		die("cannot connect");
@@ -182,7 +181,7 @@ static void do_write(struct client *client, const char *line)
 
 static void do_handshake(struct client *client, const char *line)
 {
-	struct parameters parameters = {.nodelay = 1};
+	struct parameters parameters = { .nodelay = 1 };
 	double passed = 0, worked = 0;
 	unsigned int count, i;
 

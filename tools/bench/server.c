@@ -152,8 +152,8 @@ static void server_init(struct server *server, int argc, char **argv)
 		die("BENCH_SECRET is not what it should be");
 	for (i = 1; i + 1 < argc; i += 2)
 		if (SSL_CTX_use_certificate_file(server->context, argv[i], SSL_FILETYPE_PEM) != 1 ||
-		    SSL_CTX_use_PrivateKey_file(server->context, argv[i + 1],
-						SSL_FILETYPE_PEM) != 1)
+		    SSL_CTX_use_PrivateKey_file(server->context, argv[i + 1], SSL_FILETYPE_PEM) !=
+			    1)
 			die(argv[i]);
 	SSL_CTX_set_session_cache_mode(server->context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(server->context, 0);

@@ -37,7 +37,8 @@ void hook_links_release(struct hook_links *links)
 	size_t i, started = 0;
 
 	for (i = 0; i < CLOSERS; i++)
-		closers[i] = (struct closer){ .fds = links->fds, .count = links->count, .first = i };
+		closers[i] =
+			(struct closer){ .fds = links->fds, .count = links->count, .first = i };
 	while (started < CLOSERS && started + 1 < links->count &&
 	       !pthread_create(&closers[started].thread, NULL, close_share, &closers[started]))
 		started++;

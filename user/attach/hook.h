@@ -45,14 +45,14 @@ typedef int (*hook_find)(const struct elf_image *image, const char *const names[
 			 struct elf_symbol out[]);
 
 struct hook {
-	const char *name;  /* of the object, one word */
-	const char *title; /* of the library, for people */
+	const char *name;	     /* of the object, one word */
+	const char *title;	     /* of the library, for people */
 	const unsigned char *object; /* embedded BPF object */
 	const unsigned char *object_end;
 	struct hook_function functions[HOOK_FUNCTIONS]; /* up to the first without symbol */
-	const char *sonames[HOOK_SONAMES]; /* how its libraries' names begin */
-	hook_find find;			   /* NULL: elf_symbols_find() */
-	enum site_use use;		   /* of functions without .on_return */
+	const char *sonames[HOOK_SONAMES];		/* how its libraries' names begin */
+	hook_find find;					/* NULL: elf_symbols_find() */
+	enum site_use use;				/* of functions without .on_return */
 	bool usual; /* loaded at the start of a run, while other objects are: most need it */
 	bool moves; /* a write may be sent by another thread than the one that made it */
 };

@@ -11,12 +11,12 @@
 #define OBJECT(name) .object = bpf_##name##_start, .object_end = bpf_##name##_end
 
 /* Arguments in registers, and on the stack: two objects of the same programs. */
-#define GO_FUNCTIONS                                                                        \
-	{                                                                                   \
-		{ "crypto/tls.aeadAESGCMTLS13", "go_aes_13" },                              \
-		{ "crypto/tls.aeadAESGCM", "go_aes_12" },                                   \
-		{ "crypto/tls.aeadChaCha20Poly1305", "go_chacha20" },                       \
-		{ "crypto/tls.(*Conn).Write", "go_write", .checked = "go_write_checked" },  \
+#define GO_FUNCTIONS                                                                               \
+	{                                                                                          \
+		{ "crypto/tls.aeadAESGCMTLS13", "go_aes_13" },                                     \
+			{ "crypto/tls.aeadAESGCM", "go_aes_12" },                                  \
+			{ "crypto/tls.aeadChaCha20Poly1305", "go_chacha20" },                      \
+			{ "crypto/tls.(*Conn).Write", "go_write", .checked = "go_write_checked" }, \
 	}
 
 extern const unsigned char bpf_go_start[], bpf_go_end[];

@@ -13,11 +13,11 @@
 #include "user/lib/cleanup.h"
 
 /* glibc sysdeps/generic/dl-cache.h: cache_file, file_entry, cache_file_new, file_entry_new. */
-#define OLD_MAGIC       "ld.so-1.7.0"
+#define OLD_MAGIC	"ld.so-1.7.0"
 #define OLD_HEADER_SIZE 16 /* magic, padding, uint32_t count */
-#define OLD_ENTRY_SIZE  12
-#define NEW_MAGIC       "glibc-ld.so.cache1.1"
-#define NEW_ALIGN       8
+#define OLD_ENTRY_SIZE	12
+#define NEW_MAGIC	"glibc-ld.so.cache1.1"
+#define NEW_ALIGN	8
 
 struct new_header {
 	char magic[20];
@@ -39,16 +39,16 @@ struct new_entry {
 
 _Static_assert(sizeof(struct new_header) == 48 && sizeof(struct new_entry) == 24, "as in the file");
 
-#define FLAG_TYPE_MASK     0x00ff
-#define FLAG_ELF_LIBC6     0x0003
+#define FLAG_TYPE_MASK	   0x00ff
+#define FLAG_ELF_LIBC6	   0x0003
 #define FLAG_REQUIRED_MASK 0xff00
 
 static const struct {
 	uint16_t machine;
 	uint32_t required;
 } machines[] = {
-	{EM_X86_64, 0x0300},
-	{EM_AARCH64, 0x0a00},
+	{ EM_X86_64, 0x0300 },
+	{ EM_AARCH64, 0x0a00 },
 };
 
 static int copy_out(const struct ldcache *cache, uint64_t offset, void *to, size_t size)
@@ -101,7 +101,7 @@ int ldcache_open(struct ldcache *cache, const char *path)
 {
 	int ret;
 
-	*cache = (struct ldcache){0};
+	*cache = (struct ldcache){ 0 };
 	ret = regular_read(path, LDCACHE_MAX, &cache->memory, &cache->size);
 	if (ret)
 		return ret;
@@ -115,7 +115,7 @@ int ldcache_open(struct ldcache *cache, const char *path)
 void ldcache_close(struct ldcache *cache)
 {
 	free(cache->memory);
-	*cache = (struct ldcache){0};
+	*cache = (struct ldcache){ 0 };
 }
 
 static const char *string_at(const struct ldcache *cache, uint32_t offset)

@@ -33,12 +33,12 @@ static int add_program(struct resolver *resolver, const char *path, int fd,
 	struct elf_image image;
 	int ret, error = elf_image_open(&image, fd);
 
-	*resolver = (struct resolver){.request = resolver->request,
-				      .set = resolver->set,
-				      .cache = resolver->cache,
-				      .program = resolver->set->count,
-				      .parent = resolver->set->count,
-				      .reason = LIBRARY_EXECUTABLE};
+	*resolver = (struct resolver){ .request = resolver->request,
+				       .set = resolver->set,
+				       .cache = resolver->cache,
+				       .program = resolver->set->count,
+				       .parent = resolver->set->count,
+				       .reason = LIBRARY_EXECUTABLE };
 	/* $ORIGIN of a program is where its file is, not where a link to it is. */
 	if (realpath(path, real))
 		path = real;
@@ -74,7 +74,7 @@ static int add_interpreters(struct resolver *resolver, const struct script *scri
 /* What is neither ELF nor has a "#!" line is run by the shell, as execvp(3) does. */
 static int add_executable(struct resolver *resolver, const char *path, int depth)
 {
-	static const struct script shell = {.interpreter = "/bin/sh"};
+	static const struct script shell = { .interpreter = "/bin/sh" };
 	char magic[SELFMAG];
 	struct script script;
 	struct stat status;
@@ -135,10 +135,10 @@ static int resolve(struct resolver *resolver)
 int library_resolve(const struct library_request *request, struct library_set *set,
 		    struct error *err)
 {
-	struct resolver resolver = {.request = request, .set = set};
+	struct resolver resolver = { .request = request, .set = set };
 	int ret;
 
-	*set = (struct library_set){.items = calloc(LIBRARY_MAX, sizeof(*set->items))};
+	*set = (struct library_set){ .items = calloc(LIBRARY_MAX, sizeof(*set->items)) };
 	if (!set->items)
 		return error_set(err, -ENOMEM, "out of memory while resolving the libraries of %s",
 				 request->path);
@@ -169,5 +169,5 @@ void library_set_release(struct library_set *set)
 		cleanup_fd(&set->items[i].fd);
 	}
 	free(set->items);
-	*set = (struct library_set){0};
+	*set = (struct library_set){ 0 };
 }

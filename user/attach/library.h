@@ -26,11 +26,11 @@
 #define LIBRARY_MAX 384 /* files; each holds a descriptor */
 
 enum library_reason {
-	LIBRARY_EXECUTABLE,  /* the program, or an interpreter of its script */
-	LIBRARY_LOADER,	     /* PT_INTERP */
-	LIBRARY_PRELOADED,   /* LD_PRELOAD */
-	LIBRARY_NEEDED,	     /* DT_NEEDED of something in the set */
-	LIBRARY_DISCOVERED,  /* by prefix: may be loaded later */
+	LIBRARY_EXECUTABLE, /* the program, or an interpreter of its script */
+	LIBRARY_LOADER,	    /* PT_INTERP */
+	LIBRARY_PRELOADED,  /* LD_PRELOAD */
+	LIBRARY_NEEDED,	    /* DT_NEEDED of something in the set */
+	LIBRARY_DISCOVERED, /* by prefix: may be loaded later */
 };
 
 struct library {
@@ -41,8 +41,8 @@ struct library {
 	enum library_reason reason;
 	int error; /* executables only: why it cannot be read, see elf_image_open(); else 0 */
 	/* How it was found, for the search: */
-	char *name;    /* soname or the name in DT_NEEDED; NULL for executables */
-	char *rpath;   /* DT_RPATH and DT_RUNPATH, unexpanded; NULL if there is none */
+	char *name;  /* soname or the name in DT_NEEDED; NULL for executables */
+	char *rpath; /* DT_RPATH and DT_RUNPATH, unexpanded; NULL if there is none */
 	char *runpath;
 	size_t parent; /* index of the file that needs it */
 };
@@ -55,9 +55,9 @@ struct library_set {
 };
 
 struct library_request {
-	const char *path;	      /* of the program, as command_find() gives it */
-	char *const *envp;	      /* that the program will have: PATH, LD_LIBRARY_PATH, LD_PRELOAD */
-	const char *const *prefixes;  /* of sonames to discover, e.g. "libssl.so" */
+	const char *path;  /* of the program, as command_find() gives it */
+	char *const *envp; /* that the program will have: PATH, LD_LIBRARY_PATH, LD_PRELOAD */
+	const char *const *prefixes; /* of sonames to discover, e.g. "libssl.so" */
 	size_t prefix_count;
 	const char *cache; /* NULL: LDCACHE_PATH */
 };

@@ -13,11 +13,11 @@
 #include "user/lib/cleanup.h"
 #include "user/workload/text.h"
 
-#define LINE_BYTES	8192 /* PATH_MAX, and what comes before the path */
-#define LINES_MAX	65536
-#define PROCESS_TEXT	(MAPS_PROCESSES_MAX * 12)
-#define DEPTH_MAX	8
-#define CGROUPS_MAX	1024
+#define LINE_BYTES   8192 /* PATH_MAX, and what comes before the path */
+#define LINES_MAX    65536
+#define PROCESS_TEXT (MAPS_PROCESSES_MAX * 12)
+#define DEPTH_MAX    8
+#define CGROUPS_MAX  1024
 
 static int digit(char character, unsigned int base)
 {

@@ -16,7 +16,7 @@
 #include "user/lib/cleanup.h"
 
 #define PARENT_DEPTH_MAX 64
-#define SEARCH_LIST_MAX  4096 /* bytes of an RPATH */
+#define SEARCH_LIST_MAX	 4096 /* bytes of an RPATH */
 
 /* Builds for newer CPUs, preferred by the loader: ld.so(8), "glibc-hwcaps". "": the directory. */
 static const char *const hwcaps[] = {

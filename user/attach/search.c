@@ -12,21 +12,21 @@
 #include "user/lib/cleanup.h"
 
 #define LIST_SEPARATORS ":;\n"
-#define MUSL_PATH_MAX   65536 /* bytes of /etc/ld-musl-ARCH.path */
+#define MUSL_PATH_MAX	65536 /* bytes of /etc/ld-musl-ARCH.path */
 
 static const struct {
 	uint16_t machine;
 	const char *directories;
 	const char *musl_path;
 } defaults[] = {
-	{EM_X86_64,
-	 "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64:"
-	 "/lib:/usr/local/lib:/usr/lib",
-	 "/etc/ld-musl-x86_64.path"},
-	{EM_AARCH64,
-	 "/lib/aarch64-linux-gnu:/usr/lib/aarch64-linux-gnu:/lib64:/usr/lib64:"
-	 "/lib:/usr/local/lib:/usr/lib",
-	 "/etc/ld-musl-aarch64.path"},
+	{ EM_X86_64,
+	  "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64:"
+	  "/lib:/usr/local/lib:/usr/lib",
+	  "/etc/ld-musl-x86_64.path" },
+	{ EM_AARCH64,
+	  "/lib/aarch64-linux-gnu:/usr/lib/aarch64-linux-gnu:/lib64:/usr/lib64:"
+	  "/lib:/usr/local/lib:/usr/lib",
+	  "/etc/ld-musl-aarch64.path" },
 };
 
 /* What $LIB is: Fedora, SUSE; Debian, Ubuntu; Arch, Alpine. */

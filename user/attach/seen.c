@@ -37,9 +37,9 @@ bool seen_find(const struct seen *seen, const struct stat *status)
 	file = place(seen->files, seen->size, status->st_dev, status->st_ino);
 	if (!file->inode)
 		return false;
-	return file->probed || (file->size == status->st_size &&
-				file->modified.tv_sec == status->st_mtim.tv_sec &&
-				file->modified.tv_nsec == status->st_mtim.tv_nsec);
+	return file->probed ||
+	       (file->size == status->st_size && file->modified.tv_sec == status->st_mtim.tv_sec &&
+		file->modified.tv_nsec == status->st_mtim.tv_nsec);
 }
 
 /* Moves to a table twice as large; at the largest, without the files that have no probes. */

@@ -16,7 +16,7 @@
 #include "user/lib/cleanup.h"
 
 #define CPUS_MAX     4096
-#define RING_PAGES   16	 /* powers of two */
+#define RING_PAGES   16 /* powers of two */
 #define RING_MIN     2
 #define TOTAL_PAGES  256 /* of all rings, unless RING_MIN makes it more */
 #define PRIME_MS     7

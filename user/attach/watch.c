@@ -105,7 +105,9 @@ static void take_mapping(void *data, const struct mapping *mapping)
 	if (watch->waiting_count == WATCH_WAITING)
 		attach_waiting(watch);
 	watch->waiting[watch->waiting_count++] = (struct waiting_file){
-		.fd = TAKE_FD(fd), .path = path, .status = status,
+		.fd = TAKE_FD(fd),
+		.path = path,
+		.status = status,
 	};
 }
 

@@ -16,13 +16,16 @@
 #include "user/lib/cleanup.h"
 
 /* Just enough of an assembler for the programs below. */
-#define INSN(op, dst, src, offset, value)                                                  \
-	((struct bpf_insn){ .code = (op), .dst_reg = (dst), .src_reg = (src), .off = (offset), \
+#define INSN(op, dst, src, offset, value)     \
+	((struct bpf_insn){ .code = (op),     \
+			    .dst_reg = (dst), \
+			    .src_reg = (src), \
+			    .off = (offset),  \
 			    .imm = (value) })
-#define SET(dst, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, value)
-#define HELPER(number) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_##number)
+#define SET(dst, value)		   INSN(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, value)
+#define HELPER(number)		   INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_##number)
 #define LOAD_WIDE(dst, src, value) INSN(BPF_LD | BPF_DW | BPF_IMM, dst, src, 0, value)
-#define EXIT() INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define EXIT()			   INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 static int load(uint32_t type, uint32_t attach_type, uint32_t flags, const struct bpf_insn *insns,
 		size_t count)
@@ -117,16 +120,11 @@ static int load_loop_btf(uint32_t *main, uint32_t *callback)
 static int try_loop(void)
 {
 	const struct bpf_insn insns[] = {
-		SET(BPF_REG_1, 1),
-		LOAD_WIDE(BPF_REG_2, BPF_PSEUDO_FUNC, 6), /* instruction 8 */
-		INSN(0, 0, 0, 0, 0),
-		SET(BPF_REG_3, 0),
-		SET(BPF_REG_4, 0),
-		HELPER(loop),
-		SET(BPF_REG_0, 0),
-		EXIT(),
-		SET(BPF_REG_0, 1),
-		EXIT(),
+		SET(BPF_REG_1, 1),   LOAD_WIDE(BPF_REG_2, BPF_PSEUDO_FUNC, 6), /* instruction 8 */
+		INSN(0, 0, 0, 0, 0), SET(BPF_REG_3, 0),
+		SET(BPF_REG_4, 0),   HELPER(loop),
+		SET(BPF_REG_0, 0),   EXIT(),
+		SET(BPF_REG_0, 1),   EXIT(),
 	};
 	struct bpf_func_info functions[] = { { .insn_off = 0 }, { .insn_off = 8 } };
 	CLEANUP_FD int btf = load_loop_btf(&functions[0].type_id, &functions[1].type_id);

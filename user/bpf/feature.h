@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What this kernel can do, for this process: tried by use, once, and
- * remembered. Most trials take less than 0.2 ms. Version numbers mislead (vendors backport), and so does loading
- * alone: Linux 6.1 loads a program for BPF_TRACE_UPROBE_MULTI and knows no such
- * link.
+ * remembered. Most trials take less than 0.2 ms. Version numbers mislead (vendors
+ * backport), and so does loading alone: Linux 6.1 loads a program for
+ * BPF_TRACE_UPROBE_MULTI and knows no such link.
  */
 #ifndef KLOAK_BPF_FEATURE_H
 #define KLOAK_BPF_FEATURE_H

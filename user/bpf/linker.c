@@ -66,12 +66,12 @@ static int read_reference(const struct object *object, uint32_t section, uint32_
 		return -EINVAL;
 	if (is_local_call(insn)) {
 		reference->kind = REFERENCE_CALL;
-		reference->offset = (int64_t)symbol->value +
-				    ((int64_t)insn->imm + 1) * OBJECT_INSN_SIZE;
+		reference->offset =
+			(int64_t)symbol->value + ((int64_t)insn->imm + 1) * OBJECT_INSN_SIZE;
 	} else if (insn->code == LD_IMM64) {
-		reference->kind = object->sections[symbol->section].kind == OBJECT_SECTION_CODE ?
-					  REFERENCE_FUNCTION :
-					  REFERENCE_DATA;
+		reference->kind = object->sections[symbol->section].kind == OBJECT_SECTION_CODE
+					  ? REFERENCE_FUNCTION
+					  : REFERENCE_DATA;
 		reference->offset = (int64_t)symbol->value + insn->imm;
 	} else {
 		return -EINVAL;
@@ -261,8 +261,7 @@ bool linker_is_called(const struct object *object, const struct object_function 
 			/* Others refer to no function: no need to look for a relocation. */
 			if (insn.code != (BPF_JMP | BPF_CALL) && insn.code != LD_IMM64)
 				continue;
-			if (!read_reference(object, section, (uint32_t)offset, &insn,
-					    &reference) &&
+			if (!read_reference(object, section, (uint32_t)offset, &insn, &reference) &&
 			    referred_function(object, &reference) == function)
 				return true;
 		}

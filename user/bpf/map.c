@@ -86,8 +86,7 @@ int bpf_map_read_shape(int fd, struct bpf_map_shape *shape)
 	return 0;
 }
 
-static int element(enum bpf_cmd command, int fd, const void *key, const void *value,
-		   uint64_t flags)
+static int element(enum bpf_cmd command, int fd, const void *key, const void *value, uint64_t flags)
 {
 	union bpf_attr attr;
 

@@ -58,12 +58,15 @@ static int check_shared(const char *name, const struct bpf_map_shape *wanted, in
 	int ret = bpf_map_read_shape(fd, &shape);
 
 	if (ret)
-		return error_set(err, ret, "BPF map %s: cannot be read back: %s; run "
-				 "'kloak doctor'", name, strerror(-ret));
+		return error_set(err, ret,
+				 "BPF map %s: cannot be read back: %s; run "
+				 "'kloak doctor'",
+				 name, strerror(-ret));
 	if (shape.type == wanted->type && shape.key_size == wanted->key_size &&
 	    shape.value_size == wanted->value_size)
 		return 0;
-	return error_set(err, -EINVAL, "BPF map %s: two objects define it differently (type %u, "
+	return error_set(err, -EINVAL,
+			 "BPF map %s: two objects define it differently (type %u, "
 			 "key %u, value %u; here %u, %u, %u); rebuild Kloak from one source tree",
 			 name, shape.type, shape.key_size, shape.value_size, wanted->type,
 			 wanted->key_size, wanted->value_size);
@@ -84,7 +87,9 @@ int bpf_map_set_obtain(struct bpf_map_set *set, const char *name, const struct b
 		return created;
 	ret = bpf_map_set_add(set, name, created);
 	if (ret)
-		return error_set(err, ret, "BPF map %s: more maps, or a longer name, than struct "
-				 "bpf_map_set holds; raise its limits", name);
+		return error_set(err, ret,
+				 "BPF map %s: more maps, or a longer name, than struct "
+				 "bpf_map_set holds; raise its limits",
+				 name);
 	return TAKE_FD(created);
 }

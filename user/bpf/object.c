@@ -95,9 +95,9 @@ static const struct program_kind *kind_of_section(const char *name)
 
 static bool has_variables(const struct object_section *section)
 {
-	return section->size && (section->kind == OBJECT_SECTION_RODATA ||
-				 section->kind == OBJECT_SECTION_DATA ||
-				 section->kind == OBJECT_SECTION_BSS);
+	return section->size &&
+	       (section->kind == OBJECT_SECTION_RODATA || section->kind == OBJECT_SECTION_DATA ||
+		section->kind == OBJECT_SECTION_BSS);
 }
 
 static int copy_contents(struct loading *loading)
@@ -216,8 +216,10 @@ int bpf_object_open(struct bpf_object **object, const char *name, const void *da
 	bpf_object_close(opened);
 	if (ret == -ENOMEM)
 		return error_set(err, ret, "BPF object %s: not enough memory to read it", name);
-	return error_set(err, ret, "BPF object %s: malformed (%s); this kloak binary is damaged, "
-			 "build or download it again", name, strerror(-ret));
+	return error_set(err, ret,
+			 "BPF object %s: malformed (%s); this kloak binary is damaged, "
+			 "build or download it again",
+			 name, strerror(-ret));
 }
 
 /* --- before loading ---------------------------------------------------- */
@@ -318,8 +320,8 @@ static int make_sections(struct loading *loading, struct error *err)
 	for (i = 0; i < loading->elf.section_count; i++) {
 		if (!loading->contents[i])
 			continue;
-		loading->section_fds[i] = make_variables(&loading->elf.sections[i],
-							 loading->contents[i], err);
+		loading->section_fds[i] =
+			make_variables(&loading->elf.sections[i], loading->contents[i], err);
 		if (loading->section_fds[i] < 0)
 			return loading->section_fds[i];
 	}
@@ -340,17 +342,19 @@ static int load_linked(struct bpf_object *object, struct program *program,
 		return error_set(err, -ENOMEM, "BPF program %s: not enough memory", program->name);
 	btf = describe_program(&object->loading->btf, linked, kind->context, functions);
 	if (btf < 0)
-		return error_set(err, btf, "BPF program %s: the types of its functions: %s; build "
-				 "the object with clang -g", program->name, strerror(-btf));
+		return error_set(err, btf,
+				 "BPF program %s: the types of its functions: %s; build "
+				 "the object with clang -g",
+				 program->name, strerror(-btf));
 	free(object->log);
 	object->log = NULL;
 	program->fd = bpf_prog_load(
 		&(struct bpf_prog_source){
 			.name = program->name,
 			.type = kind->type,
-			.expected_attach_type = kind->is_uprobe && object->uprobe_multi ?
-							KLOAK_BPF_TRACE_UPROBE_MULTI :
-							kind->attach_type,
+			.expected_attach_type = kind->is_uprobe && object->uprobe_multi
+							? KLOAK_BPF_TRACE_UPROBE_MULTI
+							: kind->attach_type,
 			.flags = kind->flags,
 			.license = object->loading->license,
 			.insns = linked->insns,
@@ -373,8 +377,10 @@ static int load_program(struct bpf_object *object, struct program *program, stru
 
 	ret = linker_assemble(&loading->elf, program->function, &targets, &linked, &culprit);
 	if (ret)
-		return error_set(err, ret, "BPF program %s: cannot be linked at symbol %s: %s; "
-				 "rebuild Kloak", program->name, culprit, strerror(-ret));
+		return error_set(err, ret,
+				 "BPF program %s: cannot be linked at symbol %s: %s; "
+				 "rebuild Kloak",
+				 program->name, culprit, strerror(-ret));
 	ret = load_linked(object, program, &linked, err);
 	linker_free(&linked);
 	return ret;
@@ -477,7 +483,8 @@ int bpf_object_load_all(struct bpf_object *const *objects, unsigned int count,
 	ret = load_all(jobs, count, set);
 	for (i = 0; i < count; i++) {
 		if (jobs[i].ret && jobs[i].ret == ret)
-			error_set(err, ret, "BPF object %s: %s", objects[i]->name, jobs[i].err.text);
+			error_set(err, ret, "BPF object %s: %s", objects[i]->name,
+				  jobs[i].err.text);
 		/* The programs hold the maps of their variables; nothing else is needed again. */
 		loading_free(TAKE_PTR(objects[i]->loading));
 	}

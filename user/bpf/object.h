@@ -40,8 +40,7 @@ int bpf_object_open(struct bpf_object **object, const char *name, const void *da
  * Gives a variable its first value. -ENOENT: no such variable; -EINVAL: it has
  * another size. After loading: -EBUSY.
  */
-int bpf_object_set(struct bpf_object *object, const char *variable, const void *value,
-		   size_t size);
+int bpf_object_set(struct bpf_object *object, const char *variable, const void *value, size_t size);
 
 /*
  * Programs of sections uprobe* and uretprobe* will be attached by

@@ -17,7 +17,7 @@ struct bpf_prog_source {
 	const char *license;
 	const struct bpf_insn *insns;
 	uint32_t insn_count;
-	int btf;			    /* fd, < 0: no function records */
+	int btf;			       /* fd, < 0: no function records */
 	const struct bpf_func_info *functions; /* sorted by insn_off */
 	uint32_t function_count;
 };

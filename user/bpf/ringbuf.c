@@ -70,8 +70,8 @@ int bpf_ringbuf_consume(struct bpf_ringbuf *ringbuf, bpf_ringbuf_callback callba
 
 	while (!ret && at < __atomic_load_n(ringbuf->producer, __ATOMIC_ACQUIRE)) {
 		const uint8_t *header = ringbuf->data + (at & (ringbuf->size - 1));
-		uint32_t word = __atomic_load_n((const uint32_t *)(const void *)header,
-						__ATOMIC_ACQUIRE);
+		uint32_t word =
+			__atomic_load_n((const uint32_t *)(const void *)header, __ATOMIC_ACQUIRE);
 		uint32_t size = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 
 		if (word & BPF_RINGBUF_BUSY_BIT)

@@ -61,8 +61,8 @@ static int report(const struct explain *explain, bool json)
 int cmd_explain(int argc, char **argv)
 {
 	const char *what = NULL;
-	struct explain explain = {0};
-	struct error err = {0};
+	struct explain explain = { 0 };
+	struct error err = { 0 };
 	bool json = false;
 	int status;
 

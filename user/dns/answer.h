@@ -10,7 +10,7 @@
 #include "user/dns/query.h"
 #include "user/policy/address.h"
 
-#define DNS_ANSWER_SIZE  4096 /* bytes of a message that are read */
+#define DNS_ANSWER_SIZE	 4096 /* bytes of a message that are read */
 #define DNS_ANSWER_COUNT 64
 
 struct dns_answer_address {

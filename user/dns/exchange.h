@@ -20,7 +20,7 @@
 
 #define DNS_UDP_TIMEOUT 1000000000ULL /* ns until the next attempt */
 #define DNS_TCP_TIMEOUT 2000000000ULL /* ns */
-#define DNS_STRANGERS   3             /* answers to something else until TCP is taken */
+#define DNS_STRANGERS	3	      /* answers to something else until TCP is taken */
 
 struct dns_exchange {
 	struct dns_question question;
@@ -29,9 +29,9 @@ struct dns_exchange {
 	bool forged; /* too many answers over UDP were to something else */
 	uint16_t id;
 	int fd;
-	uint64_t deadline;      /* CLOCK_MONOTONIC, ns */
+	uint64_t deadline;	/* CLOCK_MONOTONIC, ns */
 	unsigned int strangers; /* answers to something else */
-	uint8_t *stream;        /* TCP: length and message as they come; NULL: UDP */
+	uint8_t *stream;	/* TCP: length and message as they come; NULL: UDP */
 	size_t sent, got;
 };
 

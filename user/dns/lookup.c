@@ -18,10 +18,10 @@
 #include "user/dns/exchange.h"
 #include "user/lib/cleanup.h"
 
-#define SLOTS       16 /* questions at a time, and so many descriptors */
-#define ROUNDS      3
+#define SLOTS	    16 /* questions at a time, and so many descriptors */
+#define ROUNDS	    3
 #define EDNS_ROUNDS 2
-#define NS          1000000000ULL
+#define NS	    1000000000ULL
 
 #define RCODE_NO_NAME 3
 #define RCODE_REFUSED 5
@@ -33,7 +33,7 @@ struct item {
 	bool busy;  /* it has a slot */
 	bool tried; /* it had its turn at least once */
 	/* How the last turn ended. */
-	int code;           /* 0: with an answer; a negative errno */
+	int code;	    /* 0: with an answer; a negative errno */
 	unsigned int rcode; /* of the answer */
 	size_t addresses;
 	const struct resolver_endpoint *server;
@@ -90,17 +90,17 @@ static void collect_names(struct dns_lookup *lookup, const struct rule_set *rule
 			return;
 		}
 		lookup->item[lookup->count++].question =
-			(struct dns_question){rule->name, DNS_TYPE_ADDRESS4};
+			(struct dns_question){ rule->name, DNS_TYPE_ADDRESS4 };
 		lookup->item[lookup->count++].question =
-			(struct dns_question){rule->name, DNS_TYPE_ADDRESS6};
+			(struct dns_question){ rule->name, DNS_TYPE_ADDRESS6 };
 	}
 }
 
 /* Room for as many names as there are rules at the most. */
 static struct dns_lookup *lookup_alloc(const struct dns_lookup_options *options)
 {
-	size_t names =
-		options->rules->count < DNS_LOOKUP_NAMES ? options->rules->count : DNS_LOOKUP_NAMES;
+	size_t names = options->rules->count < DNS_LOOKUP_NAMES ? options->rules->count
+								: DNS_LOOKUP_NAMES;
 	struct dns_lookup *lookup = calloc(1, sizeof(*lookup) + 2 * names * sizeof(struct item));
 
 	if (lookup) {

@@ -119,8 +119,8 @@ void check_storage(const char *root, struct doctor_finding *finding)
 void check_sockhash(const char *root, struct doctor_finding *finding)
 {
 	(void)root;
-	try(&(struct trial){ BPF_FEATURE_SOCKHASH,
-			     "the kernel needs CONFIG_BPF_STREAM_PARSER" }, finding);
+	try(&(struct trial){ BPF_FEATURE_SOCKHASH, "the kernel needs CONFIG_BPF_STREAM_PARSER" },
+	    finding);
 }
 
 /* The PMU may be denied where uprobe_multi links are not; then the latter do. */

@@ -18,8 +18,8 @@
 #include "user/lib/cleanup.h"
 
 #define BATCHES 8
-#define HITS 32
-#define SLOW 5000 /* ns: an emulated probe should take a tenth of that */
+#define HITS	32
+#define SLOW	5000 /* ns: an emulated probe should take a tenth of that */
 
 typedef void (*site)(void);
 
@@ -34,10 +34,10 @@ void doctor_site_stepped(void);
 #else
 #error "name an instruction that the kernel cannot emulate"
 #endif
-#define SITE(name, instruction)                                     \
-	__asm__(".pushsection .text." #name ",\"ax\",%progbits\n"   \
-		".globl " #name "\n.type " #name ", %function\n"    \
-		#name ": " instruction "\n\tret\n"                  \
+#define SITE(name, instruction)                                                         \
+	__asm__(".pushsection .text." #name ",\"ax\",%progbits\n"                       \
+		".globl " #name "\n.type " #name ", %function\n" #name ": " instruction \
+		"\n\tret\n"                                                             \
 		".size " #name ", . - " #name "\n.popsection\n")
 
 SITE(doctor_site_emulated, "nop");
@@ -134,11 +134,13 @@ void check_cost(const char *root, struct doctor_finding *finding)
 	if (!ret)
 		ret = measure(program, doctor_site_stepped, &stepped);
 	if (ret)
-		doctor_set(finding, DOCTOR_OK, NULL, "not measured: uprobe PMU: %s", strerror(-ret));
+		doctor_set(finding, DOCTOR_OK, NULL, "not measured: uprobe PMU: %s",
+			   strerror(-ret));
 	else
 		doctor_set(finding, emulated > SLOW ? DOCTOR_WARN : DOCTOR_OK,
 			   emulated > SLOW ? "expect this much for each TLS write; "
-					     "is the virtual machine itself emulated?" : NULL,
+					     "is the virtual machine itself emulated?"
+					   : NULL,
 			   "%s: %lld ns at an emulated instruction, %lld ns single-stepped",
 			   emulated > SLOW ? "slow" : "fast", (long long)emulated,
 			   (long long)stepped);

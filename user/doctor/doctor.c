@@ -51,7 +51,8 @@ void doctor_set(struct doctor_finding *finding, enum doctor_verdict verdict, con
 	va_end(args);
 }
 
-static size_t count(const struct doctor_finding findings[static DOCTOR_CHECKS], enum doctor_verdict verdict)
+static size_t count(const struct doctor_finding findings[static DOCTOR_CHECKS],
+		    enum doctor_verdict verdict)
 {
 	size_t found = 0;
 
@@ -84,7 +85,8 @@ void doctor_print(FILE *out, const struct doctor_finding findings[static DOCTOR_
 		fprintf(out, "kloak run works here: no check failed, %zu warned.\n", warned);
 }
 
-static void write_findings(struct json *json, const struct doctor_finding findings[static DOCTOR_CHECKS])
+static void write_findings(struct json *json,
+			   const struct doctor_finding findings[static DOCTOR_CHECKS])
 {
 	json_object(json, NULL);
 	json_string(json, "kloak", KLOAK_VERSION);

@@ -95,9 +95,10 @@ void check_paranoid(const char *root, struct doctor_finding *finding)
 		doctor_set(finding, DOCTOR_WARN, "the kernel needs CONFIG_PERF_EVENTS",
 			   "cannot be read");
 	else if (level > 2 && !admin && !bpf_feature_has(BPF_FEATURE_UPROBE_MULTI))
-		doctor_set(finding, DOCTOR_WARN,
-			   "run kloak with CAP_SYS_ADMIN, or sysctl -w kernel.perf_event_paranoid=2",
-			   "%ld: probes need CAP_SYS_ADMIN", level);
+		doctor_set(
+			finding, DOCTOR_WARN,
+			"run kloak with CAP_SYS_ADMIN, or sysctl -w kernel.perf_event_paranoid=2",
+			"%ld: probes need CAP_SYS_ADMIN", level);
 	else
 		doctor_set(finding, DOCTOR_OK, NULL, "%ld%s", level,
 			   admin ? " (does not concern CAP_SYS_ADMIN)" : "");
@@ -105,7 +106,8 @@ void check_paranoid(const char *root, struct doctor_finding *finding)
 
 void check_unprivileged(const char *root, struct doctor_finding *finding)
 {
-	CLEANUP_FREE char *text = read_first_line(root, "/proc/sys/kernel/unprivileged_bpf_disabled");
+	CLEANUP_FREE char *text =
+		read_first_line(root, "/proc/sys/kernel/unprivileged_bpf_disabled");
 
 	if (text && strcmp(text, "0") == 0)
 		doctor_set(finding, DOCTOR_WARN,
@@ -124,8 +126,8 @@ void check_ktls(const char *root, struct doctor_finding *finding)
 	snprintf(path, sizeof(path), "%s/sys/module/tls", root);
 	loaded = access(path, F_OK) == 0;
 	doctor_set(finding, DOCTOR_OK, NULL, "%s",
-		   loaded ? "module loaded; workloads are refused it and use TLS in user space" :
-			    "module not loaded");
+		   loaded ? "module loaded; workloads are refused it and use TLS in user space"
+			  : "module not loaded");
 }
 
 /* The sources of the line "hosts:" of nsswitch.conf(5), or NULL. */
@@ -160,8 +162,8 @@ static bool nscd_answers(const char *root)
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		struct sockaddr_un server = { .sun_family = AF_UNIX };
-		int size = snprintf(server.sun_path, sizeof(server.sun_path), "%s%s", root,
-				    paths[i]);
+		int size =
+			snprintf(server.sun_path, sizeof(server.sun_path), "%s%s", root, paths[i]);
 
 		if (fd < 0 || size >= (int)sizeof(server.sun_path))
 			continue;

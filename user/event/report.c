@@ -13,7 +13,7 @@
 #include "user/lib/cleanup.h"
 #include "user/lib/json.h"
 
-#define LINE_SIZE 2048
+#define LINE_SIZE    2048
 #define NSEC_PER_SEC 1000000000ULL
 
 int report_open(struct report *report, const char *events, const struct secret_set *secrets,
@@ -28,7 +28,8 @@ int report_open(struct report *report, const char *events, const struct secret_s
 	if (!strcmp(events, "-"))
 		report->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	else
-		report->fd = open(events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+		report->fd =
+			open(events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
 	if (report->fd < 0)
 		return error_config(err, -errno, "cannot open %s for events: %s; check the path",
 				    events, strerror(errno));
@@ -164,8 +165,9 @@ void report_summary(const struct report *report)
 	fprintf(stderr, "secret %s", secret[0] ? secret : "unknown");
 	if (first->port) {
 		format_address(first->address, address);
-		fprintf(stderr, " to %.255s (%s) port %u", first->name[0] ? (const char *)first->name : "no name",
-			address, first->port);
+		fprintf(stderr, " to %.255s (%s) port %u",
+			first->name[0] ? (const char *)first->name : "no name", address,
+			first->port);
 	}
 	fprintf(stderr, ": %s: %s. --events FILE lists all\n", reason_text(first->reason)->name,
 		reason_text(first->reason)->advice);

@@ -15,7 +15,7 @@
 #include "user/secret/set.h"
 
 struct report {
-	int fd; /* of the events; -1: none are wanted */
+	int fd;	     /* of the events; -1: none are wanted */
 	bool failed; /* a write failed; later ones are not tried */
 	const struct secret_set *secrets;
 	const char *workload; /* its name in events */

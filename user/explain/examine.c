@@ -15,7 +15,7 @@
 
 bool explain_is_write(const struct hook_function *function)
 {
-	static const char *const words[] = {"_write", "_send", "cork", "_end"};
+	static const char *const words[] = { "_write", "_send", "cork", "_end" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (strstr(function->entry, words[i]))
@@ -127,7 +127,7 @@ static void recognise(struct explain_file *file, const struct elf_image *image)
 static void plan(struct explain_file *file, int fd)
 {
 	struct hook_plans *plans = malloc(sizeof(*plans));
-	struct error err = {0};
+	struct error err = { 0 };
 	int ret = plans ? hook_plan_file(fd, file->path, plans, &err) : -ENOMEM;
 
 	if (ret > 0) {

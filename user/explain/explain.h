@@ -33,8 +33,8 @@
 
 enum explain_role {
 	EXPLAIN_PROGRAM, /* the executable, and interpreters of a script */
-	EXPLAIN_LOADED,  /* by the loader at the start; of a process: mapped */
-	EXPLAIN_LATER,   /* would be found by a dlopen(3), if the program makes one */
+	EXPLAIN_LOADED,	 /* by the loader at the start; of a process: mapped */
+	EXPLAIN_LATER,	 /* would be found by a dlopen(3), if the program makes one */
 };
 
 /* One ELF file. */
@@ -42,7 +42,7 @@ struct explain_file {
 	char *path;
 	char *real; /* as this process sees the opened file; NULL if it was not opened */
 	enum explain_role role;
-	bool deleted;    /* mapped, and no longer to be found by its path */
+	bool deleted;	 /* mapped, and no longer to be found by its path */
 	bool is_library; /* loaded by programs, no program itself */
 	bool loads_more; /* calls dlopen(3) */
 	bool is_32_bit;
@@ -52,32 +52,32 @@ struct explain_file {
 	char soname[64];
 	struct elf_build_id build_id; /* size 0: it has none */
 	struct marks marks;
-	uint64_t reasons;             /* EXPLAIN_BIT of what is in the file */
+	uint64_t reasons;	      /* EXPLAIN_BIT of what is in the file */
 	struct hook_plans *plans;     /* NULL: nothing would be probed */
 	uint32_t attached[HOOKS_MAX]; /* bit n: probe n of that plan is attached now */
-	char trouble[240];            /* why no probe can be placed, although there are functions */
+	char trouble[240];	      /* why no probe can be placed, although there are functions */
 };
 
 /* What is known of a running process; see live.c. */
 struct explain_live {
 	char comm[64];
 	char workload[64]; /* name of the run's cgroup, "" if it is in none */
-	bool run_over;     /* that run's kloak is gone */
+	bool run_over;	   /* that run's kloak is gone */
 	char unknown[160]; /* why the kernel's objects could not be asked, "" if they were */
 	bool links_known;  /* the kernel tells where probes are (6.8) */
-	bool programs;     /* Kloak's programs are loaded */
-	uint64_t keys;     /* traffic keys that were captured from it */
+	bool programs;	   /* Kloak's programs are loaded */
+	uint64_t keys;	   /* traffic keys that were captured from it */
 	uint64_t unserved; /* of those still kept: keys of suites that are not served */
 	uint64_t kept;
 	uint64_t staged; /* threads with placeholders that were written and not yet sent */
-	bool io_uring;   /* has such a descriptor open */
-	bool ktls;       /* kernel TLS is used in its network namespace */
+	bool io_uring;	 /* has such a descriptor open */
+	bool ktls;	 /* kernel TLS is used in its network namespace */
 };
 
 enum explain_state {
-	EXPLAIN_HOOKED,      /* and keys seen */
+	EXPLAIN_HOOKED,	     /* and keys seen */
 	EXPLAIN_WAITING,     /* hooked, no handshake yet */
-	EXPLAIN_WOULD,       /* under kloak run */
+	EXPLAIN_WOULD,	     /* under kloak run */
 	EXPLAIN_WOULD_LATER, /* the same, if it loads one of the libraries that were found */
 	EXPLAIN_UNKNOWN,     /* in a run, but the kernel may not be asked */
 	EXPLAIN_NOT,
@@ -85,7 +85,7 @@ enum explain_state {
 
 struct explain {
 	char path[PATH_MAX]; /* of the program; of a process as it sees it, "" if there is none */
-	pid_t pid;           /* of the process, not of a thread; 0: a file was asked for */
+	pid_t pid;	     /* of the process, not of a thread; 0: a file was asked for */
 	bool is_script;
 	struct explain_file *files;
 	size_t count;
@@ -94,9 +94,9 @@ struct explain {
 	/* Set by explain_judge(): */
 	enum explain_state state;
 	const struct hook *runtime; /* NULL: none that is hooked */
-	const char *version;        /* of the runtime, "" if it is not known */
+	const char *version;	    /* of the runtime, "" if it is not known */
 	enum explain_reason reason; /* why not; EXPLAIN_NONE if hooked */
-	uint64_t notes;             /* EXPLAIN_BIT of further reasons that hold */
+	uint64_t notes;		    /* EXPLAIN_BIT of further reasons that hold */
 };
 
 /*

@@ -25,11 +25,11 @@
 #include "user/workload/cgroup.h"
 #include "user/workload/text.h"
 
-#define OBJECTS_MAX           65536 /* of a kind, on the machine */
-#define OFFSETS_MAX           256   /* places of one link */
-#define KEYS_MAX              1024  /* of one process that are looked at */
-#define ENTRIES_MAX           65536 /* of a directory below /proc/PID */
-#define MOUNTS_TEXT           (4U << 20)
+#define OBJECTS_MAX	      65536 /* of a kind, on the machine */
+#define OFFSETS_MAX	      256   /* places of one link */
+#define KEYS_MAX	      1024  /* of one process that are looked at */
+#define ENTRIES_MAX	      65536 /* of a directory below /proc/PID */
+#define MOUNTS_TEXT	      (4U << 20)
 #define INITIAL_PID_NAMESPACE 4026531836U /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 
 /* struct bpf_link_info of Linux 6.8 for uprobe_multi: absent from 6.1's headers. */
@@ -117,7 +117,7 @@ static bool is_program_of(const struct hook *hook, const char name[static BPF_OB
 
 static void see_program(struct explain *explain, int fd)
 {
-	struct bpf_prog_info info = {0};
+	struct bpf_prog_info info = { 0 };
 
 	if (object_info(fd, &info, sizeof(info)))
 		return;
@@ -139,7 +139,7 @@ static void note_places(struct explain_file *file, size_t hook, const uint64_t *
 static bool read_program_name(uint32_t id, char name[static BPF_OBJ_NAME_LEN])
 {
 	CLEANUP_FD int fd = object_open(BPF_PROG_GET_FD_BY_ID, id);
-	struct bpf_prog_info info = {0};
+	struct bpf_prog_info info = { 0 };
 
 	if (fd < 0 || object_info(fd, &info, sizeof(info)))
 		return false;
@@ -200,7 +200,7 @@ static void see_heads(struct explain *explain, int fd)
 /* The newest of them; the map forgets old ones. */
 static void see_keys(struct explain *explain, int fd)
 {
-	struct key_slot slot = {.tgid = (uint32_t)explain->pid};
+	struct key_slot slot = { .tgid = (uint32_t)explain->pid };
 	struct traffic_key key;
 	uint64_t count;
 
@@ -251,7 +251,7 @@ static void see_thread(void *data, long tid)
 static void see_staged(struct explain *explain, int fd)
 {
 	CLEANUP_FREE struct staged *staged = malloc(sizeof(*staged));
-	struct staged_search search = {explain, fd, staged};
+	struct staged_search search = { explain, fd, staged };
 
 	if (staged)
 		visit_numbers(explain->pid, "task", see_thread, &search);
@@ -259,7 +259,7 @@ static void see_staged(struct explain *explain, int fd)
 
 static void see_map(struct explain *explain, int fd)
 {
-	struct bpf_map_info info = {0};
+	struct bpf_map_info info = { 0 };
 
 	if (object_info(fd, &info, sizeof(info)))
 		return;
@@ -271,7 +271,7 @@ static void see_map(struct explain *explain, int fd)
 
 static void see_ring(struct explain *explain, int fd)
 {
-	struct bpf_map_info info = {0};
+	struct bpf_map_info info = { 0 };
 
 	if (!object_info(fd, &info, sizeof(info)) &&
 	    has_shape(&info, "keys", sizeof(struct key_slot), sizeof(struct traffic_key)))

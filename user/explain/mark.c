@@ -11,7 +11,7 @@
 
 #include "user/lib/cleanup.h"
 
-#define CHUNK      (256U << 10)
+#define CHUNK	   (256U << 10)
 #define NEEDLE_MAX 32
 #define OVERLAP \
 	(NEEDLE_MAX + MARK_VERSION_MAX) /* at the end of a chunk: looked at with the next one */
@@ -22,21 +22,21 @@ static const struct needle {
 	const char *head, *tail;
 	bool versioned; /* counts only before a digit: the version begins there */
 } needles[] = {
-	{MARK_TLS, "c ap ", "traffic", false},
-	{MARK_TLS, "client ", "finished", false},
-	{MARK_QUIC, "quic", " hp", false},
-	{MARK_BORINGSSL, "boring", "ssl", false},
-	{MARK_AWSLC, "AWS-", "LC ", true},
-	{MARK_OPENSSL, "ssl/ssl", "_lib.c", false},
-	{MARK_OPENSSL_VERSION, "Open", "SSL ", true},
-	{MARK_LIBRESSL, "Libre", "SSL ", true},
-	{MARK_GNUTLS, "Gnu", "TLS ", true},
-	{MARK_NSS, "Version: ", "NSS ", true},
-	{MARK_MBEDTLS, "mbed ", "TLS ", true},
-	{MARK_MBEDTLS, "Mbed ", "TLS ", true},
-	{MARK_WOLFSSL, "wolf", "SSL ", true},
-	{MARK_RUSTLS, "/rust", "ls-", true},
-	{MARK_GO, "\xff Go ", "buildinf:", false},
+	{ MARK_TLS, "c ap ", "traffic", false },
+	{ MARK_TLS, "client ", "finished", false },
+	{ MARK_QUIC, "quic", " hp", false },
+	{ MARK_BORINGSSL, "boring", "ssl", false },
+	{ MARK_AWSLC, "AWS-", "LC ", true },
+	{ MARK_OPENSSL, "ssl/ssl", "_lib.c", false },
+	{ MARK_OPENSSL_VERSION, "Open", "SSL ", true },
+	{ MARK_LIBRESSL, "Libre", "SSL ", true },
+	{ MARK_GNUTLS, "Gnu", "TLS ", true },
+	{ MARK_NSS, "Version: ", "NSS ", true },
+	{ MARK_MBEDTLS, "mbed ", "TLS ", true },
+	{ MARK_MBEDTLS, "Mbed ", "TLS ", true },
+	{ MARK_WOLFSSL, "wolf", "SSL ", true },
+	{ MARK_RUSTLS, "/rust", "ls-", true },
+	{ MARK_GO, "\xff Go ", "buildinf:", false },
 };
 
 #define NEEDLES ARRAY_SIZE(needles)
@@ -154,7 +154,7 @@ static int scan_segments(struct scan *scan)
 
 int marks_find(const struct elf_image *image, struct marks *marks)
 {
-	struct scan scan = {.image = image, .marks = marks, .left = MARK_BYTES_MAX};
+	struct scan scan = { .image = image, .marks = marks, .left = MARK_BYTES_MAX };
 	int ret;
 
 	memset(marks, 0, sizeof(*marks));

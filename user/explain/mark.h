@@ -12,7 +12,7 @@
 
 #include "elf/image.h"
 
-#define MARK_BYTES_MAX   (256U << 20) /* read of one file */
+#define MARK_BYTES_MAX	 (256U << 20) /* read of one file */
 #define MARK_VERSION_MAX 32
 
 enum mark {
@@ -33,7 +33,7 @@ enum mark {
 };
 
 struct marks {
-	uint32_t found;                             /* a bit for each mark */
+	uint32_t found;				    /* a bit for each mark */
 	char version[MARK_COUNT][MARK_VERSION_MAX]; /* "" if the mark has none */
 };
 

@@ -32,7 +32,7 @@ void proc_workload(char *text, char *name, size_t size)
 /* Lines such as "TlsCurrTxSw                     2" (Documentation/networking/tls.rst). */
 bool proc_uses_ktls(char *text)
 {
-	static const char *const names[] = {"TlsCurrTxSw", "TlsCurrTxDevice"};
+	static const char *const names[] = { "TlsCurrTxSw", "TlsCurrTxDevice" };
 	const char *line;
 
 	while ((line = text_line(&text)))

@@ -15,7 +15,7 @@
 
 #define NAME_BYTES  (PATH_MAX + 32) /* /proc/PID/root and a path */
 #define STATUS_TEXT 65536
-#define DELETED     " (deleted)"
+#define DELETED	    " (deleted)"
 
 /* --- what process it is -------------------------------------------------- */
 
@@ -33,13 +33,13 @@ static int read_standing(pid_t pid, struct standing *standing)
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	ret = text_read(path, STATUS_TEXT, &text);
-	*standing = (struct standing){.tgid = pid};
+	*standing = (struct standing){ .tgid = pid };
 	for (rest = text; !ret && (line = text_line(&rest));) {
 		if (!strncmp(line, "Tgid:\t", 6))
 			standing->tgid = (pid_t)strtol(line + 6, NULL, 10);
 		standing->has_memory |= !strncmp(line, "VmSize:", 7);
-		standing->is_zombie |=
-			!strncmp(line, "State:\tZ", 8) || !strncmp(line, "State:\tX", 8);
+		standing->is_zombie |= !strncmp(line, "State:\tZ", 8) ||
+				       !strncmp(line, "State:\tX", 8);
 	}
 	return ret;
 }
@@ -85,7 +85,7 @@ static bool was_seen(struct collection *collection, const struct stat *status)
 		collection->error = -ENOMEM;
 		return true;
 	}
-	grown[i] = (struct identity){status->st_dev, status->st_ino};
+	grown[i] = (struct identity){ status->st_dev, status->st_ino };
 	collection->seen = grown;
 	collection->seen_count++;
 	return false;
@@ -152,7 +152,7 @@ static void take_file(struct collection *collection, const struct mapping *mappi
 static void take_mapping(void *data, const struct mapping *mapping)
 {
 	struct collection *collection = data;
-	struct stat status = {.st_ino = mapping->inode};
+	struct stat status = { .st_ino = mapping->inode };
 
 	if (collection->error)
 		return;
@@ -161,7 +161,7 @@ static void take_mapping(void *data, const struct mapping *mapping)
 	if (fd == -EINVAL)
 		return; /* a device, say: no program text that could be probed */
 	if (fd < 0)
-		status = (struct stat){.st_ino = mapping->inode};
+		status = (struct stat){ .st_ino = mapping->inode };
 	if (!was_seen(collection, &status))
 		take_file(collection, mapping, fd, &status);
 }
@@ -177,12 +177,12 @@ static void find_program(struct collection *collection)
 	size = readlink(link, explain->path, sizeof(explain->path) - 1);
 	explain->path[size < 0 ? 0 : size] = '\0';
 	if (size >= 0 && !stat(link, &status))
-		collection->program = (struct identity){status.st_dev, status.st_ino};
+		collection->program = (struct identity){ status.st_dev, status.st_ino };
 }
 
 static int collect(struct explain *explain)
 {
-	struct collection collection = {.explain = explain};
+	struct collection collection = { .explain = explain };
 	int ret;
 
 	find_program(&collection);

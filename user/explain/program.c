@@ -108,8 +108,8 @@ static void inherit_role(const struct library_set *set, enum explain_role roles[
 static bool is_part_of_program(const struct library *library)
 {
 	static const char *const interpreters[] = {
-		"libpython", "libperl", "libruby",  "libnode",  "libphp",     "liblua",
-		"libR.so",   "libtcl",  "libguile", "libjulia", "libhostfxr", "libmono",
+		"libpython", "libperl", "libruby",  "libnode",	"libphp",     "liblua",
+		"libR.so",   "libtcl",	"libguile", "libjulia", "libhostfxr", "libmono",
 	};
 
 	if (library->reason == LIBRARY_EXECUTABLE)

@@ -61,8 +61,8 @@ struct reason_row {
 	const char *remedy; /* what to do */
 	/* How a file of it is recognised: one of these, and nothing of it being hooked. */
 	const char *sonames[REASON_SONAMES]; /* how the names of its libraries begin */
-	const char *symbol;                  /* that only it defines */
-	uint32_t marks;                      /* bits of enum mark, all of them */
+	const char *symbol;		     /* that only it defines */
+	uint32_t marks;			     /* bits of enum mark, all of them */
 	/* Recognised also where other hooks have functions in the file, but this one has none. */
 	const char *hook;
 	bool always; /* also if functions of the file are hooked: they are not what they seem */

@@ -23,14 +23,14 @@ struct tally {
 static const struct {
 	const char *name, *text;
 } states[] = {
-	[EXPLAIN_HOOKED] = {"hooked", "hooked and keys seen"},
-	[EXPLAIN_WAITING] = {"waiting", "hooked, no TLS handshake seen yet"},
-	[EXPLAIN_WOULD] = {"would", "would be hooked under kloak run"},
-	[EXPLAIN_WOULD_LATER] = {"would-later",
-				 "would be hooked under kloak run when it loads a TLS library"},
-	[EXPLAIN_UNKNOWN] = {"unknown",
-			     "belongs to a kloak run; whether it is hooked is not known"},
-	[EXPLAIN_NOT] = {"not-hooked", "not hooked"},
+	[EXPLAIN_HOOKED] = { "hooked", "hooked and keys seen" },
+	[EXPLAIN_WAITING] = { "waiting", "hooked, no TLS handshake seen yet" },
+	[EXPLAIN_WOULD] = { "would", "would be hooked under kloak run" },
+	[EXPLAIN_WOULD_LATER] = { "would-later",
+				  "would be hooked under kloak run when it loads a TLS library" },
+	[EXPLAIN_UNKNOWN] = { "unknown",
+			      "belongs to a kloak run; whether it is hooked is not known" },
+	[EXPLAIN_NOT] = { "not-hooked", "not hooked" },
 };
 
 const char *explain_state_name(enum explain_state state)
@@ -79,7 +79,7 @@ static void tally_file(struct tally *tally, const struct explain_file *file)
 
 static struct tally tally_take(const struct explain *explain, enum explain_role last)
 {
-	struct tally tally = {0};
+	struct tally tally = { 0 };
 
 	for (size_t i = 0; i < explain->count; i++)
 		if (explain->files[i].role <= last)
@@ -132,9 +132,9 @@ const char *explain_version(const struct explain_file *file, size_t hook)
 		const char *hook; /* how its name begins */
 		enum mark mark;
 	} marks[] = {
-		{"openssl", MARK_OPENSSL_VERSION}, {"gnutls", MARK_GNUTLS},
-		{"mbedtls", MARK_MBEDTLS},         {"wolfssl", MARK_WOLFSSL},
-		{"rustls", MARK_RUSTLS},           {"go", MARK_GO},
+		{ "openssl", MARK_OPENSSL_VERSION }, { "gnutls", MARK_GNUTLS },
+		{ "mbedtls", MARK_MBEDTLS },	     { "wolfssl", MARK_WOLFSSL },
+		{ "rustls", MARK_RUSTLS },	     { "go", MARK_GO },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
@@ -328,8 +328,8 @@ static void judge(struct explain *explain)
 		judge_process(explain);
 	else
 		explain->state = EXPLAIN_WOULD;
-	explain->notes =
-		reasons & ~EXPLAIN_BIT(explain->reason) & ~EXPLAIN_BIT(EXPLAIN_GO_WITHOUT_TLS);
+	explain->notes = reasons & ~EXPLAIN_BIT(explain->reason) &
+			 ~EXPLAIN_BIT(EXPLAIN_GO_WITHOUT_TLS);
 }
 
 void explain_judge(struct explain *explain)

@@ -32,18 +32,18 @@ static inline void cleanup_file(FILE **file)
 #define CLEANUP_FREE __attribute__((cleanup(cleanup_free)))
 #define CLEANUP_FILE __attribute__((cleanup(cleanup_file)))
 
-#define TAKE_FD(fd)             \
-	({                      \
+#define TAKE_FD(fd)               \
+	({                        \
 		int taken = (fd); \
-		(fd) = -1;      \
-		taken;          \
+		(fd) = -1;        \
+		taken;            \
 	})
 
-#define TAKE_PTR(ptr)                      \
-	({                                 \
+#define TAKE_PTR(ptr)                          \
+	({                                     \
 		__typeof__(ptr) taken = (ptr); \
-		(ptr) = NULL;              \
-		taken;                     \
+		(ptr) = NULL;                  \
+		taken;                         \
 	})
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const uint8_t mapped_prefix[ADDRESS_SIZE] = {[10] = 0xff, [11] = 0xff};
+static const uint8_t mapped_prefix[ADDRESS_SIZE] = { [10] = 0xff, [11] = 0xff };
 
 int address_parse(const char *text, size_t size, uint8_t address[static ADDRESS_SIZE])
 {
@@ -54,6 +54,5 @@ bool address_unspecified(const uint8_t address[static ADDRESS_SIZE])
 	static const uint8_t none[ADDRESS_SIZE];
 
 	return memcmp(address, none, ADDRESS_SIZE) == 0 ||
-	       (address_mapped(address) &&
-		memcmp(address + ADDRESS_MAPPED_BITS / 8, none, 4) == 0);
+	       (address_mapped(address) && memcmp(address + ADDRESS_MAPPED_BITS / 8, none, 4) == 0);
 }

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ADDRESS_SIZE        16
-#define ADDRESS_BITS        128
+#define ADDRESS_SIZE	    16
+#define ADDRESS_BITS	    128
 #define ADDRESS_MAPPED_BITS 96 /* of the prefix ::ffff:0:0 */
 
 /*

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define LABEL_MAX 63
-#define LETTERS   "abcdefghijklmnopqrstuvwxyz"
-#define DIGITS    "0123456789"
+#define LETTERS	  "abcdefghijklmnopqrstuvwxyz"
+#define DIGITS	  "0123456789"
 
 static char fold(char c)
 {

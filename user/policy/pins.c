@@ -62,7 +62,7 @@ void pin_set_release(struct pin_set *set)
 	for (size_t i = 0; i < set->count; i++)
 		free(set->pin[i].name);
 	free(set->pin);
-	*set = (struct pin_set){0};
+	*set = (struct pin_set){ 0 };
 }
 
 /* ---- --pin ---- */
@@ -137,7 +137,7 @@ static int hosts_name(void *context, const char *name, const uint8_t address[sta
 int pin_set_add_hosts(struct pin_set *set, const struct rule_set *rules, const char *path,
 		      struct error *err)
 {
-	struct hosts_context context = {.set = set, .rules = rules};
+	struct hosts_context context = { .set = set, .rules = rules };
 	struct trusted_file file;
 	int ret = trusted_file_read(path, &file);
 
@@ -163,11 +163,11 @@ int pin_set_add_hosts(struct pin_set *set, const struct rule_set *rules, const c
 int pin_set_emit(const struct pin_set *set, const struct rule_set *rules, __u32 workload,
 		 verified_emit emit, void *context)
 {
-	static const struct verified never_expires = {.expires = ~(__u64)0};
+	static const struct verified never_expires = { .expires = ~(__u64)0 };
 
 	for (size_t i = 0; i < set->count; i++) {
 		const struct pin *pin = &set->pin[i];
-		struct verified_key key = {.workload = workload};
+		struct verified_key key = { .workload = workload };
 		int ret;
 
 		if (!rule_set_matches_name(rules, pin->name))

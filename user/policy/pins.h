@@ -12,7 +12,7 @@
 
 #include "user/policy/rule_set.h"
 
-#define PIN_SET_MAX     4096
+#define PIN_SET_MAX	4096
 #define PINS_HOSTS_PATH "/etc/hosts"
 
 struct pin {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define KEYWORD      "nameserver"
+#define KEYWORD	     "nameserver"
 #define KEYWORD_SIZE (sizeof(KEYWORD) - 1)
 
 static bool is_space(char c)

@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define CGROUP_PREFIX    "cgroup:"
-#define CGROUP_PATH_MAX  1024
-#define PORT_START_PATH  "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+#define CGROUP_PREFIX	 "cgroup:"
+#define CGROUP_PATH_MAX	 1024
+#define PORT_START_PATH	 "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 #define PORT_START_USUAL 1024
 
 /* ---- addresses ---- */
@@ -26,19 +26,19 @@ static const struct {
 	unsigned bits;
 	const char *why;
 } unusable[] = {
-	{{0}, 128, "it is nobody's address; write the resolver's own"},
-	{{[10] = 0xff, [11] = 0xff}, 104, "it is nobody's address; write the resolver's own"},
-	{{[10] = 0xff, [11] = 0xff, [12] = 0xff, [13] = 0xff, [14] = 0xff, [15] = 0xff},
-	 128,
-	 "it is the broadcast address; write the resolver's own"},
-	{{[10] = 0xff, [11] = 0xff, [12] = 0xe0},
-	 100,
-	 "it is a multicast address; write the resolver's own"},
-	{{0xff}, 8, "it is a multicast address; write the resolver's own"},
-	{{0xfe, 0x80},
-	 10,
-	 "it is link-local: another host on every interface; write the resolver's global or "
-	 "unique local address"},
+	{ { 0 }, 128, "it is nobody's address; write the resolver's own" },
+	{ { [10] = 0xff, [11] = 0xff }, 104, "it is nobody's address; write the resolver's own" },
+	{ { [10] = 0xff, [11] = 0xff, [12] = 0xff, [13] = 0xff, [14] = 0xff, [15] = 0xff },
+	  128,
+	  "it is the broadcast address; write the resolver's own" },
+	{ { [10] = 0xff, [11] = 0xff, [12] = 0xe0 },
+	  100,
+	  "it is a multicast address; write the resolver's own" },
+	{ { 0xff }, 8, "it is a multicast address; write the resolver's own" },
+	{ { 0xfe, 0x80 },
+	  10,
+	  "it is link-local: another host on every interface; write the resolver's global or "
+	  "unique local address" },
 };
 
 const char *resolver_address_fault(const uint8_t address[static ADDRESS_SIZE])
@@ -95,11 +95,11 @@ static const char *endpoint_split(const char *text, struct endpoint *endpoint)
 	const char *colon = strchr(text, ':');
 	const char *close = text[0] == '[' ? strchr(text, ']') : NULL;
 
-	*endpoint = (struct endpoint){.address = text, .address_size = strlen(text)};
+	*endpoint = (struct endpoint){ .address = text, .address_size = strlen(text) };
 	if (text[0] == '[' && !close)
 		return "']' is missing; write [ADDRESS] or [ADDRESS]:PORT";
 	if (close) {
-		*endpoint = (struct endpoint){text + 1, (size_t)(close - text) - 1, NULL};
+		*endpoint = (struct endpoint){ text + 1, (size_t)(close - text) - 1, NULL };
 		colon = close[1] ? close + 1 : NULL;
 		if (colon && *colon != ':')
 			return "there is text behind ']'; write [ADDRESS] or [ADDRESS]:PORT";
@@ -228,7 +228,7 @@ struct conf_context {
 static int conf_server(void *context, const char *server, size_t size)
 {
 	const struct conf_context *conf = context;
-	struct resolver_endpoint resolver = {.port = RESOLVER_PORT_DEFAULT};
+	struct resolver_endpoint resolver = { .port = RESOLVER_PORT_DEFAULT };
 	char quote[RULE_QUOTE_SIZE];
 	const char *why = "it is no IPv4 or IPv6 address without zone";
 	int ret = -EINVAL;
@@ -262,7 +262,7 @@ static void note_file(struct resolver_set *set, const char *path)
 
 int resolver_set_add_resolv_conf(struct resolver_set *set, const char *path, struct error *err)
 {
-	struct conf_context context = {.set = set, .path = path};
+	struct conf_context context = { .set = set, .path = path };
 	struct trusted_file file;
 	int ret;
 
@@ -305,7 +305,7 @@ static bool endpoints_equal(const struct resolver_set *a, const struct resolver_
 bool resolver_set_follow(struct resolver_set *set, const char *path, struct resolver_set *before)
 {
 	struct resolver_set fresh = *set;
-	struct conf_context context = {.set = &fresh};
+	struct conf_context context = { .set = &fresh };
 	struct trusted_file file;
 
 	if (!file_changed(set, path))
@@ -363,8 +363,8 @@ static int port_start(void)
 /* An address is this machine's if a socket can be bound to it. */
 static bool is_local(const uint8_t address[static ADDRESS_SIZE])
 {
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
 	bool mapped = address_mapped(address);
 	CLEANUP_FD int fd = socket(mapped ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 

@@ -56,17 +56,17 @@ static void slice_cut(struct slice *rest, char separator, struct slice *tail)
 /* NULL, or what is wrong with the shape of the text. */
 static const char *parts_split(const char *text, size_t size, struct parts *parts)
 {
-	struct slice rest = {text, size};
+	struct slice rest = { text, size };
 	const char *close;
 
-	*parts = (struct parts){0};
+	*parts = (struct parts){ 0 };
 	if (size > 0 && text[0] == '[') {
 		close = memchr(text, ']', size);
 		if (!close)
 			return "']' is missing; write [ADDRESS] or [ADDRESS]:PORT";
 		parts->bracketed = true;
-		parts->host = (struct slice){text + 1, (size_t)(close - text) - 1};
-		rest = (struct slice){close + 1, size - parts->host.size - 2};
+		parts->host = (struct slice){ text + 1, (size_t)(close - text) - 1 };
+		rest = (struct slice){ close + 1, size - parts->host.size - 2 };
 	}
 	slice_cut(&rest, ':', &parts->port);
 	if (parts->port.at && memchr(parts->port.at, ':', parts->port.size))
@@ -102,7 +102,7 @@ static const char *port_parse(const struct slice *text, struct rule *rule)
  */
 static bool covers_mapped(const struct rule *rule)
 {
-	static const uint8_t mapped[ADDRESS_SIZE] = {[10] = 0xff, [11] = 0xff};
+	static const uint8_t mapped[ADDRESS_SIZE] = { [10] = 0xff, [11] = 0xff };
 
 	return rule->prefix_bits < ADDRESS_MAPPED_BITS &&
 	       address_in_prefix(mapped, rule->address, rule->prefix_bits);
@@ -171,7 +171,7 @@ int rule_parse(const char *text, size_t size, struct rule *rule, struct error *e
 	const char *why;
 	int family;
 
-	*rule = (struct rule){0};
+	*rule = (struct rule){ 0 };
 	why = parts_split(text, size, &parts);
 	if (!why && parts.host.size == 0)
 		why = "it is empty; write a name, an address, or '*' for any destination";
@@ -193,7 +193,7 @@ bool rule_is_port(const char *text, size_t size)
 
 int rule_parse_port(const char *text, size_t size, struct rule *rule, struct error *err)
 {
-	const struct slice digits = {text, size};
+	const struct slice digits = { text, size };
 	const char *why = "it is a port without a host; write HOST:PORT, then more ports";
 
 	if (rule->port && !rule->port_named)

@@ -36,7 +36,7 @@ static int grant_append(struct rule_set *set, const struct rule *rule, secret_ma
 			return -ENOMEM;
 		set->grant = grown;
 	}
-	set->grant[set->count++] = (struct rule_grant){.rule = *rule, .secrets = secrets};
+	set->grant[set->count++] = (struct rule_grant){ .rule = *rule, .secrets = secrets };
 	return 0;
 }
 
@@ -72,7 +72,7 @@ static int element_parse(const char *text, size_t size, struct rule *rule, struc
 
 int rule_set_add(struct rule_set *set, const char *hosts, unsigned secret, struct error *err)
 {
-	struct rule rule = {0};
+	struct rule rule = { 0 };
 
 	if (secret >= WORKLOAD_SECRETS)
 		return error_set(err, -EINVAL, "secret number %u is out of range", secret);
@@ -116,7 +116,7 @@ static bool same_name(const struct rule_grant *a, const struct rule_grant *b)
 static int name_row(const struct rule_grant *grant, __u32 port, secret_mask secrets, __u32 workload,
 		    rule_emit emit, void *context)
 {
-	struct rule_key key = {.workload = workload, .port = port};
+	struct rule_key key = { .workload = workload, .port = port };
 
 	memcpy(key.name, grant->rule.name, NAME_SIZE);
 	return emit(context, &key, secrets);
@@ -200,5 +200,5 @@ int rule_set_emit_nets(const struct rule_set *set, __u32 workload, net_emit emit
 void rule_set_release(struct rule_set *set)
 {
 	free(set->grant);
-	*set = (struct rule_set){0};
+	*set = (struct rule_set){ 0 };
 }

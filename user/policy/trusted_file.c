@@ -73,7 +73,7 @@ int trusted_file_read(const char *path, struct trusted_file *file)
 	struct stat stat;
 	ssize_t size;
 
-	*file = (struct trusted_file){0};
+	*file = (struct trusted_file){ 0 };
 	if (fd < 0 || fstat(fd, &stat) < 0)
 		return -errno;
 	file->why = distrust(fd, &stat);
@@ -92,5 +92,5 @@ int trusted_file_read(const char *path, struct trusted_file *file)
 void trusted_file_release(struct trusted_file *file)
 {
 	free(file->data);
-	*file = (struct trusted_file){0};
+	*file = (struct trusted_file){ 0 };
 }

@@ -15,7 +15,7 @@
 struct trusted_file {
 	char *data; /* whole lines, not terminated; NULL if there is .why */
 	size_t size;
-	bool cut;        /* the file is larger */
+	bool cut;	 /* the file is larger */
 	const char *why; /* it does not count; the reason and a remedy */
 };
 

@@ -27,13 +27,13 @@
 struct attachment {
 	struct probed probed;
 	struct watch watch;
-	unsigned int warnings; /* about files that were mapped later */
+	unsigned int warnings;	    /* about files that were mapped later */
 	struct library_set waiting; /* until the command has started */
 };
 
 struct attachment_options {
 	struct engine *engine;
-	const char *path;   /* of the command */
+	const char *path; /* of the command */
 	char *const *argv;
 	char *const *envp;
 	const struct cgroup *cgroup;

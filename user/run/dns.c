@@ -17,9 +17,9 @@
 
 extern const unsigned char bpf_dns_start[], bpf_dns_end[];
 
-#define DNS_PORTS      4 /* as kernel/net/dns.bpf.c has them */
+#define DNS_PORTS      4	      /* as kernel/net/dns.bpf.c has them */
 #define SWEEP_INTERVAL 60000000000ULL /* ns */
-#define SWEEP_BATCH    256 /* rows removed in one go */
+#define SWEEP_BATCH    256	      /* rows removed in one go */
 
 /* ---- opening ---- */
 
@@ -90,7 +90,8 @@ int dns_watch_open(struct dns_watch *watch, const struct dns_options *options, s
 			break;
 		ret = set_variables(*object, options, watch->object_count > 0, ports);
 		if (ret)
-			error_set(err, ret, "the embedded DNS object is damaged; build kloak again");
+			error_set(err, ret,
+				  "the embedded DNS object is damaged; build kloak again");
 		watch->object_count++;
 	}
 	return ret;
@@ -163,8 +164,10 @@ int dns_watch_attach(struct dns_watch *watch, const struct bpf_map_set *maps, ui
 	int ret = resolver_set_emit(watch->resolvers, workload, emit_resolver, (void *)maps);
 
 	if (ret)
-		return error_set(err, ret, "cannot give the kernel the resolvers: %s; see "
-				 "'kloak doctor'", strerror(-ret));
+		return error_set(err, ret,
+				 "cannot give the kernel the resolvers: %s; see "
+				 "'kloak doctor'",
+				 strerror(-ret));
 	ret = attach_programs(watch, watch->objects[0], cgroup, false, err);
 	for (size_t i = 0; !ret && i < watch->resolvers->cgroup_count; i++)
 		ret = attach_daemon(watch, mount, watch->resolvers->cgroup[i], err);
@@ -181,7 +184,8 @@ void dns_watch_follow(const struct dns_watch *watch, const struct bpf_map_set *m
 	if (ret)
 		warning("cannot give the kernel the new name servers: %s", strerror(-ret));
 	for (size_t i = 0; i < before->count; i++) {
-		struct resolver_key key = { .workload = workload, .port = before->resolver[i].port };
+		struct resolver_key key = { .workload = workload,
+					    .port = before->resolver[i].port };
 
 		memcpy(key.address, before->resolver[i].address, sizeof(key.address));
 		if (!resolver_set_has(watch->resolvers, &before->resolver[i]))

@@ -103,10 +103,10 @@ static int load_objects(struct engine *engine, const struct engine_options *opti
 	return ret ? ret : bpf_object_load_all(objects, count, &engine->maps, err);
 }
 
-static int configure(struct engine *engine, const struct engine_options *options,
-		     struct error *err)
+static int configure(struct engine *engine, const struct engine_options *options, struct error *err)
 {
-	struct workload workload = { .id = engine->workload, .netns_cookie = options->netns_cookie };
+	struct workload workload = { .id = engine->workload,
+				     .netns_cookie = options->netns_cookie };
 	uint64_t id = options->cgroup_id;
 	uint32_t zero = 0;
 	size_t i;
@@ -213,8 +213,7 @@ static int granted(int ret, const char *what, struct error *err)
 	return ret;
 }
 
-int engine_grant_secrets(struct engine *engine, const struct secret_set *secrets,
-			 struct error *err)
+int engine_grant_secrets(struct engine *engine, const struct secret_set *secrets, struct error *err)
 {
 	return granted(secret_set_emit(secrets, engine->workload, emit_secret, engine), "secrets",
 		       err);

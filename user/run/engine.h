@@ -45,7 +45,7 @@ struct engine {
 };
 
 struct engine_options {
-	int cgroup;	       /* directory fd */
+	int cgroup;		  /* directory fd */
 	const char *cgroup_mount; /* where cgroup2 is mounted */
 	uint64_t cgroup_id;
 	unsigned int cgroup_level;

@@ -59,8 +59,8 @@ static int add_text(const char **list, size_t *count, size_t max, const char *wh
 		    struct error *err)
 {
 	if (*count == max)
-		return error_config(err, -E2BIG, "more than %zu options %s; start several kloak run",
-				    max, what);
+		return error_config(err, -E2BIG,
+				    "more than %zu options %s; start several kloak run", max, what);
 	list[(*count)++] = optarg;
 	return 0;
 }
@@ -136,8 +136,7 @@ static int take(struct run_options *options, int code, struct error *err)
 		options->help = true;
 		return 0;
 	case ':':
-		return error_config(err, -EINVAL,
-				    "option %s needs a value; see 'kloak run --help'",
+		return error_config(err, -EINVAL, "option %s needs a value; see 'kloak run --help'",
 				    option_name(optopt));
 	default:
 		/* Not the text of the option: somebody may have written a secret there. */

@@ -10,8 +10,8 @@
 #include "kernel/abi.h"
 #include "user/lib/error.h"
 
-#define RUN_PINS_MAX	    256
-#define RUN_RESOLVERS_MAX   32
+#define RUN_PINS_MAX	  256
+#define RUN_RESOLVERS_MAX 32
 
 /* All strings point into argv. */
 struct run_options {

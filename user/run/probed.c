@@ -14,7 +14,7 @@
 struct probed_file {
 	int fd;
 	char *path;
-	int watch; /* < 0: it is not watched */
+	int watch;	    /* < 0: it is not watched */
 	struct stat status; /* when it was probed */
 	bool overlay;
 	struct hook_links links; /* none while it is being written */
@@ -128,8 +128,10 @@ int probed_add(struct probed *probed, int fd, const char *path, struct error *er
 	if (file.fd < 0) {
 		ret = -errno;
 		overwrite_unwatch(&probed->overwrite, file.watch);
-		return error_set(err, ret, "cannot keep %s open: %s; raise the limit of open "
-				 "files", path, strerror(-ret));
+		return error_set(err, ret,
+				 "cannot keep %s open: %s; raise the limit of open "
+				 "files",
+				 path, strerror(-ret));
 	}
 	file.path = strdup(path);
 	ret = file.path ? attach(probed, &file, err)

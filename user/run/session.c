@@ -35,7 +35,7 @@ struct session {
 	struct pin_set pins;
 	struct resolver_set resolvers;
 	uint64_t next_follow; /* dns_clock() */
-	char **environment; /* the command's */
+	char **environment;   /* the command's */
 	struct cgroup_place place;
 	struct cgroup cgroup;
 	bool has_cgroup;
@@ -99,7 +99,8 @@ static void redact_command(struct session *session)
 
 	for (arg = session->options->command; *arg; arg++)
 		if (secret_set_redact(&session->secrets, *arg))
-			warning("argument %td of the command held a secret; it gets the placeholder",
+			warning("argument %td of the command held a secret; it gets the "
+				"placeholder",
 				arg - session->options->command);
 }
 
@@ -357,7 +358,8 @@ static void report_losses(const struct session *session)
 			"the kernel had no room for more",
 			(unsigned long long)sockets);
 	if (answers)
-		warning("%llu answers of name servers could not be read: their TCP segments came out "
+		warning("%llu answers of name servers could not be read: their TCP segments came "
+			"out "
 			"of order, or too many names are in use; --resolve or --pin do without",
 			(unsigned long long)answers);
 	if (engine_counter(&session->engine, COUNTER_IMPERSONATED))

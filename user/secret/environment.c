@@ -134,7 +134,7 @@ static int stat_read(char *stat, size_t size)
 
 int secret_environment_wipe(struct error *err)
 {
-	static char *none[] = {NULL};
+	static char *none[] = { NULL };
 	char stat[2048];
 	uint64_t start, end;
 	int ret = stat_read(stat, sizeof(stat));

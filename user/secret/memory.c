@@ -38,7 +38,7 @@ int secret_memory_map(struct secret_memory *memory, size_t size, struct error *e
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	void *base;
 
-	*memory = (struct secret_memory){0};
+	*memory = (struct secret_memory){ 0 };
 	if (size == 0 || size > SIZE_MAX - page)
 		return error_set(err, -EINVAL, "cannot map %zu bytes for secrets", size);
 	size = (size + page - 1) / page * page;
@@ -55,8 +55,9 @@ int secret_memory_map(struct secret_memory *memory, size_t size, struct error *e
 				 "4.14 or later is needed",
 				 strerror(-code));
 	}
-	*memory = (struct secret_memory){
-		.base = base, .size = size, .locked = memory_lock(base, size)};
+	*memory = (struct secret_memory){ .base = base,
+					  .size = size,
+					  .locked = memory_lock(base, size) };
 	return 0;
 }
 
@@ -66,5 +67,5 @@ void secret_memory_release(struct secret_memory *memory)
 		return;
 	secret_wipe(memory->base, memory->size);
 	munmap(memory->base, memory->size);
-	*memory = (struct secret_memory){0};
+	*memory = (struct secret_memory){ 0 };
 }

@@ -13,8 +13,8 @@
 
 struct secret_memory {
 	unsigned char *base; /* NULL: none */
-	size_t size;         /* bytes, whole pages */
-	bool locked;         /* mlock(2) succeeded */
+	size_t size;	     /* bytes, whole pages */
+	bool locked;	     /* mlock(2) succeeded */
 };
 
 /*

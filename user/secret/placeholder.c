@@ -19,21 +19,21 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define SYMBOLS      32
+#define SYMBOLS	     32
 #define CODE_MIN     5 /* shortest and longest code in the alphabet, bits */
 #define CODE_MAX     8
 #define CODE_CLASSES (CODE_MAX - CODE_MIN + 1)
-#define BLOCK        25 /* characters: 5 * 25 = 125 bits */
+#define BLOCK	     25 /* characters: 5 * 25 = 125 bits */
 
-#define ULID_SIZE        26
-#define TIME_SIZE        10 /* characters of a ULID that hold its 48 bits of milliseconds */
+#define ULID_SIZE	 26
+#define TIME_SIZE	 10 /* characters of a ULID that hold its 48 bits of milliseconds */
 #define TIME_COARSE_SIZE 5  /* the last of them: 2^25 ms, 9.3 hours */
 
 /*
  * The space of 1,024 is exhausted with certainty to 1 in 10^7 after 16 draws
  * for each value; in the others a free value turns up at once.
  */
-#define DRAWS       16384
+#define DRAWS	    16384
 #define DRAWS_EQUAL 256
 
 /* How many random bits are enough to give some up for an equal Huffman length. */
@@ -46,10 +46,10 @@ static const struct {
 	unsigned count;
 	const char *symbols;
 } code_class[CODE_CLASSES] = {
-	{3, "012"},
-	{8, "3456789A"},
-	{19, "BCDEFGHJKMNPQRSTVWY"},
-	{2, "XZ"},
+	{ 3, "012" },
+	{ 8, "3456789A" },
+	{ 19, "BCDEFGHJKMNPQRSTVWY" },
+	{ 2, "XZ" },
 };
 
 /* ways[m][e]: strings of m characters that take 5 * m + e bits. */
@@ -289,7 +289,7 @@ int placeholder_make(const void *secret, size_t size, const struct placeholder *
 			"no placeholder for a secret of %zu bytes; it must have %d to %d", size,
 			SECRET_MIN, SECRET_MAX);
 	bits = huffman_bits(secret, size);
-	*result = (struct placeholder){.size = size, .hpack_equal = true};
+	*result = (struct placeholder){ .size = size, .hpack_equal = true };
 	memcpy(result->text, PLACEHOLDER_PREFIX, PLACEHOLDER_PREFIX_SIZE);
 
 	ret = draw_free(result, bits, DRAWS_EQUAL, others, count);

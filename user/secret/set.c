@@ -9,7 +9,7 @@ _Static_assert(sizeof(secret_mask) * 8 == WORKLOAD_SECRETS, "one bit for each se
 
 int secret_set_init(struct secret_set *set, struct error *err)
 {
-	*set = (struct secret_set){0};
+	*set = (struct secret_set){ 0 };
 	return secret_memory_map(&set->memory, (size_t)WORKLOAD_SECRETS * SECRET_SLOT_SIZE, err);
 }
 
@@ -47,7 +47,7 @@ static void values_warn(const struct secret_set *set, const struct secret_entry 
 int secret_set_add(struct secret_set *set, const char *text, const char **hosts, struct error *err)
 {
 	struct secret_option option;
-	struct secret_entry entry = {0};
+	struct secret_entry entry = { 0 };
 	int ret = secret_option_parse(text, &option, err);
 
 	if (ret == 0)
@@ -93,9 +93,9 @@ static void row_fill(const struct secret_set *set, unsigned index, __u32 workloa
 	const char *text = set->placeholder[index].text;
 	size_t head = entry->size < PLACEHOLDER_HEAD ? entry->size : PLACEHOLDER_HEAD;
 
-	*key = (struct secret_key){.workload = workload};
+	*key = (struct secret_key){ .workload = workload };
 	memcpy(key->head, text, head);
-	*row = (struct secret){.index = index, .size = (__u32)entry->size};
+	*row = (struct secret){ .index = index, .size = (__u32)entry->size };
 	memcpy(row->placeholder, text, entry->size);
 	for (size_t i = 0; i < entry->size; i++)
 		row->delta[i] = row->placeholder[i] ^ entry->value[i];

@@ -16,7 +16,7 @@
 /* How long the writer of a pipe may keep it open. */
 #define READ_TIMEOUT_MS 60000
 
-#define DIGITS  "0123456789"
+#define DIGITS	"0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
 
 /* What a reader needs to know, and hands on. */
@@ -38,10 +38,10 @@ static const struct {
 	int (*read)(struct reading *reading);
 	bool trims_newline;
 } source_kind[] = {
-	[SECRET_FROM_ENVIRONMENT] = {NULL, environment_read, false},
-	[SECRET_FROM_FILE] = {"file:", file_read, true},
-	[SECRET_FROM_DESCRIPTOR] = {"fd:", descriptor_read, true},
-	[SECRET_FROM_CREDENTIAL] = {"cred:", credential_read, true},
+	[SECRET_FROM_ENVIRONMENT] = { NULL, environment_read, false },
+	[SECRET_FROM_FILE] = { "file:", file_read, true },
+	[SECRET_FROM_DESCRIPTOR] = { "fd:", descriptor_read, true },
+	[SECRET_FROM_CREDENTIAL] = { "cred:", credential_read, true },
 };
 
 /* ---- the argument ---- */
@@ -83,7 +83,7 @@ int secret_option_parse(const char *text, struct secret_option *option, struct e
 	const char *equals = memchr(text, '=', head);
 	size_t name = equals ? (size_t)(equals - text) : head;
 
-	*option = (struct secret_option){.source = SECRET_FROM_ENVIRONMENT};
+	*option = (struct secret_option){ .source = SECRET_FROM_ENVIRONMENT };
 	if (!name_valid(text, name))
 		return error_config(err, -EINVAL,
 				    "-s: what stands before %s is no name of a variable (letters, "
@@ -105,7 +105,7 @@ int secret_option_parse(const char *text, struct secret_option *option, struct e
 
 static int64_t now_ms(void)
 {
-	struct timespec now = {0};
+	struct timespec now = { 0 };
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
@@ -117,7 +117,7 @@ static int read_to_end(int fd, struct reading *reading)
 	int64_t deadline = now_ms() + READ_TIMEOUT_MS;
 
 	while (reading->size < SECRET_SLOT_SIZE) {
-		struct pollfd readable = {.fd = fd, .events = POLLIN};
+		struct pollfd readable = { .fd = fd, .events = POLLIN };
 		int64_t left = deadline - now_ms();
 		int ready = left > 0 ? poll(&readable, 1, (int)left) : 0;
 		ssize_t got;
@@ -297,7 +297,7 @@ int secret_source_read(const struct secret_option *option,
 		       unsigned char value[static SECRET_SLOT_SIZE], size_t *size,
 		       struct error *err)
 {
-	struct reading reading = {.option = option, .value = value, .err = err};
+	struct reading reading = { .option = option, .value = value, .err = err };
 	int ret = source_kind[option->source].read(&reading);
 
 	if (ret < 0)

@@ -145,9 +145,10 @@ static int fill_groups(const struct databases *files, struct account *account, s
 	int ret = read_groups(files->group, account);
 
 	if (ret)
-		return error_config(err, ret, "cannot read the groups of user %u from %s: %s; "
-				    "name one group: --user UID:GID", account->uid, files->group,
-				    strerror(-ret));
+		return error_config(err, ret,
+				    "cannot read the groups of user %u from %s: %s; "
+				    "name one group: --user UID:GID",
+				    account->uid, files->group, strerror(-ret));
 	return 0;
 }
 
@@ -162,16 +163,22 @@ static int find_named(char *user, const struct databases *files, struct account 
 	numeric = parse_id(user, &account->uid);
 	known = read_passwd(files->passwd, numeric ? NULL : user, account) == 0;
 	if (!known && !numeric)
-		return error_config(err, -ENOENT, "user %.64s is not in %s; name it by number: "
-				    "--user UID:GID", user, files->passwd);
+		return error_config(err, -ENOENT,
+				    "user %.64s is not in %s; name it by number: "
+				    "--user UID:GID",
+				    user, files->passwd);
 	if (!known && !group)
-		return error_config(err, -ENOENT, "user %s is not in %s, so its group is unknown; "
-				    "name it: --user %s:GID", user, files->passwd, user);
+		return error_config(err, -ENOENT,
+				    "user %s is not in %s, so its group is unknown; "
+				    "name it: --user %s:GID",
+				    user, files->passwd, user);
 	if (!group)
 		return fill_groups(files, account, err);
 	if (!find_group(files->group, group, &account->gid))
-		return error_config(err, -ENOENT, "group %.64s is not in %s; name it by number: "
-				    "--user UID:GID", group, files->group);
+		return error_config(err, -ENOENT,
+				    "group %.64s is not in %s; name it by number: "
+				    "--user UID:GID",
+				    group, files->group);
 	account->groups[0] = account->gid;
 	account->group_count = 1;
 	return 0;
@@ -185,7 +192,8 @@ static int find_sudo(const char *uid, const struct databases *files, struct acco
 	uint32_t group;
 
 	if (!parse_id(uid, &account->uid) || !gid || !parse_id(gid, &group))
-		return error_config(err, -EINVAL, "SUDO_UID or SUDO_GID is not a number; "
+		return error_config(err, -EINVAL,
+				    "SUDO_UID or SUDO_GID is not a number; "
 				    "say who runs the command: --user NAME");
 	if (read_passwd(files->passwd, NULL, account) && name)
 		copy(account->name, sizeof(account->name), name); /* a user of LDAP or sssd */
@@ -206,7 +214,8 @@ int account_find_in(const char *user, const char *passwd, const char *group,
 		char text[600];
 
 		if (!copy(text, sizeof(text), user))
-			return error_config(err, -EINVAL, "the argument of --user is too long; "
+			return error_config(err, -EINVAL,
+					    "the argument of --user is too long; "
 					    "give NAME or UID:GID");
 		return find_named(text, &files, account, err);
 	}

@@ -20,10 +20,10 @@
 struct account {
 	uid_t uid;
 	gid_t gid;
-	bool changed;	   /* false: stay who we are, groups and environment included */
-	char name[256];	   /* empty if /etc/passwd does not know the user */
-	char home[1024];   /* "/" then */
-	char shell[256];   /* empty then */
+	bool changed;	 /* false: stay who we are, groups and environment included */
+	char name[256];	 /* empty if /etc/passwd does not know the user */
+	char home[1024]; /* "/" then */
+	char shell[256]; /* empty then */
 	size_t group_count;
 	gid_t groups[ACCOUNT_GROUPS]; /* supplementary */
 };

@@ -14,9 +14,9 @@
  * kernel memory or BPF maps, trace kloak, see the swapped bytes on the wire, or
  * leave the data path.
  */
-#define CAPS_TAKEN                                                                             \
-	(CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_BPF) | CAP_BIT(CAP_PERFMON) |                    \
-	 CAP_BIT(CAP_SYS_PTRACE) | CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_NET_ADMIN) |             \
+#define CAPS_TAKEN                                                                 \
+	(CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_BPF) | CAP_BIT(CAP_PERFMON) |        \
+	 CAP_BIT(CAP_SYS_PTRACE) | CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_NET_ADMIN) | \
 	 CAP_BIT(CAP_SYS_MODULE) | CAP_BIT(CAP_SYS_RAWIO) | CAP_BIT(CAP_MKNOD))
 
 /* "CAP_NET_RAW" or "net_raw", any case. Returns the number, or -EINVAL. */

@@ -24,15 +24,19 @@ int cgroup_find(struct cgroup_place *place, struct error *err)
 	if (!ret)
 		ret = text_read("/proc/self/cgroup", 64 << 10, &membership);
 	if (ret)
-		return error_set(err, ret, "cannot read /proc/self/mountinfo and cgroup: %s; "
-				 "is /proc mounted?", strerror(-ret));
+		return error_set(err, ret,
+				 "cannot read /proc/self/mountinfo and cgroup: %s; "
+				 "is /proc mounted?",
+				 strerror(-ret));
 	ret = cgroup_parse(mountinfo, membership, place);
 	if (ret == -ENODEV)
-		return error_set(err, ret, "no cgroup2 file system is mounted; mount it: "
+		return error_set(err, ret,
+				 "no cgroup2 file system is mounted; mount it: "
 				 "mount -t cgroup2 none /sys/fs/cgroup ('ip netns exec' "
 				 "hides it: use nsenter --net=/run/netns/NAME)");
 	if (ret)
-		return error_set(err, ret, "no cgroup2 mount shows the cgroup of this process "
+		return error_set(err, ret,
+				 "no cgroup2 mount shows the cgroup of this process "
 				 "(it lies outside of the cgroup namespace); mount a fresh one: "
 				 "mount -t cgroup2 none /sys/fs/cgroup");
 	return 0;

@@ -32,8 +32,8 @@ struct cgroup_place {
 };
 
 struct cgroup {
-	int parent; /* directory fd */
-	int fd;	    /* directory fd, holds the lock */
+	int parent;  /* directory fd */
+	int fd;	     /* directory fd, holds the lock */
 	uint64_t id; /* what bpf_get_current_cgroup_id() returns: the inode number */
 	char name[64];
 	char path[PATH_MAX];

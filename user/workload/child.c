@@ -133,14 +133,20 @@ static pid_t make_process(int cgroup)
 static int explain_command(const char *name, int code, struct error *err)
 {
 	if (code == -ENOENT && !strchr(name, '/'))
-		error_set(err, code, "cannot run %.200s: it is in no directory of PATH; "
-			  "check the name or give its path", name);
+		error_set(err, code,
+			  "cannot run %.200s: it is in no directory of PATH; "
+			  "check the name or give its path",
+			  name);
 	else if (code == -ENOENT)
-		error_set(err, code, "cannot run %.200s: %s; check the path and the interpreter "
-			  "in its first line", name, strerror(-code));
+		error_set(err, code,
+			  "cannot run %.200s: %s; check the path and the interpreter "
+			  "in its first line",
+			  name, strerror(-code));
 	else
-		error_set(err, code, "cannot run %.200s: %s; check its permissions for the user "
-			  "that runs it (--user)", name, strerror(-code));
+		error_set(err, code,
+			  "cannot run %.200s: %s; check its permissions for the user "
+			  "that runs it (--user)",
+			  name, strerror(-code));
 	if (err)
 		err->exit_code = code == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXEC;
 	return code;
@@ -179,7 +185,8 @@ static ssize_t receive(int channel, struct message *message)
 
 static int lost(struct error *err)
 {
-	return error_set(err, -ECHILD, "the command's process ended before it could execute; "
+	return error_set(err, -ECHILD,
+			 "the command's process ended before it could execute; "
 			 "was it killed, or is memory short?");
 }
 
@@ -203,8 +210,10 @@ static int start(const struct child_options *options, struct child *child,
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return error_set(err, -errno, "cannot make a socket pair: %s; "
-				 "is the limit of open files reached?", strerror(errno));
+		return error_set(err, -errno,
+				 "cannot make a socket pair: %s; "
+				 "is the limit of open files reached?",
+				 strerror(errno));
 	child->channel = pair[0];
 	far = pair[1];
 	child->pid = make_process(options->cgroup);
@@ -213,7 +222,8 @@ static int start(const struct child_options *options, struct child *child,
 		run(options, child, account, envp, far);
 	}
 	if (child->pid < 0) {
-		return error_set(err, child->pid, "cannot make a process in the workload's cgroup: "
+		return error_set(err, child->pid,
+				 "cannot make a process in the workload's cgroup: "
 				 "%s; check pids.max and cgroup.type there",
 				 strerror(-child->pid));
 	}
@@ -246,8 +256,10 @@ int child_prepare(const struct child_options *options, struct child *child, stru
 	warn_kept(options->keep_caps);
 	ret = child_signals_take(child);
 	if (ret)
-		error_set(err, ret, "cannot receive signals: %s; is the limit of open files "
-			  "reached?", strerror(-ret));
+		error_set(err, ret,
+			  "cannot receive signals: %s; is the limit of open files "
+			  "reached?",
+			  strerror(-ret));
 	else
 		ret = start(options, child, &account, envp, err);
 	account_environment_free(envp);

@@ -45,8 +45,8 @@ struct child_options {
 struct child {
 	pid_t pid;
 	uid_t uid;
-	int channel; /* to the process while it waits, else -1 */
-	int signals; /* signalfd(2) */
+	int channel;		/* to the process while it waits, else -1 */
+	int signals;		/* signalfd(2) */
 	sigset_t mask;		/* as kloak inherited it */
 	struct sigaction ended; /* SIGCHLD as kloak inherited it */
 	char path[PATH_MAX];	/* of the command, as its process sees it */

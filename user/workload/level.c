@@ -15,15 +15,26 @@
 #include "user/lib/cleanup.h"
 #include "user/workload/cgroup.h"
 
-#define HEAD 2
+#define HEAD	  2
 #define PER_LEVEL 5
-#define COUNT (HEAD + CGROUP_LEVELS * PER_LEVEL + 2)
+#define COUNT	  (HEAD + CGROUP_LEVELS * PER_LEVEL + 2)
 
-#define MOVE_IMMEDIATE(to, value) \
-	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (to), .imm = (value) }
-#define MOVE(to, from) { .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = (to), .src_reg = (from) }
-#define CALL(helper) { .code = BPF_JMP | BPF_CALL, .imm = (helper) }
-#define EXIT { .code = BPF_JMP | BPF_EXIT }
+#define MOVE_IMMEDIATE(to, value)                                                    \
+	{                                                                            \
+		.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (to), .imm = (value) \
+	}
+#define MOVE(to, from)                                                                  \
+	{                                                                               \
+		.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = (to), .src_reg = (from) \
+	}
+#define CALL(helper)                                        \
+	{                                                   \
+		.code = BPF_JMP | BPF_CALL, .imm = (helper) \
+	}
+#define EXIT                               \
+	{                                  \
+		.code = BPF_JMP | BPF_EXIT \
+	}
 
 static void write_program(struct bpf_insn insns[COUNT], uint64_t id)
 {

@@ -18,8 +18,8 @@
 #include "user/workload/cgroup.h"
 
 #define WALK_DIRECTORIES 4096
-#define WALK_DEPTH 16
-#define WALK_TIME 10000000 /* nanoseconds */
+#define WALK_DEPTH	 16
+#define WALK_TIME	 10000000 /* nanoseconds */
 
 struct walk {
 	unsigned int directories; /* that may still be opened */

@@ -70,7 +70,7 @@ static bool is_for_command(const struct child *child, const struct signalfd_sigi
 	return sender != child->pid && sender != getpid(); /* ourselves: SIGPIPE */
 }
 
-/* Stops kloak by the default action of @signal, which the kernel leaves out in an orphaned group. */
+/* Stops kloak by the default action of @signal, which does nothing in an orphaned group. */
 static void stop_like(int signal)
 {
 	sigset_t one, old;

@@ -24,8 +24,8 @@
 
 #include "tls_client.h"
 
-#define PADDING    100
-#define PIECE      700
+#define PADDING	   100
+#define PIECE	   700
 #define SEND_SPACE 4096
 
 /* Of the thread's last connection, to be resumed. */
@@ -138,7 +138,7 @@ static void *session_open(int fd, const char *name, const char *ca)
 
 static void session_wait(struct session *session, short events)
 {
-	struct pollfd poller = {.fd = session->fd, .events = events};
+	struct pollfd poller = { .fd = session->fd, .events = events };
 
 	session->interrupted++;
 	poll(&poller, 1, 10000);
@@ -186,7 +186,7 @@ static ssize_t write_corked(struct session *session, const char *text, size_t si
 
 static ssize_t write_range(struct session *session, const char *text, size_t size)
 {
-	const gnutls_range_st range = {.low = size, .high = size + PADDING};
+	const gnutls_range_st range = { .low = size, .high = size + PADDING };
 
 	return gnutls_record_send_range(session->tls, text, size, &range);
 }

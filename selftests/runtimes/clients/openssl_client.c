@@ -296,8 +296,8 @@ static int make_context(void)
 	X509_VERIFY_PARAM_set1_host(SSL_CTX_get0_param(context), name, strlen(name));
 	SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION); /* BoringSSL 10 ends with 1.2 */
 	if (early) {
-		SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT |
-						       SSL_SESS_CACHE_NO_INTERNAL);
+		SSL_CTX_set_session_cache_mode(context,
+					       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 		SSL_CTX_sess_set_new_cb(context, keep_session);
 	}
 	return 0;

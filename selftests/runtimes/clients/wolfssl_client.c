@@ -35,8 +35,8 @@ static void session_close(void *data)
 static int session_start(struct session *session, int fd, const char *name, const char *ca)
 {
 	session->context = wolfSSL_CTX_new(wolfSSLv23_client_method());
-	if (!session->context || wolfSSL_CTX_load_verify_locations(session->context, ca, NULL) !=
-					 WOLFSSL_SUCCESS)
+	if (!session->context ||
+	    wolfSSL_CTX_load_verify_locations(session->context, ca, NULL) != WOLFSSL_SUCCESS)
 		return failed("context", 0);
 #if defined(HAVE_ECH) && LIBWOLFSSL_VERSION_HEX >= 0x05009000
 	if (!number("TEST_ECH", "0"))

@@ -10,7 +10,7 @@
 #include <check.h>
 #include <stddef.h>
 
-#define TEST_OBJECT(name) \
+#define TEST_OBJECT(name)                                             \
 	extern const char bpf_##name##_start[] __attribute__((weak)), \
 		bpf_##name##_end[] __attribute__((weak))
 
