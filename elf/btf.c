@@ -284,7 +284,7 @@ int btf_find_function(const struct btf *btf, const char *name, struct btf_functi
 		if (!read_type(btf, id, &type) || BTF_INFO_KIND(type.info) != BTF_KIND_FUNC)
 			continue;
 		found = string_at(btf, type.name_off);
-		if (!found || strcmp(found, name))
+		if (!found || strcmp(found, name) != 0)
 			continue;
 		*function = (struct btf_function){
 			.name = found,

@@ -27,8 +27,8 @@ struct header {
 
 static bool is_header(const uint8_t *bytes)
 {
-	return !memcmp(bytes, MAGIC_HEAD, MAGIC_HEAD_SIZE) &&
-	       !memcmp(bytes + MAGIC_HEAD_SIZE, MAGIC_TAIL, MAGIC_SIZE - MAGIC_HEAD_SIZE) &&
+	return memcmp(bytes, MAGIC_HEAD, MAGIC_HEAD_SIZE) == 0 &&
+	       memcmp(bytes + MAGIC_HEAD_SIZE, MAGIC_TAIL, MAGIC_SIZE - MAGIC_HEAD_SIZE) == 0 &&
 	       !(bytes[15] & FLAG_BIG) && ((bytes[15] & FLAG_INLINE) || bytes[14] == POINTER_SIZE);
 }
 

@@ -33,7 +33,7 @@ static int named_gnu(const struct elf_image *image, uint64_t offset, const Elf64
 	if (note->n_namesz != sizeof(name))
 		return 0;
 	ret = elf_image_read(image, offset + sizeof(*note), name, sizeof(name));
-	return ret ? ret : !memcmp(name, ELF_NOTE_GNU, sizeof(name));
+	return ret ? ret : memcmp(name, ELF_NOTE_GNU, sizeof(name)) == 0;
 }
 
 static int search_area(const struct elf_image *image, uint64_t offset, uint64_t size,

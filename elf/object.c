@@ -59,7 +59,7 @@ static bool is_family(const char *name, const char *family)
 {
 	size_t length = strlen(family);
 
-	return !strncmp(name, family, length) && (!name[length] || name[length] == '.');
+	return strncmp(name, family, length) == 0 && (!name[length] || name[length] == '.');
 }
 
 static enum object_section_kind section_kind(const char *name, const Elf64_Shdr *header)
@@ -72,7 +72,7 @@ static enum object_section_kind section_kind(const char *name, const Elf64_Shdr 
 		return OBJECT_SECTION_OTHER;
 	if (header->sh_flags & SHF_EXECINSTR)
 		return OBJECT_SECTION_CODE;
-	if (!strcmp(name, "maps"))
+	if (strcmp(name, "maps") == 0)
 		return OBJECT_SECTION_MAPS;
 	if (is_family(name, ".rodata"))
 		return OBJECT_SECTION_RODATA;
@@ -86,7 +86,7 @@ static int check_header(const struct object *object, Elf64_Ehdr *header)
 	};
 
 	if (!copy_out(object, header, 0, sizeof(*header)) ||
-	    memcmp(header->e_ident, ident, sizeof(ident)) || header->e_machine != EM_BPF ||
+	    memcmp(header->e_ident, ident, sizeof(ident)) != 0 || header->e_machine != EM_BPF ||
 	    header->e_type != ET_REL || header->e_shentsize != sizeof(Elf64_Shdr) ||
 	    header->e_shstrndx >= header->e_shnum)
 		return -EINVAL;
@@ -424,7 +424,7 @@ const struct object_section *object_find_section(const struct object *object, co
 	uint32_t i;
 
 	for (i = 0; i < object->section_count; i++)
-		if (!strcmp(object->sections[i].name, name))
+		if (strcmp(object->sections[i].name, name) == 0)
 			return &object->sections[i];
 	return NULL;
 }
@@ -436,7 +436,7 @@ const struct object_symbol *object_find_variable(const struct object *object, co
 	for (i = 0; i < object->symbol_count; i++) {
 		const struct object_symbol *symbol = &object->symbols[i];
 
-		if (!strcmp(symbol->name, name) &&
+		if (strcmp(symbol->name, name) == 0 &&
 		    (symbol_is_in(object, symbol, STT_OBJECT, OBJECT_SECTION_RODATA) ||
 		     symbol_is_in(object, symbol, STT_OBJECT, OBJECT_SECTION_DATA) ||
 		     symbol_is_in(object, symbol, STT_OBJECT, OBJECT_SECTION_BSS)))

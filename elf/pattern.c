@@ -65,7 +65,7 @@ bool elf_pattern_matches(const char *pattern, const char *name)
 		left = strlen(name);
 		if (!part.text[part.size]) /* the last one, and no star behind it */
 			return left >= part.size &&
-			       !memcmp(name + left - part.size, part.text, part.size);
+			       memcmp(name + left - part.size, part.text, part.size) == 0;
 		name = memmem(name, left, part.text, part.size);
 		if (!name)
 			return false;

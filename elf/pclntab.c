@@ -238,9 +238,9 @@ static int visit_section(void *data, const Elf64_Shdr *section)
 	if (section->sh_type == SHT_NOBITS ||
 	    elf_image_section_name(sections->image, section, name, sizeof(name)) < 0)
 		return 0;
-	if (!strcmp(name, ".gopclntab") || !strcmp(name, ".data.rel.ro.gopclntab"))
+	if (strcmp(name, ".gopclntab") == 0 || strcmp(name, ".data.rel.ro.gopclntab") == 0)
 		sections->table = *section;
-	else if (!strcmp(name, ".go.module"))
+	else if (strcmp(name, ".go.module") == 0)
 		sections->module = *section;
 	else if (strcmp(name, ".go.buildinfo") != 0 && strcmp(name, ".note.go.buildid") != 0)
 		return 0;

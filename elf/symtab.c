@@ -126,7 +126,7 @@ static int string_is(const struct elf_symtab *table, uint32_t offset, const char
 	if (size > sizeof(text) || !elf_range_valid(table->strings_size, offset, size))
 		return 0;
 	ret = elf_image_read(table->image, table->strings + offset, text, size);
-	return ret ? ret : !memcmp(text, name, size);
+	return ret ? ret : memcmp(text, name, size) == 0;
 }
 
 static int visit_if_named(const struct elf_symtab *table, uint64_t index, const char *name,

@@ -47,14 +47,14 @@ int main(int argc, char **argv)
 		print_usage(stderr);
 		return EXIT_CONFIG;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		print_usage(stdout);
 		return EXIT_OK;
 	}
-	if (!strcmp(argv[1], "--version"))
+	if (strcmp(argv[1], "--version") == 0)
 		return cmd_version(argc, argv);
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(argv[1], commands[i].name))
+		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	fprintf(stderr, "kloak: unknown command; the commands are:");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)

@@ -61,7 +61,7 @@ struct side {
 	struct link link;
 	struct log out, in;
 	bool marked, trusted;
-	unsigned server;
+	unsigned int server;
 };
 
 static struct side side[LINKS];
@@ -79,7 +79,7 @@ static const char *const names[] = {
 
 static const uint8_t *input, *input_end;
 
-static unsigned take(void)
+static unsigned int take(void)
 {
 	return input < input_end ? *input++ : 0;
 }
@@ -111,8 +111,8 @@ static void log_break(struct log *log)
 }
 
 /* As a receiver would take it (RFC 9293, 3.10.7.4), but with no window to wait in. */
-static void log_segment(struct log *log, uint32_t sequence, unsigned flags, const uint8_t *bytes,
-			uint32_t size)
+static void log_segment(struct log *log, uint32_t sequence, unsigned int flags,
+			const uint8_t *bytes, uint32_t size)
 {
 	if (flags & TCP_RST)
 		return;
@@ -136,8 +136,8 @@ static bool counts(const struct side *s, bool out)
 
 /* ---- sending ---- */
 
-static void send(struct side *s, bool out, uint32_t sequence, unsigned flags, const uint8_t *bytes,
-		 uint32_t size)
+static void send(struct side *s, bool out, uint32_t sequence, unsigned int flags,
+		 const uint8_t *bytes, uint32_t size)
 {
 	struct log *log = out ? &s->out : &s->in;
 
@@ -170,7 +170,7 @@ static void send_prepared(struct side *s, bool out, uint32_t size)
 /* What was prepared, with another sequence number and other flags. */
 static void send_segment(struct side *s)
 {
-	unsigned dice = take();
+	unsigned int dice = take();
 	bool out = dice & 1;
 	uint32_t sequence = (out ? s->link.sent : s->link.received) + (uint32_t)(int8_t)take();
 
@@ -212,22 +212,22 @@ static void prepare_wire(const struct link *l)
 	packet_put(&prepared, wire.byte, wire.size);
 }
 
-static void prepare_message(const struct link *l, bool answer, unsigned aliases)
+static void prepare_message(const struct link *l, bool answer, unsigned int aliases)
 {
 	const char *name = names[take() % 8], *owner = name;
-	unsigned id = take(), dice = take();
-	unsigned type = dice & 1 ? WIRE_AAAA : WIRE_A;
+	unsigned int id = take(), dice = take();
+	unsigned int type = dice & 1 ? WIRE_AAAA : WIRE_A;
 
 	wire.random = dice & 2 ? 1 + dice : 0;
 	wire_begin(&wire, id, answer ? WIRE_RESPONSE : WIRE_QUERY);
 	wire_question(&wire, name, type);
-	for (unsigned i = 0; i < aliases; i++) {
+	for (unsigned int i = 0; i < aliases; i++) {
 		const char *target = names[(i + dice) % 8];
 
 		wire_alias(&wire, owner, take(), target);
 		owner = target;
 	}
-	for (unsigned i = 0; answer && i <= dice >> 5; i++)
+	for (unsigned int i = 0; answer && i <= dice >> 5; i++)
 		wire_has(&wire, owner, type, take() << (dice >> 3 & 3) * 8, take());
 	prepare_wire(l);
 }
@@ -245,7 +245,7 @@ static void prepare_input(const struct link *l)
 /* With no length in front, and zeros behind. */
 static void prepare_bytes(void)
 {
-	unsigned zeros = take() * 32;
+	unsigned int zeros = take() * 32;
 	size_t size = take_size();
 
 	if (prepared.size + size + zeros > PREPARED_MAX)
@@ -265,13 +265,13 @@ static void damage(void)
 
 /* ---- the world ---- */
 
-static struct party server_of(unsigned number)
+static struct party server_of(unsigned int number)
 {
 	return party(how & HOW_V6, 53 + number, 53);
 }
 
 /* Another peer: 0 and 1 are trusted. With bit 2 the SYN of a TCP server is missed. */
-static void change_server(struct side *s, unsigned dice)
+static void change_server(struct side *s, unsigned int dice)
 {
 	struct party server = server_of(dice & 3);
 
@@ -288,7 +288,7 @@ static void change_server(struct side *s, unsigned dice)
 		send(s, false, s->link.received++, TCP_SYN | TCP_ACK_FLAG, NULL, 0);
 }
 
-static void impersonate(struct side *s, unsigned dice)
+static void impersonate(struct side *s, unsigned int dice)
 {
 	static struct packet p;
 	struct party from = server_of(dice & 3), to = party(how & HOW_V6, 1, 40000);
@@ -306,7 +306,7 @@ static void impersonate(struct side *s, unsigned dice)
 static void obey(struct side **current)
 {
 	struct side *s = *current;
-	unsigned order = take() % ORDERS;
+	unsigned int order = take() % ORDERS;
 
 	switch (order) {
 	case ORDER_QUESTION:
@@ -384,8 +384,8 @@ static bool was_asked(const struct side *s, const uint8_t *name, size_t size, bo
 			continue;
 		for (size_t out = find_question(&s->out, 0, name, size); out;
 		     out = find_question(&s->out, out + 1, name, size))
-			if (!memcmp(s->out.byte + out - 12, s->in.byte + in - 12, 2) &&
-			    !memcmp(s->out.byte + out + size, s->in.byte + in + size, 4))
+			if (memcmp(s->out.byte + out - 12, s->in.byte + in - 12, 2) == 0 &&
+			    memcmp(s->out.byte + out + size, s->in.byte + in + size, 4) == 0)
 				return true;
 	}
 	return false;
@@ -396,8 +396,8 @@ static bool is_ruled(const char *name)
 	static const char wild[] = ".wild.example";
 	size_t size = strlen(name);
 
-	return !strcmp(name, names[0]) ||
-	       (size > sizeof(wild) - 1 && !strcmp(name + size - (sizeof(wild) - 1), wild));
+	return strcmp(name, names[0]) == 0 ||
+	       (size > sizeof(wild) - 1 && strcmp(name + size - (sizeof(wild) - 1), wild) == 0);
 }
 
 static void judge_key(const struct verified_key *key)
@@ -413,7 +413,7 @@ static void judge_key(const struct verified_key *key)
 static void judge_verified(const struct verified_key *key, const struct verified *row)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
-	bool v4 = !memcmp(key->address, mapped, 12);
+	bool v4 = memcmp(key->address, mapped, 12) == 0;
 	const uint8_t *address = v4 ? key->address + 12 : key->address;
 	bool found = false;
 	struct wire *w = &wire;
@@ -421,7 +421,7 @@ static void judge_verified(const struct verified_key *key, const struct verified
 	w->random = 0;
 	w->size = 0;
 	wire_name(w, (const char *)key->name);
-	for (unsigned i = 0; i < LINKS; i++) {
+	for (unsigned int i = 0; i < LINKS; i++) {
 		/* An IPv6 address may look mapped. */
 		found |= memmem(side[i].in.byte, side[i].in.size, address, v4 ? 4 : 16) &&
 			 (was_asked(&side[i], w->byte, w->size, v4) ||
@@ -434,7 +434,7 @@ static void judge_verified(const struct verified_key *key, const struct verified
 
 static void judge(void)
 {
-	for (unsigned i = 0; i < HOST_BUCKETS; i++) {
+	for (unsigned int i = 0; i < HOST_BUCKETS; i++) {
 		for (struct host_entry *e = verified.bucket[i]; e; e = e->next) {
 			judge_key(e->key);
 			judge_verified(e->key, e->value);
@@ -446,7 +446,7 @@ static void judge(void)
 			REQUIRE(doubt->reason == REASON_QUERY || doubt->reason == REASON_RESOLVER);
 		}
 	}
-	for (unsigned i = 0; i < LINKS; i++)
+	for (unsigned int i = 0; i < LINKS; i++)
 		REQUIRE(!world_claims(&side[i].link));
 }
 
@@ -472,7 +472,7 @@ static void read_message(const uint8_t *bytes, size_t size)
 
 	size = size < DNS_MESSAGE_MAX ? size : DNS_MESSAGE_MAX;
 	REQUIRE(read_alone(&a, bytes, size, 0) == read_alone(&b, bytes, size, 0xc0));
-	REQUIRE(!memcmp(&a, &b, sizeof(a)));
+	REQUIRE(memcmp(&a, &b, sizeof(a)) == 0);
 	REQUIRE(a.address_count <= DNS_ADDRESSES && a.alias_count <= DNS_ALIASES);
 	for (u32 i = 0; i < a.address_count; i++) {
 		const uint8_t *address = a.address[i].address + (a.type == WIRE_A ? 12 : 0);
@@ -497,7 +497,7 @@ static void begin(void)
 	world_rule(WORLD_WORKLOAD, "*.wild.example");
 	world_trust(WORLD_WORKLOAD, &first);
 	world_trust(WORLD_WORKLOAD, &second);
-	for (unsigned i = 0; i < LINKS; i++) {
+	for (unsigned int i = 0; i < LINKS; i++) {
 		struct side *s = &side[i];
 
 		s->out.size = s->in.size = 0;
@@ -524,7 +524,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (input < input_end)
 		obey(&current);
 	judge();
-	for (unsigned i = 0; i < LINKS; i++)
+	for (unsigned int i = 0; i < LINKS; i++)
 		link_close(&side[i].link);
 	host_maps_clear();
 	return 0;

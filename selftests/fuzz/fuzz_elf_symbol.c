@@ -130,7 +130,7 @@ static void check_symbols(const struct file *file, const struct elf_symbol *foun
 			if (entries[i].st_value == found[k].value &&
 			    elf_range_valid(file->sections[2].sh_size, entries[i].st_name,
 					    length + 1) &&
-			    !memcmp(text + entries[i].st_name, names[k], length) &&
+			    memcmp(text + entries[i].st_name, names[k], length) == 0 &&
 			    (!text[entries[i].st_name + length] ||
 			     text[entries[i].st_name + length] == '@'))
 				break;

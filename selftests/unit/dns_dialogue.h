@@ -19,7 +19,7 @@ enum { KIND_UDP = 0, KIND_CONNECTED = 2, KIND_TCP = 4, KINDS = 6 };
 static struct wire wire;
 static struct link l;
 
-static inline const struct party *trusted(unsigned kind)
+static inline const struct party *trusted(unsigned int kind)
 {
 	static struct party server[2];
 
@@ -43,14 +43,14 @@ static inline void teardown(void)
 }
 
 /* A socket that has sent nothing yet, in place of the one that there was. */
-static inline void open_to(unsigned kind, const struct party *server)
+static inline void open_to(unsigned int kind, const struct party *server)
 {
 	link_close(&l);
 	link_open(&l, kind & 1, kind >= KIND_TCP, server);
 }
 
 /* A new world with one socket that can talk to @server at once. */
-static inline void begin_to(unsigned kind, const struct party *server)
+static inline void begin_to(unsigned int kind, const struct party *server)
 {
 	teardown();
 	setup();
@@ -61,20 +61,20 @@ static inline void begin_to(unsigned kind, const struct party *server)
 		link_handshake(&l);
 }
 
-static inline void begin(unsigned kind)
+static inline void begin(unsigned int kind)
 {
 	begin_to(kind, trusted(kind));
 }
 
 /* ---- questions and answers ---- */
 
-static inline void make_query(unsigned id, const char *name, unsigned type)
+static inline void make_query(unsigned int id, const char *name, unsigned int type)
 {
 	wire_begin(&wire, id, WIRE_QUERY);
 	wire_question(&wire, name, type);
 }
 
-static inline void make_reply(unsigned id, const char *name, unsigned type, uint32_t number)
+static inline void make_reply(unsigned int id, const char *name, unsigned int type, uint32_t number)
 {
 	wire_begin(&wire, id, WIRE_RESPONSE);
 	wire_question(&wire, name, type);
@@ -82,7 +82,7 @@ static inline void make_reply(unsigned id, const char *name, unsigned type, uint
 }
 
 /* One whose address stands in the last bytes of @size, behind a record of another type. */
-static inline void make_reply_of(size_t size, unsigned id)
+static inline void make_reply_of(size_t size, unsigned int id)
 {
 	static const uint8_t filler[DNS_MESSAGE_MAX];
 
@@ -93,19 +93,20 @@ static inline void make_reply_of(size_t size, unsigned id)
 	ck_assert_uint_eq(wire.size, size);
 }
 
-static inline void ask(unsigned id, const char *name, unsigned type)
+static inline void ask(unsigned int id, const char *name, unsigned int type)
 {
 	make_query(id, name, type);
 	link_message(&l, true, &wire);
 }
 
-static inline void reply(unsigned id, const char *name, unsigned type, uint32_t number)
+static inline void reply(unsigned int id, const char *name, unsigned int type, uint32_t number)
 {
 	make_reply(id, name, type, number);
 	link_message(&l, false, &wire);
 }
 
-static inline void *row_of(struct host_map *map, const char *name, unsigned type, uint32_t number)
+static inline void *row_of(struct host_map *map, const char *name, unsigned int type,
+			   uint32_t number)
 {
 	struct verified_key key = { .workload = workload_id };
 
@@ -115,7 +116,7 @@ static inline void *row_of(struct host_map *map, const char *name, unsigned type
 }
 
 /* Until when, from now, in seconds and rounded up; 0: not verified. */
-static inline uint64_t seconds_of(const char *name, unsigned type, uint32_t number)
+static inline uint64_t seconds_of(const char *name, unsigned int type, uint32_t number)
 {
 	struct verified *row = row_of(&verified, name, type, number);
 
@@ -128,7 +129,7 @@ static inline bool is_verified(const char *name, uint32_t number)
 }
 
 /* enum reason of the doubt; 0: none. */
-static inline unsigned doubt_of(const char *name, uint32_t number)
+static inline unsigned int doubt_of(const char *name, uint32_t number)
 {
 	struct doubt *row = row_of(&doubts, name, WIRE_A, number);
 
@@ -136,7 +137,7 @@ static inline unsigned doubt_of(const char *name, uint32_t number)
 }
 
 /* The last answer, of NAME with address 1, was refused with this doubt. */
-static inline void require_doubt(unsigned reason)
+static inline void require_doubt(unsigned int reason)
 {
 	ck_assert_uint_eq(verified.count, 0);
 	ck_assert_uint_eq(doubt_of(NAME, 1), reason);
@@ -152,7 +153,7 @@ static inline bool works(void)
 }
 
 /* The application sends something with a resolver's address and port as the source. */
-static inline void impersonate(unsigned kind, bool tcp, struct host_socket *socket)
+static inline void impersonate(unsigned int kind, bool tcp, struct host_socket *socket)
 {
 	static struct packet p;
 	struct party from = *trusted(kind), to = party(kind & 1, 2, 12345);

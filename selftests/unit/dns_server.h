@@ -46,7 +46,8 @@ struct dns_server {
 /* ---- answering ---- */
 
 /* The beginning of an answer: the question's own number and question. */
-static inline void answer_begin(struct wire *w, const struct dns_request *request, unsigned flags)
+static inline void answer_begin(struct wire *w, const struct dns_request *request,
+				unsigned int flags)
 {
 	w->random = 0;
 	wire_begin(w, 0, flags);

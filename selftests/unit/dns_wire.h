@@ -35,7 +35,7 @@ struct wire {
 	size_t size;
 	uint8_t byte[WIRE_MAX];
 	uint64_t random; /* 0: names are not compressed */
-	unsigned known;
+	unsigned int known;
 	struct {
 		char name[256];
 		size_t at;
@@ -50,14 +50,14 @@ static inline void wire_put(struct wire *w, const void *bytes, size_t size)
 	w->size += size;
 }
 
-static inline void wire_u8(struct wire *w, unsigned value)
+static inline void wire_u8(struct wire *w, unsigned int value)
 {
 	uint8_t byte = (uint8_t)value;
 
 	wire_put(w, &byte, 1);
 }
 
-static inline void wire_u16(struct wire *w, unsigned value)
+static inline void wire_u16(struct wire *w, unsigned int value)
 {
 	wire_u8(w, value >> 8);
 	wire_u8(w, value);
@@ -75,22 +75,22 @@ static inline void wire_set_u16(struct wire *w, size_t at, size_t value)
 	w->byte[at + 1] = (uint8_t)value;
 }
 
-static inline unsigned wire_get_u16(const struct wire *w, size_t at)
+static inline unsigned int wire_get_u16(const struct wire *w, size_t at)
 {
-	return (unsigned)w->byte[at] << 8 | w->byte[at + 1];
+	return (unsigned int)w->byte[at] << 8 | w->byte[at + 1];
 }
 
 /* ---- names ---- */
 
 static inline void wire_label(struct wire *w, const void *bytes, size_t size)
 {
-	wire_u8(w, (unsigned)size);
+	wire_u8(w, (unsigned int)size);
 	wire_put(w, bytes, size);
 }
 
 static inline void wire_pointer(struct wire *w, size_t target)
 {
-	wire_u16(w, 0xc000 | (unsigned)target);
+	wire_u16(w, 0xc000 | (unsigned int)target);
 }
 
 /* Where the name was written before, or 0; chance may say 0 too. Notes it else. */
@@ -98,8 +98,8 @@ static inline size_t wire_known(struct wire *w, const char *name)
 {
 	if (!w->random)
 		return 0;
-	for (unsigned i = 0; i < w->known; i++)
-		if (!strcmp(w->dictionary[i].name, name) && random_below(&w->random, 3))
+	for (unsigned int i = 0; i < w->known; i++)
+		if (strcmp(w->dictionary[i].name, name) == 0 && random_below(&w->random, 3))
 			return w->dictionary[i].at;
 	if (w->known < WIRE_DICTIONARY && w->size < 0x4000) {
 		strncpy(w->dictionary[w->known].name, name, 255);
@@ -126,25 +126,25 @@ static inline void wire_name(struct wire *w, const char *name)
 
 /* ---- messages ---- */
 
-static inline void wire_begin(struct wire *w, unsigned id, unsigned flags)
+static inline void wire_begin(struct wire *w, unsigned int id, unsigned int flags)
 {
 	w->size = 0;
 	w->known = 0;
 	wire_u16(w, id);
 	wire_u16(w, flags);
-	for (unsigned i = 0; i < 4; i++) /* counts */
+	for (unsigned int i = 0; i < 4; i++) /* counts */
 		wire_u16(w, 0);
 }
 
 /* One more in the section: 0 questions, 1 answers, 2 authority, 3 additional. */
-static inline void wire_count(struct wire *w, unsigned section)
+static inline void wire_count(struct wire *w, unsigned int section)
 {
 	size_t at = 4 + 2 * section;
 
 	wire_set_u16(w, at, wire_get_u16(w, at) + 1);
 }
 
-static inline void wire_question(struct wire *w, const char *name, unsigned type)
+static inline void wire_question(struct wire *w, const char *name, unsigned int type)
 {
 	wire_count(w, 0);
 	wire_name(w, name);
@@ -153,13 +153,13 @@ static inline void wire_question(struct wire *w, const char *name, unsigned type
 }
 
 /* The part behind the owner, up to the data. */
-static inline void wire_head(struct wire *w, unsigned type, unsigned class, uint32_t ttl,
+static inline void wire_head(struct wire *w, unsigned int type, unsigned int class, uint32_t ttl,
 			     size_t size)
 {
 	wire_u16(w, type);
 	wire_u16(w, class);
 	wire_u32(w, ttl);
-	wire_u16(w, (unsigned)size);
+	wire_u16(w, (unsigned int)size);
 }
 
 /* Whose record it is; NULL: the name in the question, by a pointer to it. */
@@ -172,7 +172,7 @@ static inline void wire_owner(struct wire *w, const char *owner)
 }
 
 /* A record of the answer section. */
-static inline void wire_record(struct wire *w, const char *owner, unsigned type, uint32_t ttl,
+static inline void wire_record(struct wire *w, const char *owner, unsigned int type, uint32_t ttl,
 			       const void *data, size_t size)
 {
 	wire_count(w, 1);
@@ -182,7 +182,7 @@ static inline void wire_record(struct wire *w, const char *owner, unsigned type,
 }
 
 /* The @number-th address of the type, 4 or 16 bytes. */
-static inline size_t wire_address(unsigned type, uint32_t number, uint8_t *out)
+static inline size_t wire_address(unsigned int type, uint32_t number, uint8_t *out)
 {
 	const uint8_t v4[4] = { 192, (uint8_t)(number >> 16), (uint8_t)(number >> 8),
 				(uint8_t)number };
@@ -200,7 +200,7 @@ static inline size_t wire_address(unsigned type, uint32_t number, uint8_t *out)
 }
 
 /* The same as a key of the kernel's maps. */
-static inline void wire_mapped(unsigned type, uint32_t number, uint8_t *out)
+static inline void wire_mapped(unsigned int type, uint32_t number, uint8_t *out)
 {
 	memset(out, 0, 16);
 	if (type != WIRE_A) {
@@ -212,7 +212,7 @@ static inline void wire_mapped(unsigned type, uint32_t number, uint8_t *out)
 	wire_address(type, number, out + 12);
 }
 
-static inline void wire_has(struct wire *w, const char *owner, unsigned type, uint32_t ttl,
+static inline void wire_has(struct wire *w, const char *owner, unsigned int type, uint32_t ttl,
 			    uint32_t number)
 {
 	uint8_t address[16];

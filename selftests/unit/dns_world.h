@@ -36,9 +36,9 @@ struct link {
 
 /* How packets are made; zero is the plain way. */
 struct style {
-	unsigned ip_options, tcp_options; /* words */
-	unsigned extension;		  /* IPv6: number of the header in between */
-	bool cut;			  /* direct access ends where .linear says */
+	unsigned int ip_options, tcp_options; /* words */
+	unsigned int extension;		      /* IPv6: number of the header in between */
+	bool cut;			      /* direct access ends where .linear says */
 	uint32_t linear;
 };
 
@@ -60,7 +60,7 @@ static inline void packet_put(struct packet *p, const void *bytes, size_t size)
 	p->size += (uint32_t)size;
 }
 
-static inline void packet_be(struct packet *p, uint32_t value, unsigned size)
+static inline void packet_be(struct packet *p, uint32_t value, unsigned int size)
 {
 	while (size--) {
 		uint8_t byte = (uint8_t)(value >> 8 * size);
@@ -69,7 +69,7 @@ static inline void packet_be(struct packet *p, uint32_t value, unsigned size)
 	}
 }
 
-static inline void packet_fill(struct packet *p, uint8_t byte, unsigned count)
+static inline void packet_fill(struct packet *p, uint8_t byte, unsigned int count)
 {
 	while (count--)
 		packet_put(p, &byte, 1);
@@ -77,9 +77,9 @@ static inline void packet_fill(struct packet *p, uint8_t byte, unsigned count)
 
 /* RFC 791, 3.1 */
 static inline void packet_v4(struct packet *p, const struct party *from, const struct party *to,
-			     unsigned protocol, size_t size)
+			     unsigned int protocol, size_t size)
 {
-	unsigned words = 5 + style.ip_options;
+	unsigned int words = 5 + style.ip_options;
 
 	packet_be(p, 0x4000 | words << 8, 2);
 	packet_be(p, (uint32_t)(4 * words + size), 2);
@@ -94,7 +94,7 @@ static inline void packet_v4(struct packet *p, const struct party *from, const s
 
 /* RFC 8200, section 3 */
 static inline void packet_v6(struct packet *p, const struct party *from, const struct party *to,
-			     unsigned protocol, size_t size)
+			     unsigned int protocol, size_t size)
 {
 	packet_be(p, 0x60000000, 4);
 	packet_be(p, (uint32_t)size + (style.extension ? 8 : 0), 2);
@@ -109,7 +109,7 @@ static inline void packet_v6(struct packet *p, const struct party *from, const s
 }
 
 static inline void packet_ip(struct packet *p, bool v6, const struct party *from,
-			     const struct party *to, unsigned protocol, size_t size)
+			     const struct party *to, unsigned int protocol, size_t size)
 {
 	p->size = 0;
 	if (v6)
@@ -132,10 +132,10 @@ static inline void packet_udp(struct packet *p, bool v6, const struct party *fro
 
 /* RFC 9293, 3.1 */
 static inline void packet_tcp(struct packet *p, bool v6, const struct party *from,
-			      const struct party *to, uint32_t sequence, unsigned flags,
+			      const struct party *to, uint32_t sequence, unsigned int flags,
 			      const void *bytes, size_t size)
 {
-	unsigned words = 5 + style.tcp_options;
+	unsigned int words = 5 + style.tcp_options;
 
 	packet_ip(p, v6, from, to, PROTOCOL_TCP, size + 4 * words);
 	packet_be(p, sequence, 4);
@@ -170,7 +170,7 @@ static inline int packet_show(const struct packet *p, int (*program)(struct __sk
 
 /* ---- links ---- */
 
-static inline struct party party(bool v6, unsigned number, unsigned port)
+static inline struct party party(bool v6, unsigned int number, unsigned int port)
 {
 	struct party made = { .port = (uint16_t)port };
 
@@ -224,7 +224,7 @@ static inline void link_close(struct link *l)
 
 /* A packet of the link, in one direction. */
 static inline void link_packet(struct link *l, bool out, struct packet *p, uint32_t sequence,
-			       unsigned flags, const void *bytes, size_t size)
+			       unsigned int flags, const void *bytes, size_t size)
 {
 	const struct party *from = out ? &l->local : &l->server;
 	const struct party *to = out ? &l->server : &l->local;
@@ -236,10 +236,10 @@ static inline void link_packet(struct link *l, bool out, struct packet *p, uint3
 }
 
 /* What is claimed: works, and the link's stream. */
-static inline unsigned world_claims(struct link *l)
+static inline unsigned int world_claims(struct link *l)
 {
 	struct dns_stream *stream = bpf_sk_storage_get(&dns_streams, &l->socket, NULL, 0);
-	unsigned claims = stream ? !!stream->query.busy + !!stream->answer.busy : 0;
+	unsigned int claims = stream ? !!stream->query.busy + !!stream->answer.busy : 0;
 
 	for (uint32_t i = 0; i < DNS_WORKS; i++) {
 		struct dns_work *work = bpf_map_lookup_elem(&dns_works, &i);
@@ -252,7 +252,7 @@ static inline unsigned world_claims(struct link *l)
 /* Whatever the packet is: it passes, and nothing stays claimed for it. */
 static inline void link_show(struct link *l, bool out, const struct packet *p)
 {
-	unsigned claims = world_claims(l);
+	unsigned int claims = world_claims(l);
 
 	if (packet_show(p, out ? dns_egress : dns_ingress, &l->socket) != 1)
 		abort();
@@ -260,7 +260,7 @@ static inline void link_show(struct link *l, bool out, const struct packet *p)
 		abort();
 }
 
-static inline void link_segment(struct link *l, bool out, uint32_t sequence, unsigned flags,
+static inline void link_segment(struct link *l, bool out, uint32_t sequence, unsigned int flags,
 				const void *bytes, size_t size)
 {
 	static struct packet p;
@@ -354,7 +354,7 @@ static inline void world_reset(void)
 	dns_seed = 0x1234567890abcdef;
 	dns_ttl_min = TTL_MIN;
 	dns_daemon = 0;
-	for (unsigned i = 0; i < DNS_PORTS; i++)
+	for (unsigned int i = 0; i < DNS_PORTS; i++)
 		dns_ports[i] = 53;
 }
 

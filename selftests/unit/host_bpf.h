@@ -120,7 +120,7 @@ HOST_HELPER long bpf_map_delete_elem(struct host_map *map, const void *key)
 HOST_HELPER struct host_storage *host_storage_find(struct host_socket *socket,
 						   const struct host_map *map)
 {
-	for (unsigned i = 0; i < HOST_STORAGES; i++)
+	for (unsigned int i = 0; i < HOST_STORAGES; i++)
 		if (!socket->storage[i].map || socket->storage[i].map == map)
 			return &socket->storage[i];
 	return NULL;
@@ -148,7 +148,7 @@ HOST_HELPER void *bpf_sk_storage_get(struct host_map *map, void *sk, void *value
 /* The socket is closed: the kernel frees its storage. */
 HOST_HELPER void host_socket_close(struct host_socket *socket)
 {
-	for (unsigned i = 0; i < HOST_STORAGES; i++)
+	for (unsigned int i = 0; i < HOST_STORAGES; i++)
 		free(socket->storage[i].value);
 	memset(socket, 0, sizeof(*socket));
 }

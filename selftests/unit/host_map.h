@@ -60,7 +60,7 @@ static inline struct host_entry *host_map_find(struct host_map *map, const void 
 {
 	struct host_entry *entry = *host_map_bucket(map, key);
 
-	while (entry && memcmp(entry->key, key, map->key_size))
+	while (entry && memcmp(entry->key, key, map->key_size) != 0)
 		entry = entry->next;
 	return entry;
 }
@@ -79,7 +79,7 @@ static inline void host_entry_free(struct host_map *map, struct host_entry **lin
 /* An LRU map makes room; which entry goes is not promised by the kernel either. */
 static inline void host_map_evict(struct host_map *map)
 {
-	for (unsigned i = 0; i < HOST_BUCKETS; i++) {
+	for (unsigned int i = 0; i < HOST_BUCKETS; i++) {
 		if (map->bucket[i]) {
 			host_entry_free(map, &map->bucket[i]);
 			return;
@@ -126,7 +126,7 @@ static __attribute__((noinline, unused)) void *host_map_longest(struct host_map 
 		const uint8_t *a = (const uint8_t *)entry->key + 4, *b = (const uint8_t *)key + 4;
 
 		memcpy(&size, entry->key, sizeof(size));
-		if (size > bits || memcmp(a, b, size / 8) || (value && size < best))
+		if (size > bits || memcmp(a, b, size / 8) != 0 || (value && size < best))
 			continue;
 		if (size % 8 && (a[size / 8] ^ b[size / 8]) >> (8 - size % 8))
 			continue;
@@ -173,7 +173,7 @@ static inline long host_map_delete(struct host_map *map, const void *key)
 	struct host_entry **link = host_map_bucket(map, key);
 
 	for (; *link; link = &(*link)->next) {
-		if (memcmp((*link)->key, key, map->key_size))
+		if (memcmp((*link)->key, key, map->key_size) != 0)
 			continue;
 		host_entry_free(map, link);
 		return 0;
@@ -187,7 +187,7 @@ static inline void host_maps_clear(void)
 	while (host_maps) {
 		struct host_map *map = host_maps;
 
-		for (unsigned i = 0; i < HOST_BUCKETS; i++)
+		for (unsigned int i = 0; i < HOST_BUCKETS; i++)
 			while (map->bucket[i])
 				host_entry_free(map, &map->bucket[i]);
 		host_maps = map->next;

@@ -120,9 +120,9 @@ static inline struct staged *world_staged(void)
 }
 
 /* How many events have this verdict and reason. */
-static inline unsigned world_events(uint32_t verdict, uint32_t reason)
+static inline unsigned int world_events(uint32_t verdict, uint32_t reason)
 {
-	unsigned count = 0;
+	unsigned int count = 0;
 
 	for (uint32_t i = 0; i < host.events; i++) {
 		struct event event;

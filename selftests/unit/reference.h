@@ -15,7 +15,7 @@
 #include <string.h>
 
 struct reference_key {
-	unsigned rounds;
+	unsigned int rounds;
 	uint8_t round_key[15][16];
 	uint8_t h[16];
 };
@@ -40,14 +40,14 @@ static inline uint8_t reference_substitute(uint8_t x)
 	static uint8_t sbox[256];
 	static bool made;
 
-	for (unsigned a = 0; !made && a < 256; a++) {
+	for (unsigned int a = 0; !made && a < 256; a++) {
 		uint8_t inverse = 0;
 
-		for (unsigned b = 1; b < 256; b++)
+		for (unsigned int b = 1; b < 256; b++)
 			if (reference_times((uint8_t)a, (uint8_t)b) == 1)
 				inverse = (uint8_t)b;
 		sbox[a] = 0x63;
-		for (unsigned turn = 0; turn < 5; turn++)
+		for (unsigned int turn = 0; turn < 5; turn++)
 			sbox[a] ^= (uint8_t)(inverse << turn | inverse >> (8 - turn));
 	}
 	made = true;
@@ -60,7 +60,7 @@ static inline void reference_expand(struct reference_key *key, const uint8_t *by
 	uint8_t *word = key->round_key[0];
 	uint8_t round_constant = 1;
 
-	key->rounds = (unsigned)size / 4 + 6;
+	key->rounds = (unsigned int)size / 4 + 6;
 	memcpy(word, bytes, size);
 	for (size_t i = size; i < 16 * (key->rounds + 1); i += 4) {
 		uint8_t t[4];
@@ -69,16 +69,16 @@ static inline void reference_expand(struct reference_key *key, const uint8_t *by
 		if (i % size == 0) {
 			uint8_t first = t[0];
 
-			for (unsigned k = 0; k < 3; k++)
+			for (unsigned int k = 0; k < 3; k++)
 				t[k] = reference_substitute(t[k + 1]);
 			t[3] = reference_substitute(first);
 			t[0] ^= round_constant;
 			round_constant = reference_times(round_constant, 2);
 		} else if (size == 32 && i % size == 16) {
-			for (unsigned k = 0; k < 4; k++)
+			for (unsigned int k = 0; k < 4; k++)
 				t[k] = reference_substitute(t[k]);
 		}
-		for (unsigned k = 0; k < 4; k++)
+		for (unsigned int k = 0; k < 4; k++)
 			word[i + k] = word[i + k - size] ^ t[k];
 	}
 }
@@ -89,12 +89,12 @@ static inline void reference_block(const struct reference_key *key, const uint8_
 {
 	uint8_t state[16], next[16];
 
-	for (unsigned i = 0; i < 16; i++)
+	for (unsigned int i = 0; i < 16; i++)
 		state[i] = in[i] ^ key->round_key[0][i];
-	for (unsigned round = 1; round <= key->rounds; round++) {
-		for (unsigned i = 0; i < 16; i++) /* SubBytes, ShiftRows */
+	for (unsigned int round = 1; round <= key->rounds; round++) {
+		for (unsigned int i = 0; i < 16; i++) /* SubBytes, ShiftRows */
 			next[i] = reference_substitute(state[(i + i % 4 * 4) % 16]);
-		for (unsigned i = 0; i < 16; i++) { /* MixColumns */
+		for (unsigned int i = 0; i < 16; i++) { /* MixColumns */
 			const uint8_t *column = next + i / 4 * 4;
 			uint8_t a = column[i % 4], b = column[(i + 1) % 4];
 			uint8_t twice = (uint8_t)((a ^ b) << 1 ^ ((a ^ b) & 0x80 ? 0x1b : 0));
@@ -103,7 +103,7 @@ static inline void reference_block(const struct reference_key *key, const uint8_
 					   ? a
 					   : twice ^ b ^ column[(i + 2) % 4] ^ column[(i + 3) % 4];
 		}
-		for (unsigned i = 0; i < 16; i++)
+		for (unsigned int i = 0; i < 16; i++)
 			state[i] ^= key->round_key[round][i];
 	}
 	memcpy(out, state, 16);
@@ -124,12 +124,12 @@ static inline void reference_multiply(uint8_t x[16], const uint8_t h[16])
 {
 	uint64_t z[2] = { 0, 0 }, v[2];
 
-	for (unsigned half = 0; half < 2; half++) {
+	for (unsigned int half = 0; half < 2; half++) {
 		v[half] = 0;
-		for (unsigned i = 0; i < 8; i++)
+		for (unsigned int i = 0; i < 8; i++)
 			v[half] = v[half] << 8 | h[8 * half + i];
 	}
-	for (unsigned i = 0; i < 128; i++) {
+	for (unsigned int i = 0; i < 128; i++) {
 		bool carry = v[1] & 1;
 
 		if (x[i / 8] >> (7 - i % 8) & 1) {
@@ -141,7 +141,7 @@ static inline void reference_multiply(uint8_t x[16], const uint8_t h[16])
 		if (carry)
 			v[0] ^= 0xe1ULL << 56;
 	}
-	for (unsigned i = 0; i < 16; i++)
+	for (unsigned int i = 0; i < 16; i++)
 		x[i] = (uint8_t)(z[i / 8] >> (56 - 8 * (i % 8)));
 }
 
@@ -162,7 +162,7 @@ static inline void reference_counter(const struct reference_key *key, const uint
 	uint8_t block[16];
 
 	memcpy(block, nonce, 12);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned int i = 0; i < 4; i++)
 		block[12 + i] = (uint8_t)(counter >> (24 - 8 * i));
 	reference_block(key, block, out);
 }
@@ -188,13 +188,13 @@ static inline void reference_tag(const struct reference_key *key, const uint8_t 
 
 	reference_ghash(key, y, aad, aad_size);
 	reference_ghash(key, y, cipher_text, size);
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned int i = 0; i < 8; i++) {
 		lengths[i] = (uint8_t)(aad_size * 8 >> (56 - 8 * i));
 		lengths[8 + i] = (uint8_t)(size * 8 >> (56 - 8 * i));
 	}
 	reference_ghash(key, y, lengths, 16);
 	reference_counter(key, nonce, 1, mask);
-	for (unsigned i = 0; i < 16; i++)
+	for (unsigned int i = 0; i < 16; i++)
 		tag[i] = y[i] ^ mask[i];
 }
 

@@ -23,7 +23,7 @@ static inline uint32_t reference_word(const uint8_t *bytes)
 }
 
 /* x = (x ^ y) rotated to the left. */
-static inline void reference_turn(uint32_t *x, uint32_t y, unsigned bits)
+static inline void reference_turn(uint32_t *x, uint32_t y, unsigned int bits)
 {
 	uint64_t wide = (uint64_t)(*x ^ y) << bits;
 
@@ -43,23 +43,23 @@ static inline void reference_chacha20_block(const uint8_t key[32], const uint8_t
 {
 	uint32_t start[16], x[16];
 
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned int i = 0; i < 4; i++)
 		start[i] = reference_word((const uint8_t *)"expand 32-byte k" + 4 * i);
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned int i = 0; i < 8; i++)
 		start[4 + i] = reference_word(key + 4 * i);
 	start[12] = counter;
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned int i = 0; i < 3; i++)
 		start[13 + i] = reference_word(nonce + 4 * i);
 	memcpy(x, start, sizeof(x));
-	for (unsigned round = 0; round < 20; round++)
-		for (unsigned i = 0; i < 4; i++) {
-			unsigned diagonal = round % 2;
+	for (unsigned int round = 0; round < 20; round++)
+		for (unsigned int i = 0; i < 4; i++) {
+			unsigned int diagonal = round % 2;
 
 			reference_quarter_round(&x[i], &x[4 + (i + diagonal) % 4],
 						&x[8 + (i + 2 * diagonal) % 4],
 						&x[12 + (i + 3 * diagonal) % 4]);
 		}
-	for (unsigned i = 0; i < 64; i++)
+	for (unsigned int i = 0; i < 64; i++)
 		out[i] = (uint8_t)((x[i / 4] + start[i / 4]) >> (8 * (i % 4)));
 }
 
@@ -82,7 +82,7 @@ static inline void reference_chacha20_xor(const uint8_t key[32], const uint8_t n
 #define REFERENCE_DIGITS 34 /* bytes of a product */
 
 /* x -= 2^(8 * shift) * (2^130 - 5), as often as that goes. */
-static inline void reference_subtract(uint8_t x[REFERENCE_DIGITS], unsigned shift)
+static inline void reference_subtract(uint8_t x[REFERENCE_DIGITS], unsigned int shift)
 {
 	uint8_t p[17] = { 0xfb, [16] = 3 };
 
@@ -92,7 +92,7 @@ static inline void reference_subtract(uint8_t x[REFERENCE_DIGITS], unsigned shif
 		int borrow = 0;
 
 		memcpy(less, x, sizeof(less));
-		for (unsigned i = shift; i < REFERENCE_DIGITS; i++) {
+		for (unsigned int i = shift; i < REFERENCE_DIGITS; i++) {
 			int digit = x[i] - (i - shift < 17 ? p[i - shift] : 0) - borrow;
 
 			borrow = digit < 0;
@@ -112,22 +112,22 @@ static inline void reference_poly1305_block(uint8_t h[17], const uint8_t block[1
 	uint32_t column[REFERENCE_DIGITS + 1] = { 0 }, carry = 0;
 	uint8_t sum[18] = { 0 };
 
-	for (unsigned i = 0; i < 17; i++) {
+	for (unsigned int i = 0; i < 17; i++) {
 		carry += (uint32_t)h[i] + block[i];
 		sum[i] = (uint8_t)carry;
 		carry >>= 8;
 	}
 	sum[17] = (uint8_t)carry;
-	for (unsigned i = 0; i < 18; i++)
-		for (unsigned k = 0; k < 16; k++)
+	for (unsigned int i = 0; i < 18; i++)
+		for (unsigned int k = 0; k < 16; k++)
 			column[i + k] += (uint32_t)sum[i] * r[k];
 	carry = 0;
-	for (unsigned i = 0; i < REFERENCE_DIGITS; i++) {
+	for (unsigned int i = 0; i < REFERENCE_DIGITS; i++) {
 		carry += column[i];
 		product[i] = (uint8_t)carry;
 		carry >>= 8;
 	}
-	for (unsigned shift = REFERENCE_DIGITS - 17 + 1; shift-- > 0;)
+	for (unsigned int shift = REFERENCE_DIGITS - 17 + 1; shift-- > 0;)
 		reference_subtract(product, shift);
 	memcpy(h, product, 17);
 }
@@ -141,9 +141,9 @@ static inline void reference_poly1305_begin(struct reference_poly1305 *p, const 
 	memset(p->h, 0, sizeof(p->h));
 	memcpy(p->r, key, 16);
 	memcpy(p->pad, key + 16, 16);
-	for (unsigned i = 3; i < 16; i += 4)
+	for (unsigned int i = 3; i < 16; i += 4)
 		p->r[i] &= 15;
-	for (unsigned i = 4; i < 16; i += 4)
+	for (unsigned int i = 4; i < 16; i += 4)
 		p->r[i] &= 252;
 }
 
@@ -163,10 +163,10 @@ static inline void reference_poly1305_add(struct reference_poly1305 *p, const ui
 
 static inline void reference_poly1305_end(const struct reference_poly1305 *p, uint8_t tag[16])
 {
-	unsigned carry = 0;
+	unsigned int carry = 0;
 
-	for (unsigned i = 0; i < 16; i++) {
-		carry += (unsigned)p->h[i] + p->pad[i];
+	for (unsigned int i = 0; i < 16; i++) {
+		carry += (unsigned int)p->h[i] + p->pad[i];
 		tag[i] = (uint8_t)carry;
 		carry >>= 8;
 	}
@@ -185,7 +185,7 @@ static inline void reference_chacha20_tag(const uint8_t key[32], const uint8_t n
 	reference_poly1305_begin(&p, block);
 	reference_poly1305_add(&p, aad, aad_size, true);
 	reference_poly1305_add(&p, cipher_text, size, true);
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned int i = 0; i < 8; i++) {
 		lengths[i] = (uint8_t)((uint64_t)aad_size >> (8 * i));
 		lengths[8 + i] = (uint8_t)((uint64_t)size >> (8 * i));
 	}

@@ -17,7 +17,7 @@
  * what is done in the test's process before and after it (NULL: nothing).
  */
 static inline TCase *suite_case(const char *name, const TTest *const tests[], size_t count,
-				unsigned seconds, SFun before, SFun after)
+				unsigned int seconds, SFun before, SFun after)
 {
 	TCase *tcase = tcase_create(name);
 
@@ -48,7 +48,7 @@ static inline int suite_run_cases(const char *name, TCase *const cases[], size_t
 
 /* A suite of one case. */
 static inline int suite_run(const char *name, const TTest *const tests[], size_t count,
-			    unsigned seconds, SFun before, SFun after)
+			    unsigned int seconds, SFun before, SFun after)
 {
 	TCase *tcase = suite_case(name, tests, count, seconds, before, after);
 

@@ -76,7 +76,7 @@ START_TEST(key_expansion)
 {
 	static const struct {
 		const char *key;
-		unsigned rounds, first;
+		unsigned int rounds, first;
 		uint32_t word[2]; /* the first made, the last */
 	} schedule[] = {
 		{ "2b7e151628aed2a6abf7158809cf4f3c", 10, 4, { 0xa0fafe17, 0xb6630ca6 } },
@@ -102,7 +102,7 @@ START_TEST(key_sizes)
 	struct aes_bytes bytes = { { 0 } };
 	struct aes_key key;
 
-	for (unsigned size = 0; size <= 64; size++)
+	for (unsigned int size = 0; size <= 64; size++)
 		ck_assert_int_eq(aes_expand(&key, &bytes, size), size == 16 || size == 32 ? 0 : -1);
 	ck_assert_int_eq(aes_expand(NULL, &bytes, 16), -1);
 	ck_assert_int_eq(aes_expand(&key, NULL, 16), -1);
@@ -114,7 +114,7 @@ START_TEST(same_as_reference)
 	uint64_t random = 20240607;
 	uint8_t bytes[32], plain[16], expected[16], out[16];
 
-	for (unsigned i = 0; i < 20000; i++) {
+	for (unsigned int i = 0; i < 20000; i++) {
 		size_t size = i & 1 ? 16 : 32;
 		struct reference_key reference;
 		struct aes_key key;

@@ -415,7 +415,7 @@ static int make_cgroup(void)
 
 	ck_assert_ptr_nonnull(mounts);
 	while ((entry = getmntent(mounts)))
-		if (!strcmp(entry->mnt_type, "cgroup2"))
+		if (strcmp(entry->mnt_type, "cgroup2") == 0)
 			break;
 	ck_assert_msg(entry != NULL, "no cgroup2 mount");
 	snprintf(cgroup_path, sizeof(cgroup_path), "%s/kloak-test-%d", entry->mnt_dir, getpid());
@@ -450,7 +450,7 @@ static int connect_and_send(void)
 		return 1;
 	server = accept(listener, NULL, NULL);
 	if (send(client, message, 100, 0) != 100 || send(client, message, 100, 0) != 100 ||
-	    recv(server, received, 200, MSG_WAITALL) != 200 || strcmp(received + 100, message))
+	    recv(server, received, 200, MSG_WAITALL) != 200 || strcmp(received + 100, message) != 0)
 		return 2;
 	close(server);
 	close(client);

@@ -140,7 +140,7 @@ END_TEST
 static const struct object_function *function_named(const char *name)
 {
 	for (uint32_t i = 0; i < object.function_count; i++)
-		if (!strcmp(object.functions[i].name, name))
+		if (strcmp(object.functions[i].name, name) == 0)
 			return &object.functions[i];
 	ck_abort_msg("no function %s", name);
 }

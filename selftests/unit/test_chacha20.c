@@ -108,10 +108,11 @@ START_TEST(blocks)
 		unhex(block_vector[i].key, key);
 		unhex(block_vector[i].nonce, nonce);
 		reference_chacha20_block(key, nonce, block_vector[i].counter, out);
-		ck_assert_msg(!memcmp(out, wanted, size), "reference: %s", block_vector[i].from);
+		ck_assert_msg(memcmp(out, wanted, size) == 0, "reference: %s",
+			      block_vector[i].from);
 		memset(out, 0xaa, sizeof(out));
 		kernel_block(key, nonce, block_vector[i].counter, out);
-		ck_assert_msg(!memcmp(out, wanted, size), "%s", block_vector[i].from);
+		ck_assert_msg(memcmp(out, wanted, size) == 0, "%s", block_vector[i].from);
 	}
 }
 END_TEST
@@ -121,7 +122,7 @@ START_TEST(blocks_of_random_keys)
 	uint8_t key[32], nonce[12], wanted[64], out[64];
 	uint64_t random = 8439;
 
-	for (unsigned i = 0; i < 5000; i++) {
+	for (unsigned int i = 0; i < 5000; i++) {
 		uint32_t counter = (uint32_t)random_next(&random) >> random_below(&random, 32);
 
 		random_fill(&random, key, sizeof(key));
@@ -143,7 +144,8 @@ START_TEST(block_without_memory)
 }
 END_TEST
 
-static void set_key(const uint8_t key[32], const uint8_t nonce[12], unsigned version, bool bound)
+static void set_key(const uint8_t key[32], const uint8_t nonce[12], unsigned int version,
+		    bool bound)
 {
 	struct traffic_key seen = { .version = (u8)version, .key_size = 32 };
 
@@ -177,7 +179,8 @@ START_TEST(keystream_of_vectors)
 		unhex(stream_vector[i].nonce, nonce);
 		reference_chacha20_xor(key, nonce, stream_vector[i].counter, (const uint8_t *)plain,
 				       size, out);
-		ck_assert_msg(!memcmp(out, cipher, size), "reference: %s", stream_vector[i].from);
+		ck_assert_msg(memcmp(out, cipher, size) == 0, "reference: %s",
+			      stream_vector[i].from);
 		set_key(key, nonce, i & 1 ? TLS_VERSION_12 : TLS_VERSION_13, i & 1);
 		for (size_t at = 0; at < size; at++) {
 			socket_state.relative = (uint32_t)(start + at);
@@ -200,7 +203,7 @@ START_TEST(keystream_of_records)
 	uint8_t key[32], iv[12], nonce[12];
 	uint64_t random = 7905;
 
-	for (unsigned i = 0; i < 600; i++) {
+	for (unsigned int i = 0; i < 600; i++) {
 		uint64_t sequence = random_next(&random) >> random_below(&random, 64);
 		size_t at = i < 130 ? i : random_below(&random, 16384 - SECRET_MAX + 1);
 		size_t size = i % 3 ? SECRET_MAX : 8 + random_below(&random, SECRET_MAX - 7);
@@ -208,7 +211,7 @@ START_TEST(keystream_of_records)
 		random_fill(&random, key, sizeof(key));
 		random_fill(&random, iv, sizeof(iv));
 		memcpy(nonce, iv, 12);
-		for (unsigned k = 0; k < 8; k++)
+		for (unsigned int k = 0; k < 8; k++)
 			nonce[4 + k] ^= (uint8_t)(sequence >> (56 - 8 * k));
 		reference_chacha20_xor(key, nonce, 1, zero, at + size, wanted);
 		set_key(key, iv, i & 1 ? TLS_VERSION_12 : TLS_VERSION_13, i & 2);

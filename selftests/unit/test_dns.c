@@ -15,7 +15,7 @@ START_TEST(hash_is_never_zero)
 	static struct dns_reading r = { .name_hash = 42, .id = 1, .type = WIRE_A };
 	u64 inverse = factor, before;
 
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned int i = 0; i < 6; i++)
 		inverse *= 2 - factor * inverse;
 	before = dns_mix(dns_mix(42, 1ULL << 32 | WIRE_A << 16 | 1), 0);
 	store_le64(server.address + 8, before ^ 53 * inverse);
@@ -28,8 +28,8 @@ END_TEST
 
 START_TEST(match)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
-		for (unsigned type = WIRE_A; type <= WIRE_AAAA; type += WIRE_AAAA - WIRE_A) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
+		for (unsigned int type = WIRE_A; type <= WIRE_AAAA; type += WIRE_AAAA - WIRE_A) {
 			begin(kind);
 			ask(77, "wWw.Example.COM", type);
 			ck_assert_uint_eq(world_counter(COUNTER_QUERIES), 1);
@@ -48,7 +48,7 @@ END_TEST
 /* Through aliases, several addresses: under the name that was asked for, and no other. */
 START_TEST(chain)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		begin(kind);
 		ask(77, NAME, WIRE_A);
 		wire_begin(&wire, 77, WIRE_RESPONSE);
@@ -68,8 +68,8 @@ END_TEST
 
 START_TEST(wrong_id_name_type)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
-		for (unsigned bit = 0; bit < 16; bit++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
+		for (unsigned int bit = 0; bit < 16; bit++) {
 			begin(kind);
 			ask(77, NAME, WIRE_A);
 			reply(77 ^ 1U << bit, NAME, WIRE_A, 1);
@@ -99,8 +99,8 @@ END_TEST
  */
 START_TEST(wrong_server)
 {
-	for (unsigned kind = 0; kind < KIND_TCP; kind++) {
-		for (unsigned byte = kind & 1 ? 0 : 12; byte <= 16; byte++) {
+	for (unsigned int kind = 0; kind < KIND_TCP; kind++) {
+		for (unsigned int byte = kind & 1 ? 0 : 12; byte <= 16; byte++) {
 			begin(kind);
 			dns_ports[1] = 5353;
 			ask(77, NAME, WIRE_A);
@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(wrong_socket)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		struct link first;
 
 		begin(kind);
@@ -148,7 +148,7 @@ START_TEST(late)
 		    { DNS_TIMEOUT + (1ULL << 32), false },
 		    { 3600 * WORLD_SECOND, false } };
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 			begin(kind);
 			ask(77, NAME, WIRE_A);
@@ -164,7 +164,7 @@ END_TEST
 /* A question may be sent again as it is: each time is good for one answer. */
 START_TEST(asked_again)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		begin(kind);
 		ask(77, NAME, WIRE_A);
 		host.time += 10 * WORLD_SECOND;
@@ -177,7 +177,7 @@ START_TEST(asked_again)
 		begin(kind);
 		ask(77, NAME, WIRE_A);
 		ask(77, NAME, WIRE_A);
-		for (unsigned i = 1; i <= 3; i++)
+		for (unsigned int i = 1; i <= 3; i++)
 			reply(77, NAME, WIRE_A, i);
 		ck_assert(is_verified(NAME, 1));
 		ck_assert(is_verified(NAME, 2));
@@ -188,7 +188,7 @@ END_TEST
 
 START_TEST(answered_twice)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		begin(kind);
 		ask(77, NAME, WIRE_A);
 		reply(77, NAME, WIRE_A, 1);
@@ -202,14 +202,14 @@ END_TEST
 
 START_TEST(unsolicited)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		begin(kind);
 		reply(77, NAME, WIRE_A, 1);
 		require_doubt(REASON_QUERY);
 		reply(0, NAME, WIRE_A, 1);
 		require_doubt(REASON_QUERY);
 		/* The empty slots are no questions. */
-		for (unsigned id = 0; id < 1000; id++)
+		for (unsigned int id = 0; id < 1000; id++)
 			reply(id, NAME, WIRE_A, 1);
 		require_doubt(REASON_QUERY);
 	}
@@ -219,7 +219,7 @@ END_TEST
 /* A connection to a server that is not trusted is not even read. */
 START_TEST(untrusted)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		const struct party server = party(kind & 1, 99, 53);
 
 		begin_to(kind, &server);
@@ -230,7 +230,7 @@ START_TEST(untrusted)
 		ck_assert_ptr_null(bpf_sk_storage_get(&dns_streams, &l.socket, NULL, 0));
 	}
 	/* Trusted by somebody else. */
-	for (unsigned kind = 0; kind < KIND_TCP; kind++) {
+	for (unsigned int kind = 0; kind < KIND_TCP; kind++) {
 		const struct party server = party(kind & 1, 99, 53);
 
 		begin_to(kind, &server);
@@ -245,7 +245,7 @@ END_TEST
 /* ... or trusted at another port. */
 START_TEST(untrusted_port)
 {
-	for (unsigned kind = 0; kind < KIND_TCP; kind++) {
+	for (unsigned int kind = 0; kind < KIND_TCP; kind++) {
 		const struct party server = party(kind & 1, 53, 5353);
 
 		begin_to(kind, &server);
@@ -260,12 +260,12 @@ END_TEST
 START_TEST(ports)
 {
 	static const struct {
-		unsigned port;
+		unsigned int port;
 		bool watched;
 	} row[] = { { 53, true }, { 5353, true }, { 8053, true },
 		    { 1, true },  { 54, false },  { 0x3500, false } };
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 			struct party server = party(kind & 1, 53, row[i].port);
 
@@ -296,7 +296,7 @@ START_TEST(names_without_rule)
 		"xwild.example", "a.www.example.com", "localhost",
 	};
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		begin(kind);
 		world_rule(WORLD_WORKLOAD + 1, "localhost");
 		for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
@@ -317,7 +317,7 @@ START_TEST(wildcards)
 	static const char *const name[] = { "a.wild.example", "a.b.c.wild.example",
 					    "_x.wild.example" };
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		begin(kind);
 		for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
 			ask(77, name[i], WIRE_A);
@@ -360,7 +360,7 @@ START_TEST(names_one_after_another)
 	char name[NAME_SIZE];
 
 	begin(KIND_UDP);
-	for (unsigned size = 60; size; size--) {
+	for (unsigned int size = 60; size; size--) {
 		memset(name, 'a', size);
 		strcpy(name + size, ".wild.example");
 		ask(size, name, WIRE_A);
@@ -373,7 +373,7 @@ END_TEST
 
 START_TEST(workload)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		begin(kind);
 		workload_id = 9;
 		ask(77, NAME, WIRE_A);
@@ -398,7 +398,7 @@ END_TEST
 
 /* ---- rows ---- */
 
-static void reply_ttl(unsigned id, uint32_t ttl)
+static void reply_ttl(unsigned int id, uint32_t ttl)
 {
 	wire_begin(&wire, id, WIRE_RESPONSE);
 	wire_question(&wire, NAME, WIRE_A);
@@ -418,7 +418,7 @@ START_TEST(lifetimes)
 		{ 100000, 5, 86400 },	{ ~0U, ~0U, 86400 },
 	};
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 			begin(kind);
 			dns_ttl_min = row[i].least;
@@ -505,7 +505,7 @@ END_TEST
 
 START_TEST(works_busy)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		for (uint32_t busy = 0; busy <= DNS_WORKS; busy++) {
 			begin(kind);
 			for (uint32_t i = 0; i < busy; i++)
@@ -524,14 +524,14 @@ END_TEST
 
 START_TEST(many_questions)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
-		for (unsigned count = DNS_PENDING - 1; count < 2 * DNS_PENDING + 3; count++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
+		for (unsigned int count = DNS_PENDING - 1; count < 2 * DNS_PENDING + 3; count++) {
 			begin(kind);
-			for (unsigned i = 0; i < count; i++)
+			for (unsigned int i = 0; i < count; i++)
 				ask(i, NAME, WIRE_A);
-			for (unsigned i = 0; i < count; i++)
+			for (unsigned int i = 0; i < count; i++)
 				reply(i, NAME, WIRE_A, i);
-			for (unsigned i = 0; i < count; i++) {
+			for (unsigned int i = 0; i < count; i++) {
 				bool kept = i + DNS_PENDING >= count;
 
 				ck_assert_int_eq(is_verified(NAME, i), kept);

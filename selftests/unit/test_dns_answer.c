@@ -29,7 +29,7 @@ static void teardown(void)
 	dns_reader_close(reader);
 }
 
-static void respond(const char *name, unsigned type)
+static void respond(const char *name, unsigned int type)
 {
 	wire_begin(&draft, ID, WIRE_RESPONSE);
 	wire_question(&draft, name, type);
@@ -146,7 +146,7 @@ START_TEST(not_an_answer)
 {
 	static const struct {
 		const char *name;
-		unsigned id, flags, type;
+		unsigned int id, flags, type;
 	} wrong[] = {
 		{ "api.example", ID + 1, WIRE_RESPONSE, WIRE_A },
 		{ "api.example", 0x3412, WIRE_RESPONSE, WIRE_A },
@@ -216,7 +216,7 @@ START_TEST(cut_anywhere)
 
 	respond("api.example", WIRE_A);
 	wire_alias(&draft, NULL, 40, "edge.example");
-	for (unsigned i = 1; i <= 5; i++)
+	for (unsigned int i = 1; i <= 5; i++)
 		answer_address(&draft, "edge.example", 60, "192.0.2.1");
 	whole = draft.size;
 	for (draft.size = 0; draft.size <= whole; draft.size++) {
@@ -239,7 +239,7 @@ START_TEST(many_and_large)
 	char text[32];
 
 	respond("api.example", WIRE_A);
-	for (unsigned i = 0; i < 300; i++) {
+	for (unsigned int i = 0; i < 300; i++) {
 		snprintf(text, sizeof(text), "192.0.2.%u", i % 250 + 1);
 		answer_address(&draft, NULL, 60, text);
 	}

@@ -63,7 +63,7 @@ static void grant(const char *hosts)
 	ck_assert_msg(rule_set_add(&rules, hosts, 0, &err) == 0, "%s", err.text);
 }
 
-static void trust(const char *address, unsigned port)
+static void trust(const char *address, unsigned int port)
 {
 	char text[80];
 
@@ -130,7 +130,7 @@ static void step_until(size_t count, uint64_t now)
 /* Steps at @now for a while; nobody may be asked. */
 static void step_in_vain(uint64_t now)
 {
-	unsigned asked = atomic_load(&server.asked_udp);
+	unsigned int asked = atomic_load(&server.asked_udp);
 
 	for (int i = 0; i < 30; i++) {
 		dns_lookup_step(lookup, now);
@@ -191,7 +191,7 @@ static void only_forged(struct dns_request *request)
 	answer_begin(&d, request, WIRE_RESPONSE);
 	answer_address(&d, NULL, 60, "192.0.2.66");
 	d.byte[0] ^= 0x80;
-	for (unsigned i = 0; i < DNS_STRANGERS; i++)
+	for (unsigned int i = 0; i < DNS_STRANGERS; i++)
 		answer_send(request, &d);
 	d.byte[0] ^= 0x80;
 	if (request->tcp < 0)
@@ -206,7 +206,7 @@ static void forged_over_udp(struct dns_request *request)
 		right(request);
 }
 
-static void with_code(struct dns_request *request, unsigned code)
+static void with_code(struct dns_request *request, unsigned int code)
 {
 	struct wire d;
 
@@ -268,7 +268,7 @@ static void truncated_slow(struct dns_request *request)
 	answer_begin(&d, request, WIRE_RESPONSE);
 	if (request->type == WIRE_A)
 		answer_address(&d, NULL, 60, "192.0.2.1");
-	wire_u16(&stream, (unsigned)d.size);
+	wire_u16(&stream, (unsigned int)d.size);
 	wire_put(&stream, d.byte, d.size);
 	for (size_t i = 0; i < stream.size; i++) {
 		send(request->tcp, stream.byte + i, 1, MSG_NOSIGNAL);
@@ -287,7 +287,7 @@ static void truncated_large(struct dns_request *request)
 		return;
 	}
 	answer_begin(&d, request, WIRE_RESPONSE);
-	for (unsigned i = 0; i < 400; i++)
+	for (unsigned int i = 0; i < 400; i++)
 		answer_address(&d, NULL, 60, i ? "192.0.2.2" : "192.0.2.1");
 	answer_send(request, &d);
 }
@@ -370,7 +370,7 @@ START_TEST(an_alias)
 	for (size_t i = 0; i < 2; i++) {
 		uint64_t seconds = (found[i].expires - now) / SECOND - DNS_LOOKUP_GRACE;
 
-		ck_assert_uint_eq(seconds, strcmp(found[i].address, "192.0.2.1") ? 20 : 50);
+		ck_assert_uint_eq(seconds, strcmp(found[i].address, "192.0.2.1") != 0 ? 20 : 50);
 	}
 }
 END_TEST
@@ -417,7 +417,7 @@ END_TEST
 /* A forger may guess a few times, once; then everything goes over TCP, which he is not in. */
 START_TEST(forgeries_end_udp)
 {
-	unsigned asked;
+	unsigned int asked;
 
 	start(&server, forged_over_udp);
 	ck_assert_ptr_nonnull(strstr(resolve("api.example"), "forged answers in the name of 127."));
@@ -681,7 +681,7 @@ START_TEST(steps_do_not_block)
 	resolve("api.example");
 	server.answer = silent;
 	begun = dns_clock();
-	for (unsigned second_of = 0; second_of < 10; second_of++)
+	for (unsigned int second_of = 0; second_of < 10; second_of++)
 		dns_lookup_step(lookup, now + (70 + second_of) * SECOND);
 	ck_assert_uint_lt(dns_clock() - begun, SECOND / 4);
 	server.answer = right;

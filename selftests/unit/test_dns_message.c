@@ -55,9 +55,9 @@ static int answer(const struct wire *w)
 }
 
 /* How many addresses count. */
-static unsigned used(void)
+static unsigned int used(void)
 {
-	unsigned count = 0;
+	unsigned int count = 0;
 	u32 ttl;
 
 	for (u32 i = 0; i < reading.address_count; i++)
@@ -66,21 +66,21 @@ static unsigned used(void)
 }
 
 /* The TTL of an address that counts; -1: it does not. */
-static long ttl_of(unsigned type, uint32_t number)
+static long ttl_of(unsigned int type, uint32_t number)
 {
 	uint8_t address[16];
 	u32 ttl;
 
 	wire_mapped(type, number, address);
 	for (u32 i = 0; i < reading.address_count; i++)
-		if (!memcmp(reading.address[i].address, address, 16) &&
+		if (memcmp(reading.address[i].address, address, 16) == 0 &&
 		    dns_address_use(&reading, &reading.address[i], &ttl))
 			return ttl;
 	return -1;
 }
 
 /* A response with a question and no records yet. */
-static void begin(unsigned type)
+static void begin(unsigned int type)
 {
 	wire_begin(&wire, 7, WIRE_RESPONSE);
 	wire_question(&wire, "www.example.com", type);
@@ -127,8 +127,8 @@ START_TEST(fold)
 				      0x7f7f7f7f7f7f7f7f,
 				      0x8080808080808080 };
 
-	for (unsigned c = 0; c < 256; c++) {
-		for (unsigned shift = 0; shift < 64; shift += 8) {
+	for (unsigned int c = 0; c < 256; c++) {
+		for (unsigned int shift = 0; shift < 64; shift += 8) {
 			for (size_t i = 0; i < ARRAY_SIZE(around); i++) {
 				u64 rest = around[i] & ~(0xffULL << shift);
 				u64 low = c < 128 ? (u64)tolower((int)c) : c;
@@ -163,14 +163,14 @@ static bool same_name(const struct wire *a, const struct wire *b)
 static void random_name(struct wire *w, uint64_t *random)
 {
 	static const char letter[] = "aAbB\0.";
-	unsigned labels = random_below(random, 4);
+	unsigned int labels = random_below(random, 4);
 
 	wire_begin(w, 0, 0);
-	for (unsigned i = 0; i < labels; i++) {
+	for (unsigned int i = 0; i < labels; i++) {
 		uint8_t label[12];
-		unsigned size = 1 + random_below(random, random_below(random, 2) ? 2 : 12);
+		unsigned int size = 1 + random_below(random, random_below(random, 2) ? 2 : 12);
 
-		for (unsigned k = 0; k < size; k++)
+		for (unsigned int k = 0; k < size; k++)
 			label[k] = (uint8_t)letter[random_below(random, sizeof(letter) - 1)];
 		wire_label(w, label, size);
 	}
@@ -180,9 +180,9 @@ static void random_name(struct wire *w, uint64_t *random)
 START_TEST(hashes)
 {
 	uint64_t random = 1;
-	unsigned same = 0;
+	unsigned int same = 0;
 
-	for (unsigned i = 0; i < 200000; i++) {
+	for (unsigned int i = 0; i < 200000; i++) {
 		random_name(&wire, &random);
 		random_name(&other, &random);
 		same += same_name(&wire, &other);
@@ -299,7 +299,7 @@ START_TEST(question_bytes)
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789-_";
 
-	for (unsigned c = 0; c < 256; c++) {
+	for (unsigned int c = 0; c < 256; c++) {
 		for (size_t at = 0; at < 3; at++) {
 			uint8_t label[] = "xyz";
 
@@ -346,7 +346,7 @@ START_TEST(question_sizes)
 				require_text(text);
 		}
 	}
-	for (unsigned size = 64; size < 256; size++) { /* other types of label */
+	for (unsigned int size = 64; size < 256; size++) { /* other types of label */
 		static const char zeros[256];
 
 		wire_begin(&wire, 1, WIRE_QUERY);
@@ -363,18 +363,18 @@ END_TEST
 
 START_TEST(question_forms)
 {
-	for (unsigned count = 0; count < 4; count++) {
+	for (unsigned int count = 0; count < 4; count++) {
 		wire_begin(&wire, 1, WIRE_QUERY);
-		for (unsigned i = 0; i < count; i++)
+		for (unsigned int i = 0; i < count; i++)
 			wire_question(&wire, "a.example", WIRE_A);
 		ck_assert_int_eq(question(&wire), count == 1 ? 0 : -1);
 	}
-	for (unsigned opcode = 0; opcode < 16; opcode++) {
+	for (unsigned int opcode = 0; opcode < 16; opcode++) {
 		wire_begin(&wire, 1, opcode << 11);
 		wire_question(&wire, "a.example", WIRE_A);
 		ck_assert_int_eq(question(&wire), opcode ? -1 : 0);
 	}
-	for (unsigned value = 0; value < 65536; value++) {
+	for (unsigned int value = 0; value < 65536; value++) {
 		begin(value);
 		ck_assert_int_eq(question(&wire), value == WIRE_A || value == WIRE_AAAA ? 0 : -1);
 		begin(WIRE_A);
@@ -426,7 +426,7 @@ END_TEST
 /* Of dnsmasq 2.90; addresses are 192.0.2.0/24 and 2001:db8::1. */
 static const struct {
 	const char *hex, *name;
-	unsigned type, addresses;
+	unsigned int type, addresses;
 	long ttl;
 } real[] = {
 	{ "123485800001000100000000036f6e65076578616d706c6503636f6d0000010001c00c00010001"
@@ -480,7 +480,7 @@ END_TEST
 static void truncate_everywhere(void)
 {
 	static struct dns_reading whole, cut;
-	unsigned all;
+	unsigned int all;
 
 	answer(&wire);
 	whole = reading;
@@ -534,7 +534,7 @@ START_TEST(not_an_answer)
 {
 	begin(WIRE_A);
 	wire_has(&wire, "www.example.com", WIRE_A, 100, 1);
-	for (unsigned flags = 0; flags < 65536; flags++) {
+	for (unsigned int flags = 0; flags < 65536; flags++) {
 		bool good = flags & 0x8000 && !(flags & 0x7800);
 
 		wire_set_u16(&wire, 2, flags);
@@ -549,7 +549,7 @@ START_TEST(types_and_classes)
 {
 	static const uint8_t zeros[16];
 
-	for (unsigned asked = WIRE_A; asked <= WIRE_AAAA; asked += WIRE_AAAA - WIRE_A) {
+	for (unsigned int asked = WIRE_A; asked <= WIRE_AAAA; asked += WIRE_AAAA - WIRE_A) {
 		begin(asked);
 		wire_has(&wire, "www.example.com", WIRE_A, 100, 1);
 		wire_has(&wire, "www.example.com", WIRE_AAAA, 100, 2);
@@ -561,7 +561,7 @@ START_TEST(types_and_classes)
 		ck_assert_uint_eq(used(), 1);
 		ck_assert_int_eq(ttl_of(asked, asked == WIRE_A ? 1 : 2), 100);
 	}
-	for (unsigned value = 0; value < 65536; value++) {
+	for (unsigned int value = 0; value < 65536; value++) {
 		begin(WIRE_A);
 		wire_has(&wire, "www.example.com", WIRE_A, 100, 1);
 		wire_set_u16(&wire, wire.size - 12, value); /* class */
@@ -616,10 +616,10 @@ START_TEST(addresses_on_the_way)
 }
 END_TEST
 
-static const char *numbered(unsigned number)
+static const char *numbered(unsigned int number)
 {
 	static char name[4][32];
-	static unsigned turn;
+	static unsigned int turn;
 	char *text = name[turn++ % 4];
 
 	if (!number)
@@ -631,11 +631,11 @@ static const char *numbered(unsigned number)
 enum order { FORWARD, BACKWARD, SHUFFLED };
 
 /* @count aliases from www.example.com to nCOUNT.example.com in the given order. */
-static void chain(unsigned count, enum order order)
+static void chain(unsigned int count, enum order order)
 {
 	begin(WIRE_A);
-	for (unsigned i = 0; i < count; i++) {
-		unsigned at = i;
+	for (unsigned int i = 0; i < count; i++) {
+		unsigned int at = i;
 
 		if (order == BACKWARD)
 			at = count - 1 - i;
@@ -649,7 +649,7 @@ static void chain(unsigned count, enum order order)
 START_TEST(chains)
 {
 	for (enum order order = FORWARD; order <= SHUFFLED; order++) {
-		for (unsigned count = 0; count <= 2 * DNS_ALIASES; count++) {
+		for (unsigned int count = 0; count <= 2 * DNS_ALIASES; count++) {
 			chain(count, order);
 			ck_assert_int_eq(answer(&wire), 0);
 			ck_assert_msg(used() == (count <= DNS_ALIASES), "%u aliases, order %u",
@@ -664,9 +664,9 @@ END_TEST
 
 START_TEST(alias_loops)
 {
-	for (unsigned size = 1; size <= DNS_ALIASES; size++) {
+	for (unsigned int size = 1; size <= DNS_ALIASES; size++) {
 		begin(WIRE_A);
-		for (unsigned i = 0; i < size; i++)
+		for (unsigned int i = 0; i < size; i++)
 			wire_alias(&wire, numbered(i), 100, numbered((i + 1) % size));
 		wire_has(&wire, "evil.example.org", WIRE_A, 100, 9);
 		ck_assert_int_eq(answer(&wire), 0);
@@ -690,7 +690,7 @@ START_TEST(least_ttl)
 	static const uint32_t ttl[] = { 0, 1, 299, 300, 0x7fffffff, 0x80000000, 0xffffffff };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ttl); i++) {
-		for (unsigned place = 0; place < 3; place++) {
+		for (unsigned int place = 0; place < 3; place++) {
 			long effective = ttl[i] >> 31 ? 0 : ttl[i];
 
 			begin(WIRE_A);
@@ -710,13 +710,13 @@ END_TEST
 
 START_TEST(many_addresses)
 {
-	for (unsigned count = 60; count < 70; count++) {
+	for (unsigned int count = 60; count < 70; count++) {
 		begin(WIRE_AAAA);
-		for (unsigned i = 0; i < count; i++)
+		for (unsigned int i = 0; i < count; i++)
 			wire_has(&wire, "www.example.com", WIRE_AAAA, 100, i);
 		ck_assert_int_eq(answer(&wire), 0);
 		ck_assert_uint_eq(used(), count < DNS_ADDRESSES ? count : DNS_ADDRESSES);
-		for (unsigned i = 0; i < count; i++)
+		for (unsigned int i = 0; i < count; i++)
 			ck_assert_int_eq(ttl_of(WIRE_AAAA, i), i < DNS_ADDRESSES ? 100 : -1);
 	}
 }
@@ -724,9 +724,9 @@ END_TEST
 
 START_TEST(many_records)
 {
-	for (unsigned before = 0; before < 120; before++) {
+	for (unsigned int before = 0; before < 120; before++) {
 		begin(WIRE_A);
-		for (unsigned i = 0; i < before; i++)
+		for (unsigned int i = 0; i < before; i++)
 			wire_record(&wire, "x", WIRE_TXT, 100, "\3abc", 4);
 		wire_has(&wire, "www.example.com", WIRE_A, 100, 1);
 		ck_assert_int_eq(answer(&wire), 0);
@@ -738,7 +738,7 @@ END_TEST
 /* The other sections are not the answer. */
 START_TEST(other_sections)
 {
-	for (unsigned section = 2; section < 4; section++) {
+	for (unsigned int section = 2; section < 4; section++) {
 		begin(WIRE_A);
 		wire_has(&wire, "www.example.com", WIRE_A, 100, 1);
 		wire_has(&wire, "www.example.com", WIRE_A, 100, 2);
@@ -755,7 +755,7 @@ END_TEST
 
 START_TEST(lying_counts)
 {
-	for (unsigned count = 0; count < 65536; count += count < 100 ? 1 : 641) {
+	for (unsigned int count = 0; count < 65536; count += count < 100 ? 1 : 641) {
 		begin(WIRE_A);
 		wire_has(&wire, "www.example.com", WIRE_A, 100, 1);
 		wire_has(&wire, "www.example.com", WIRE_A, 100, 2);
@@ -770,7 +770,7 @@ END_TEST
 /* The length of a record's data: too large ends the reading, too small shifts what follows. */
 START_TEST(lying_lengths)
 {
-	for (unsigned size = 0; size < 65536; size += size < 300 ? 1 : 251) {
+	for (unsigned int size = 0; size < 65536; size += size < 300 ? 1 : 251) {
 		begin(WIRE_A);
 		wire_has(&wire, "www.example.com", WIRE_A, 100, 1);
 		wire_has(&wire, "www.example.com", WIRE_A, 100, 2);
@@ -779,7 +779,7 @@ START_TEST(lying_lengths)
 		ck_assert_uint_eq(used(), size == 4 ? 2 : 1);
 		ck_assert_uint_eq(reading.malformed, size > 4);
 	}
-	for (unsigned size = 0; size < 300; size++) {
+	for (unsigned int size = 0; size < 300; size++) {
 		bool right = size == 15;
 
 		begin(WIRE_A);
@@ -812,7 +812,7 @@ START_TEST(other_label_types)
 {
 	static const uint8_t bytes[256];
 
-	for (unsigned size = 0; size < 0xc0; size++) {
+	for (unsigned int size = 0; size < 0xc0; size++) {
 		begin(WIRE_A);
 		wire_count(&wire, 1);
 		wire_label(&wire, bytes, size);
@@ -900,7 +900,7 @@ END_TEST
 /* A pointer leads back; so does the next one, from where the first has led to. */
 START_TEST(pointer_back_and_forth)
 {
-	for (unsigned forward = 0; forward < 2; forward++) {
+	for (unsigned int forward = 0; forward < 2; forward++) {
 		size_t start;
 
 		begin(WIRE_A);
@@ -921,7 +921,7 @@ END_TEST
 /* Pointers to pointers: @count of them in the data of a record, each to the one before. */
 START_TEST(pointer_chains)
 {
-	for (unsigned count = 1; count < 500; count += count < 60 ? 1 : 20) {
+	for (unsigned int count = 1; count < 500; count += count < 60 ? 1 : 20) {
 		size_t start;
 
 		begin(WIRE_A);
@@ -929,7 +929,7 @@ START_TEST(pointer_chains)
 		wire_u8(&wire, 0);
 		wire_head(&wire, WIRE_TXT, WIRE_IN, 1, 2 * count);
 		start = wire.size;
-		for (unsigned i = 0; i < count; i++)
+		for (unsigned int i = 0; i < count; i++)
 			wire_pointer(&wire, i ? wire.size - 2 : QNAME);
 		has_at(start + 2 * (count - 1), 1);
 		ck_assert_int_eq(answer(&wire), 0);
@@ -944,11 +944,11 @@ END_TEST
 /* A name that is longer than 255 bytes only together with what it points to. */
 START_TEST(long_by_pointer)
 {
-	for (unsigned labels = 1; labels < 8; labels++) {
+	for (unsigned int labels = 1; labels < 8; labels++) {
 		wire_begin(&wire, 7, WIRE_RESPONSE);
 		wire_question(&wire, long_name(99, 49), WIRE_A); /* 101 bytes */
 		wire_count(&wire, 1);
-		for (unsigned i = 0; i < labels; i++)
+		for (unsigned int i = 0; i < labels; i++)
 			wire_label(&wire, long_name(50, 63), 50);
 		wire_pointer(&wire, QNAME);
 		wire_head(&wire, WIRE_A, WIRE_IN, 1, 4);
@@ -970,7 +970,7 @@ START_TEST(scattered_name)
 	wire_count(&wire, 1);
 	wire_u8(&wire, 0);
 	wire_head(&wire, WIRE_TXT, WIRE_IN, 1, 4 * 126);
-	for (unsigned i = 0; i < 126; i++) {
+	for (unsigned int i = 0; i < 126; i++) {
 		size_t here = wire.size;
 
 		wire_label(&wire, "a", 1);
@@ -990,34 +990,34 @@ END_TEST
 struct graph {
 	int target[NODES]; /* of the alias, or -1 */
 	uint32_t ttl[NODES];
-	unsigned owner[NODES]; /* of address i */
+	unsigned int owner[NODES]; /* of address i */
 	uint32_t address_ttl[NODES];
-	unsigned addresses;
+	unsigned int addresses;
 };
 
 static void draw(struct graph *g, uint64_t *random)
 {
 	bool alias_written[NODES] = { false };
-	unsigned aliases = random_below(random, DNS_ALIASES + 1);
+	unsigned int aliases = random_below(random, DNS_ALIASES + 1);
 	bool straight = random_below(random, 2);
 
 	memset(g, 0xff, sizeof(*g)); /* no targets */
 	g->addresses = random_below(random, NODES);
-	for (unsigned i = 0; i < aliases; i++) {
+	for (unsigned int i = 0; i < aliases; i++) {
 		g->target[i] = straight ? (int)i + 1 : (int)random_below(random, NODES);
 		g->ttl[i] = random_below(random, 1000);
 	}
-	for (unsigned left = aliases; left; left--) {
-		unsigned i = random_below(random, aliases);
+	for (unsigned int left = aliases; left; left--) {
+		unsigned int i = random_below(random, aliases);
 
 		while (alias_written[i])
 			i = (i + 1) % aliases;
 		alias_written[i] = true;
-		wire_alias(&wire, numbered(i), g->ttl[i], numbered((unsigned)g->target[i]));
+		wire_alias(&wire, numbered(i), g->ttl[i], numbered((unsigned int)g->target[i]));
 		if (!random_below(random, 3))
 			wire_record(&wire, numbered(i), WIRE_TXT, 0, "\1x", 2);
 	}
-	for (unsigned i = 0; i < g->addresses; i++) {
+	for (unsigned int i = 0; i < g->addresses; i++) {
 		g->owner[i] = random_below(random, 2) ? aliases : random_below(random, NODES);
 		g->address_ttl[i] = random_below(random, 1000);
 		wire_has(&wire, numbered(g->owner[i]), WIRE_A, g->address_ttl[i], i);
@@ -1025,13 +1025,13 @@ static void draw(struct graph *g, uint64_t *random)
 }
 
 /* RFC 1034, 3.6.2; an alias that was followed is not followed again. */
-static unsigned follow(struct graph *g, uint32_t *ttl)
+static unsigned int follow(struct graph *g, uint32_t *ttl)
 {
-	unsigned at = 0;
+	unsigned int at = 0;
 
 	*ttl = ~0U;
 	while (at < NODES && g->target[at] >= 0) {
-		unsigned next = (unsigned)g->target[at];
+		unsigned int next = (unsigned int)g->target[at];
 
 		if (g->ttl[at] < *ttl)
 			*ttl = g->ttl[at];
@@ -1044,12 +1044,12 @@ static unsigned follow(struct graph *g, uint32_t *ttl)
 START_TEST(random_answers)
 {
 	uint64_t random = 1;
-	unsigned reached = 0;
+	unsigned int reached = 0;
 
-	for (unsigned turn = 0; turn < 20000; turn++) {
+	for (unsigned int turn = 0; turn < 20000; turn++) {
 		struct graph g;
 		uint32_t ttl, least;
-		unsigned end;
+		unsigned int end;
 
 		wire.random = turn % 4 ? random_next(&random) : 0;
 		begin(WIRE_A);
@@ -1059,7 +1059,7 @@ START_TEST(random_answers)
 		ck_assert_int_eq(answer(&wire), 0);
 		ck_assert_uint_eq(reading.malformed, 0);
 		end = follow(&g, &ttl);
-		for (unsigned i = 0; i < g.addresses; i++) {
+		for (unsigned int i = 0; i < g.addresses; i++) {
 			least = g.address_ttl[i] < ttl ? g.address_ttl[i] : ttl;
 			ck_assert_msg(ttl_of(WIRE_A, i) == (g.owner[i] == end ? (long)least : -1),
 				      "turn %u, address %u", turn, i);
@@ -1075,10 +1075,10 @@ START_TEST(damaged_answers)
 {
 	uint64_t random = 1;
 
-	for (unsigned turn = 0; turn < 100000; turn++) {
+	for (unsigned int turn = 0; turn < 100000; turn++) {
 		if (turn % 8 == 0)
 			wire.size = unhex(real[turn / 8 % ARRAY_SIZE(real)].hex, wire.byte);
-		for (unsigned i = random_below(&random, 4); i < 4; i++)
+		for (unsigned int i = random_below(&random, 4); i < 4; i++)
 			wire.byte[random_below(&random, (uint32_t)wire.size)] =
 				(uint8_t)random_below(&random, 256);
 		answer(&wire);

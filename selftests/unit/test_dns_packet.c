@@ -9,8 +9,8 @@
 /* A source route is among them: packets with options are not read, on neither side. */
 START_TEST(ip_options)
 {
-	for (unsigned kind = 0; kind < KINDS; kind += 2) {
-		for (unsigned words = 0; words <= 10; words++) {
+	for (unsigned int kind = 0; kind < KINDS; kind += 2) {
+		for (unsigned int words = 0; words <= 10; words++) {
 			begin(kind);
 			style.ip_options = words;
 			style.tcp_options = l.tcp ? 10 - words : 0;
@@ -29,9 +29,9 @@ END_TEST
 /* Headers between IPv6 and UDP or TCP: not read, on neither side. */
 START_TEST(ip_extensions)
 {
-	static const unsigned header[] = { 0, 43, 44, 60, 1, 41, 255 };
+	static const unsigned int header[] = { 0, 43, 44, 60, 1, 41, 255 };
 
-	for (unsigned kind = 1; kind < KINDS; kind += 2) {
+	for (unsigned int kind = 1; kind < KINDS; kind += 2) {
 		for (size_t i = 0; i < ARRAY_SIZE(header); i++) {
 			begin(kind);
 			style.extension = header[i] ? header[i] : 60;
@@ -56,8 +56,8 @@ static void show_as(bool out, uint8_t protocol)
 /* UDP-Lite and others that have ports in the same place. */
 START_TEST(other_protocols)
 {
-	for (unsigned kind = 0; kind < KIND_TCP; kind++) {
-		for (unsigned protocol = 0; protocol < 256; protocol++) {
+	for (unsigned int kind = 0; kind < KIND_TCP; kind++) {
+		for (unsigned int protocol = 0; protocol < 256; protocol++) {
 			if (protocol == PROTOCOL_UDP || protocol == PROTOCOL_TCP)
 				continue;
 			begin(kind);
@@ -76,7 +76,7 @@ END_TEST
 /* Direct access reaches only the beginning of the packet. */
 START_TEST(not_linear)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		const uint32_t needed = (kind & 1 ? IPV6_HEADER : IPV4_HEADER) + 4;
 
 		for (uint32_t linear = 0; linear < 120; linear++) {
@@ -95,7 +95,7 @@ START_TEST(cut_packets)
 {
 	static struct packet p;
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		for (uint32_t size = 0; size < 200; size++) {
 			uint32_t whole;
 
@@ -122,9 +122,9 @@ START_TEST(lying_headers)
 {
 	static struct packet p;
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
-		for (unsigned at = 0; at < 80; at++) {
-			for (unsigned value = 0; value < 256; value++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
+		for (unsigned int at = 0; at < 80; at++) {
+			for (unsigned int value = 0; value < 256; value++) {
 				begin(kind);
 				ask(77, NAME, WIRE_A);
 				make_reply(78, NAME, WIRE_A, 1);
@@ -166,8 +166,8 @@ END_TEST
 /* Reading the packet fails, once, anywhere: nothing wrong comes of it. */
 START_TEST(load_failures)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
-		for (unsigned call = 1; call < 40; call++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
+		for (unsigned int call = 1; call < 40; call++) {
 			begin(kind);
 			host.load_failure = call;
 			ask(77, NAME, WIRE_A);

@@ -10,10 +10,10 @@
 
 START_TEST(marks)
 {
-	static const unsigned family[] = { AF_INET, AF_INET6, 0, 1, 16, 17 };
+	static const unsigned int family[] = { AF_INET, AF_INET6, 0, 1, 16, 17 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(family); i++) {
-		for (unsigned type = 0; type < 8; type++) {
+		for (unsigned int type = 0; type < 8; type++) {
 			begin(KIND_UDP);
 			link_close(&l);
 			l.socket.sock.family = family[i];
@@ -34,7 +34,7 @@ START_TEST(foreign_namespace)
 		bool counts;
 	} row[] = { { 1, 1, true }, { 1, 2, false }, { 0, 2, true }, { 1ULL << 32 | 1, 1, false } };
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 			teardown();
 			setup();
@@ -55,7 +55,7 @@ END_TEST
 /* A socket that accept(2) made, or one for whose mark there was no memory. */
 START_TEST(unmarked)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		teardown();
 		setup();
 		host.storage_failure = 1;
@@ -88,7 +88,7 @@ START_TEST(no_full_socket)
 {
 	static struct packet p;
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		begin(kind);
 		l.socket.not_full = true;
 		ask(77, NAME, WIRE_A);
@@ -110,7 +110,7 @@ END_TEST
 /* NAT: packets leave for an address that the application does not know. */
 START_TEST(nat)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		const struct party real = party(kind & 1, 99, 5300);
 		bool connected = kind >= KIND_CONNECTED;
 
@@ -134,9 +134,9 @@ END_TEST
 /* Connected to somebody else: what its packets look like does not count. */
 START_TEST(connected_elsewhere)
 {
-	static const unsigned port[] = { 53, 443 };
+	static const unsigned int port[] = { 53, 443 };
 
-	for (unsigned v6 = 0; v6 < 2; v6++) {
+	for (unsigned int v6 = 0; v6 < 2; v6++) {
 		for (size_t i = 0; i < ARRAY_SIZE(port); i++) {
 			struct party peer = party(v6, 99, port[i]);
 
@@ -167,8 +167,8 @@ END_TEST
 
 START_TEST(impersonation)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
-		for (unsigned how = 0; how < 8; how++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
+		for (unsigned int how = 0; how < 8; how++) {
 			bool tcp = how & 1, hits;
 
 			begin(kind);
@@ -199,7 +199,7 @@ START_TEST(no_impersonation)
 {
 	static struct packet p;
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		struct party to = party(kind & 1, 53, 53);
 		struct party from[] = { party(kind & 1, 54, 53), party(kind & 1, 53, 54),
 					party(kind & 1, 53, 40000) };
@@ -222,7 +222,7 @@ END_TEST
 /* A response that is sent is no question, and a question that comes no answer. */
 START_TEST(wrong_way)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		begin(kind);
 		make_reply(77, NAME, WIRE_A, 1);
 		link_message(&l, true, &wire);
@@ -244,7 +244,7 @@ END_TEST
 /* A daemon asks for others: no marks, any server, and it may be the resolver itself. */
 START_TEST(daemon_mode)
 {
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		const struct party server = party(kind & 1, 99, 53);
 
 		teardown();

@@ -10,10 +10,10 @@ static uint8_t stream[200000];
 static size_t stream_size;
 
 /* @count messages with their lengths: questions, or the answers to them. */
-static void make_stream(bool answers, unsigned count)
+static void make_stream(bool answers, unsigned int count)
 {
 	stream_size = 0;
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < count; i++) {
 		if (answers)
 			make_reply(i, NAME, WIRE_A, i);
 		else
@@ -32,17 +32,17 @@ static void part(bool out, size_t start, size_t end)
 		     stream + start, end - start);
 }
 
-static void require_all(unsigned count)
+static void require_all(unsigned int count)
 {
 	ck_assert_uint_eq(world_counter(COUNTER_QUERIES), count);
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned int i = 0; i < count; i++)
 		ck_assert_msg(is_verified(NAME, i), "answer %u of %u", i, count);
 	ck_assert_uint_eq(doubts.count, 0);
 	ck_assert_uint_eq(world_counter(COUNTER_ANSWERS_LOST), 0);
 }
 
 /* Two messages each way; those of one side are cut at @a and @b. */
-static void cut_twice(unsigned kind, bool answers, size_t a, size_t b)
+static void cut_twice(unsigned int kind, bool answers, size_t a, size_t b)
 {
 	begin(kind);
 	make_stream(false, 2);
@@ -61,7 +61,7 @@ static void cut_twice(unsigned kind, bool answers, size_t a, size_t b)
 /* At every pair of places, inside the length in front of a message among them. */
 START_TEST(segments)
 {
-	for (unsigned side = 0; side < 2; side++) {
+	for (unsigned int side = 0; side < 2; side++) {
 		size_t size;
 
 		make_stream(side, 2);
@@ -76,7 +76,7 @@ END_TEST
 START_TEST(byte_by_byte)
 {
 	begin(KIND_TCP);
-	for (unsigned side = 0; side < 2; side++) {
+	for (unsigned int side = 0; side < 2; side++) {
 		make_stream(side, 5);
 		for (size_t i = 0; i < stream_size; i++)
 			part(!side, i, i + 1);
@@ -87,7 +87,7 @@ END_TEST
 
 START_TEST(pipelined)
 {
-	for (unsigned count = 1; count < 2 * SEGMENT_MESSAGES; count++) {
+	for (unsigned int count = 1; count < 2 * SEGMENT_MESSAGES; count++) {
 		bool fits = count <= SEGMENT_MESSAGES;
 
 		begin(KIND_TCP);
@@ -111,9 +111,9 @@ START_TEST(retransmissions)
 {
 	uint64_t random = 1;
 
-	for (unsigned turn = 0; turn < 3000; turn++) {
+	for (unsigned int turn = 0; turn < 3000; turn++) {
 		begin(KIND_TCP + turn % 2);
-		for (unsigned side = 0; side < 2; side++) {
+		for (unsigned int side = 0; side < 2; side++) {
 			size_t known = 0;
 
 			make_stream(side, 6);
@@ -156,7 +156,7 @@ END_TEST
 
 START_TEST(out_of_order)
 {
-	for (unsigned side = 0; side < 2; side++) {
+	for (unsigned int side = 0; side < 2; side++) {
 		make_stream(side, 2);
 		for (size_t gap = 0; gap + 1 < stream_size; gap++) {
 			begin(KIND_TCP);
@@ -276,7 +276,7 @@ START_TEST(wrapping_numbers)
 		l.sent = start;
 		l.received = start * 3;
 		link_handshake(&l);
-		for (unsigned side = 0; side < 2; side++) {
+		for (unsigned int side = 0; side < 2; side++) {
 			make_stream(side, 3);
 			part(!side, 0, 60);
 			part(!side, 0, 60);
@@ -331,9 +331,9 @@ END_TEST
 
 START_TEST(empty_messages)
 {
-	for (unsigned count = 1; count < SEGMENT_MESSAGES; count++) {
+	for (unsigned int count = 1; count < SEGMENT_MESSAGES; count++) {
 		begin(KIND_TCP);
-		for (unsigned side = 0; side < 2; side++) {
+		for (unsigned int side = 0; side < 2; side++) {
 			make_stream(side, 1);
 			memmove(stream + 2 * count, stream, stream_size);
 			memset(stream, 0, 2 * count);
@@ -344,8 +344,8 @@ START_TEST(empty_messages)
 		require_all(1);
 	}
 	begin(KIND_TCP); /* shorter than a header */
-	for (unsigned side = 0; side < 2; side++) {
-		for (unsigned size = 0; size < 12; size++) {
+	for (unsigned int side = 0; side < 2; side++) {
+		for (unsigned int size = 0; size < 12; size++) {
 			uint8_t bytes[14] = { 0, (uint8_t)size };
 
 			link_bytes(&l, !side, bytes, 2 + size);
@@ -371,7 +371,7 @@ START_TEST(resets)
 END_TEST
 
 /* A new connection, and what says that a packet of one direction is being read. */
-static u32 *busy_mark(unsigned side)
+static u32 *busy_mark(unsigned int side)
 {
 	struct dns_stream *state;
 
@@ -383,7 +383,7 @@ static u32 *busy_mark(unsigned side)
 /* Another packet of the same connection, in the same direction, is being read. */
 START_TEST(stream_busy)
 {
-	for (unsigned side = 0; side < 2; side++) {
+	for (unsigned int side = 0; side < 2; side++) {
 		u32 *busy = busy_mark(side);
 
 		if (side)
@@ -405,7 +405,7 @@ END_TEST
 /* Packets of the other direction, and such without data, do not disturb it. */
 START_TEST(stream_busy_beside)
 {
-	for (unsigned side = 0; side < 2; side++) {
+	for (unsigned int side = 0; side < 2; side++) {
 		u32 *busy = busy_mark(side);
 
 		if (!side) {
@@ -432,7 +432,7 @@ START_TEST(tcp_offsets)
 {
 	static struct packet p;
 
-	for (unsigned words = 5; words < 16; words++) { /* TCP itself drops less */
+	for (unsigned int words = 5; words < 16; words++) { /* TCP itself drops less */
 		begin(KIND_TCP);
 		ask(0, NAME, WIRE_A);
 		make_stream(true, 1);
@@ -449,7 +449,7 @@ END_TEST
 /* The end of a message cannot be read: what is in its place must not be taken for it. */
 START_TEST(load_failures_of_parts)
 {
-	for (unsigned call = 1; call < 20; call++) {
+	for (unsigned int call = 1; call < 20; call++) {
 		uint8_t bytes[200] = { 0 };
 
 		begin(KIND_TCP);

@@ -49,9 +49,9 @@ START_TEST(names)
 	static const char letters[] = "ab*";
 	uint64_t state = 1;
 	char pattern[12], name[16];
-	unsigned matched = 0;
+	unsigned int matched = 0;
 
-	for (unsigned i = 0; i < 2000000; i++) {
+	for (unsigned int i = 0; i < 2000000; i++) {
 		size_t k, pattern_size = random_below(&state, sizeof(pattern));
 		size_t name_size = random_below(&state, sizeof(name));
 

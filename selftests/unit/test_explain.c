@@ -142,7 +142,7 @@ START_TEST(a_mark_is_found_wherever_it_is_in_the_file)
 		ck_assert_int_eq(marks_find(&image, &marks), 0);
 		elf_image_close(&image);
 		fclose(file);
-		ck_assert_msg(!strcmp(marks.version[MARK_OPENSSL_VERSION], text + 8),
+		ck_assert_msg(strcmp(marks.version[MARK_OPENSSL_VERSION], text + 8) == 0,
 			      "%zu before the end of a chunk: %s", steps[i],
 			      marks.version[MARK_OPENSSL_VERSION]);
 	}
@@ -220,7 +220,8 @@ START_TEST(every_hook_gives_keys_and_plaintext)
 		}
 		all_writes |= writes;
 		ck_assert_msg(keys, "%s", hooks[i].name);
-		ck_assert_msg(writes || !strncmp(hooks[i].name, "openssl", 7), "%s", hooks[i].name);
+		ck_assert_msg(writes || strncmp(hooks[i].name, "openssl", 7) == 0, "%s",
+			      hooks[i].name);
 	}
 	ck_assert(all_writes);
 }
@@ -244,7 +245,7 @@ static struct explain_file *add(const char *path, enum explain_role role)
 static size_t hook_number(const char *name)
 {
 	for (size_t i = 0; i < hook_count; i++)
-		if (!strcmp(hooks[i].name, name))
+		if (strcmp(hooks[i].name, name) == 0)
 			return i;
 	ck_abort_msg("no hook %s", name);
 	return 0;
@@ -260,7 +261,7 @@ static struct hook_probe *plan(struct explain_file *file, const char *hook, cons
 	const struct hook_function *function = hooks[hook_number(hook)].functions;
 
 	for (size_t k = 0; k < HOOK_FUNCTIONS && function->symbol; k++, function++)
-		if (!strcmp(function->symbol, symbol)) {
+		if (strcmp(function->symbol, symbol) == 0) {
 			of->probes[of->count].function = function;
 			return &of->probes[of->count++];
 		}

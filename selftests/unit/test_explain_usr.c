@@ -85,7 +85,7 @@ START_TEST(every_file_has_an_answer)
 {
 	const char *root = getenv("EXPLAIN_ROOT"), *which = getenv("EXPLAIN_WALK");
 
-	walk.all = which && !strcmp(which, "all");
+	walk.all = which && strcmp(which, "all") == 0;
 	walk.sink = fopen("/dev/null", "w");
 	ck_assert_ptr_nonnull(walk.sink);
 	ck_assert_int_eq(nftw(root ? root : "/usr", visit, DESCRIPTORS, FTW_PHYS | FTW_MOUNT), 0);

@@ -191,7 +191,7 @@ START_TEST(tags_of_vectors)
 		reference_key_set(&reference, key, key_size);
 		reference_tag(&reference, nonce, aad, aad_size, zero, size, out);
 		tag_delta(cipher, 0, size, size, delta);
-		for (unsigned k = 0; k < 16; k++)
+		for (unsigned int k = 0; k < 16; k++)
 			out[k] ^= delta[k];
 		ck_assert_msg(memcmp(out, tag, 16) == 0, "%s", vector[i].from);
 	}
@@ -207,7 +207,7 @@ START_TEST(powers)
 	bind_key(key, sizeof(key), nonce);
 	reference_key_set(&reference, key, sizeof(key));
 	memcpy(product, reference.h, 16);
-	for (unsigned exponent = 1; exponent <= 1 << (GHASH_POWERS - 1); exponent++) {
+	for (unsigned int exponent = 1; exponent <= 1 << (GHASH_POWERS - 1); exponent++) {
 		struct block z = { .hi = 1ULL << 63 };
 
 		if (exponent > 1)
@@ -223,7 +223,7 @@ END_TEST
 
 struct record_case {
 	size_t key_size, plain_size, at, size;
-	unsigned version;
+	unsigned int version;
 	uint64_t sequence;
 };
 
@@ -277,7 +277,7 @@ static void check_record(uint64_t *random, const struct record_case *c)
 	seal(&reference, iv, c, after, again, tag_again);
 	bind_key(key, c->key_size, iv);
 	tag_delta(delta, c->at, c->size, cipher_size, change);
-	for (unsigned i = 0; i < 16; i++)
+	for (unsigned int i = 0; i < 16; i++)
 		tag[i] ^= change[i];
 	for (size_t i = 0; i < c->size; i++)
 		sealed[c->at + i] ^= delta[i];
@@ -316,7 +316,7 @@ START_TEST(every_record_size)
 {
 	uint64_t random = 5288;
 
-	for (unsigned i = 0; i < 1500; i++) {
+	for (unsigned int i = 0; i < 1500; i++) {
 		struct record_case c = { .key_size = i & 1 ? 16 : 32, .sequence = i };
 		size_t room;
 

@@ -28,7 +28,7 @@ static void put(struct draft *d, const void *bytes, size_t size)
 	d->size += size;
 }
 
-static void put_u16(struct draft *d, unsigned value)
+static void put_u16(struct draft *d, unsigned int value)
 {
 	uint8_t bytes[2] = { (uint8_t)(value >> 8), (uint8_t)value };
 
@@ -53,20 +53,20 @@ static void begin(struct draft *d)
 	d->extensions = d->size - 2;
 }
 
-static void extension(struct draft *d, unsigned type, const void *bytes, size_t size)
+static void extension(struct draft *d, unsigned int type, const void *bytes, size_t size)
 {
 	put_u16(d, type);
-	put_u16(d, (unsigned)size);
+	put_u16(d, (unsigned int)size);
 	put(d, bytes, size);
 }
 
 static void server_name(struct draft *d, const char *name, size_t size)
 {
 	put_u16(d, EXTENSION_SERVER_NAME);
-	put_u16(d, (unsigned)size + 5);
-	put_u16(d, (unsigned)size + 3);
+	put_u16(d, (unsigned int)size + 5);
+	put_u16(d, (unsigned int)size + 3);
 	put(d, "", 1);
-	put_u16(d, (unsigned)size);
+	put_u16(d, (unsigned int)size);
 	put(d, name, size);
 }
 
@@ -228,7 +228,7 @@ START_TEST(lying_lengths)
 	const size_t sni = honest.extensions + 2 + 7; /* behind supported_versions */
 	const struct {
 		size_t at;
-		unsigned width;
+		unsigned int width;
 	} length[] = {
 		{ 3, 2 },
 		{ 6, 1 },
@@ -246,7 +246,7 @@ START_TEST(lying_lengths)
 	ck_assert_int_eq(parse_draft(&honest), 0);
 	ck_assert_uint_eq(honest.byte[sni + 8], 9);
 	for (size_t i = 0; i < ARRAY_SIZE(length); i++) {
-		for (unsigned value = 0; value < 65536; value += value < 300 ? 1 : 251) {
+		for (unsigned int value = 0; value < 65536; value += value < 300 ? 1 : 251) {
 			struct draft d = honest;
 			struct hello hello;
 
@@ -254,7 +254,7 @@ START_TEST(lying_lengths)
 				d.byte[length[i].at] = (uint8_t)value;
 			else
 				set_u16(&d, length[i].at, value);
-			if (!memcmp(d.byte, honest.byte, d.size))
+			if (memcmp(d.byte, honest.byte, d.size) == 0)
 				continue;
 			/*
 			 * In front of the extensions another reading is possible, e.g. an
@@ -272,12 +272,12 @@ END_TEST
 
 START_TEST(extension_counts)
 {
-	for (unsigned count = 0; count <= 2 * HELLO_EXTENSIONS; count++) {
+	for (unsigned int count = 0; count <= 2 * HELLO_EXTENSIONS; count++) {
 		struct hello hello;
 		struct draft d;
 
 		begin(&d);
-		for (unsigned i = 1; i < count; i++)
+		for (unsigned int i = 1; i < count; i++)
 			extension(&d, 1000 + i, "x", i % 2);
 		if (count)
 			server_name(&d, "a.example", 9);
@@ -382,7 +382,7 @@ START_TEST(bytes_of_names)
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789-._";
 
-	for (unsigned c = 0; c < 256; c++) {
+	for (unsigned int c = 0; c < 256; c++) {
 		for (size_t at = 0; at < 9; at++) {
 			char name[] = "a.example";
 			struct draft d;
@@ -499,7 +499,7 @@ static void forget(struct host_map *map, const char *name)
 	ck_assert_int_eq(bpf_map_delete_elem(map, &key), 0);
 }
 
-static uint32_t verdict_of(const char *name, unsigned secret)
+static uint32_t verdict_of(const char *name, unsigned int secret)
 {
 	struct draft d = named(name, strlen(name));
 
@@ -605,7 +605,7 @@ START_TEST(verdict_for_life)
 {
 	struct draft d = named("a.example", 9);
 
-	for (unsigned again = 0; again < 2; again++) {
+	for (unsigned int again = 0; again < 2; again++) {
 		teardown();
 		setup();
 		grant("a.example", 443, 2);

@@ -417,7 +417,7 @@ START_TEST(search_lists)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		found[0] = '\0';
 		ck_assert_int_eq(search_list(rows[i].list, rows[i].origin, join, found), 0);
-		ck_assert_msg(!strcmp(found, rows[i].expected), "%s: %s", rows[i].list, found);
+		ck_assert_msg(strcmp(found, rows[i].expected) == 0, "%s: %s", rows[i].list, found);
 	}
 }
 END_TEST

@@ -25,13 +25,13 @@ static void allow_moves(bool allow)
 	settings->movers = allow;
 }
 
-static unsigned version_of(unsigned number)
+static unsigned int version_of(unsigned int number)
 {
 	return number & 1 ? TLS_VERSION_12 : TLS_VERSION_13;
 }
 
 /* A connection behind its handshake, in the sending thread's process. */
-static void begin(unsigned number)
+static void begin(unsigned int number)
 {
 	model_begin(&model, number + 1, version_of(number), number / 2 % 3);
 	allow_moves(true);
@@ -40,7 +40,7 @@ static void begin(unsigned number)
 	model_flush(&model);
 }
 
-static void begin_second(unsigned number)
+static void begin_second(unsigned int number)
 {
 	model_open(&second, &model.world, version_of(number), number / 2 % 3);
 	second.session = MODEL_SESSION + 1;
@@ -83,9 +83,9 @@ static uint32_t pending(uint64_t thread)
 /* The first write of a connection, then more, each time by another thread. */
 START_TEST(sent_by_another_thread)
 {
-	for (unsigned number = 0; number < CONNECTIONS; number++) {
+	for (unsigned int number = 0; number < CONNECTIONS; number++) {
 		begin(number);
-		for (unsigned i = 0; i < 20; i++) {
+		for (unsigned int i = 0; i < 20; i++) {
 			host.thread = WORLD_THREAD + i % 5;
 			write_one(&model);
 			host.thread = WORLD_THREAD + (i + 1 + i % 3) % 5;
@@ -93,7 +93,7 @@ START_TEST(sent_by_another_thread)
 		}
 		check(&model, "moved", true);
 		ck_assert_uint_eq(world_events(VERDICT_SWAPPED, 0), 20);
-		for (unsigned i = 0; i < 5; i++)
+		for (unsigned int i = 0; i < 5; i++)
 			ck_assert_uint_eq(pending(WORLD_THREAD + i), 0);
 		model_end(&model);
 	}
@@ -114,7 +114,7 @@ END_TEST
 
 START_TEST(not_by_another_process)
 {
-	for (unsigned moved = 0; moved < 2; moved++) {
+	for (unsigned int moved = 0; moved < 2; moved++) {
 		begin(0);
 		if (moved) { /* that process has writes of its own */
 			host.thread = OTHER_PROCESS;
@@ -134,10 +134,10 @@ END_TEST
 /* Two threads stage, and each sends what the other one has; or one sends both. */
 START_TEST(crossed)
 {
-	for (unsigned number = 0; number < 2 * CONNECTIONS; number++) {
+	for (unsigned int number = 0; number < 2 * CONNECTIONS; number++) {
 		begin(number);
 		begin_second(number + 2);
-		for (unsigned i = 0; i < 4; i++) {
+		for (unsigned int i = 0; i < 4; i++) {
 			host.thread = WORLD_THREAD;
 			write_one(&model);
 			host.thread = OTHER_THREAD;
@@ -215,8 +215,8 @@ END_TEST
 /* A write of many small records that goes on in another thread, placeholder far behind. */
 START_TEST(moved_in_the_middle)
 {
-	for (unsigned number = 0; number < CONNECTIONS; number++) {
-		for (unsigned moved_at = 0; moved_at < 8; moved_at++) {
+	for (unsigned int number = 0; number < CONNECTIONS; number++) {
+		for (unsigned int moved_at = 0; moved_at < 8; moved_at++) {
 			uint32_t first;
 
 			begin(number);
@@ -246,7 +246,7 @@ START_TEST(vain_searches)
 
 	begin(0);
 	begin_second(2);
-	for (unsigned i = 0; i < 2 * MOVER_SEARCHES; i++) {
+	for (unsigned int i = 0; i < 2 * MOVER_SEARCHES; i++) {
 		host.thread = WORLD_THREAD;
 		if (i == 0)
 			write_one(&model);
@@ -275,7 +275,7 @@ START_TEST(thread_ended)
 	uint64_t thread = WORLD_THREAD + 3;
 
 	begin(0);
-	for (unsigned i = 0; i < 2 * MOVERS; i++) {
+	for (unsigned int i = 0; i < 2 * MOVERS; i++) {
 		host.thread = WORLD_THREAD + i;
 		world_write(99, model.world.secret[0].placeholder, 32);
 	}

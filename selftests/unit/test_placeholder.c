@@ -198,12 +198,12 @@ END_TEST
 
 #define SAMPLES 400
 
-static unsigned equal_of_samples(size_t size, const char *prefix, const char *alphabet)
+static unsigned int equal_of_samples(size_t size, const char *prefix, const char *alphabet)
 {
 	char secret[SECRET_MAX];
-	unsigned equal = 0;
+	unsigned int equal = 0;
 
-	for (unsigned i = 0; i < SAMPLES; i++) {
+	for (unsigned int i = 0; i < SAMPLES; i++) {
 		struct placeholder result;
 		size_t ours, theirs;
 
@@ -223,7 +223,7 @@ START_TEST(hpack_equality_rate)
 	static const struct {
 		const char *kind, *prefix, *alphabet;
 		size_t size;
-		unsigned percent; /* at least */
+		unsigned int percent; /* at least */
 	} kind[] = {
 		{ "hex 8", "", HEX, 8, 0 },
 		{ "hex 16", "", HEX, 16, 50 },
@@ -243,7 +243,8 @@ START_TEST(hpack_equality_rate)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kind); i++) {
-		unsigned equal = equal_of_samples(kind[i].size, kind[i].prefix, kind[i].alphabet);
+		unsigned int equal =
+			equal_of_samples(kind[i].size, kind[i].prefix, kind[i].alphabet);
 
 		printf("HPACK equal, %-13s %5.1f %%\n", kind[i].kind, 100.0 * equal / SAMPLES);
 		ck_assert_msg(equal * 100 >= kind[i].percent * SAMPLES, "%s: %u of %u",

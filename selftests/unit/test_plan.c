@@ -142,7 +142,7 @@ START_TEST(sonames)
 		bool found = false;
 
 		for (size_t k = 0; k < count; k++)
-			found |= !strcmp(names[k], wanted[i]);
+			found |= strcmp(names[k], wanted[i]) == 0;
 		ck_assert_msg(found, "%s", wanted[i]);
 	}
 }

@@ -8,8 +8,8 @@
 /* Every first byte with every version. */
 START_TEST(types_and_versions)
 {
-	for (unsigned type = 0; type < 256; type++) {
-		for (unsigned version = 0; version < 65536; version++) {
+	for (unsigned int type = 0; type < 256; type++) {
+		for (unsigned int version = 0; version < 65536; version++) {
 			u8 head[5] = { (u8)type, (u8)(version >> 8), (u8)version, 0, 100 };
 			int right = type >= 20 && type <= 23 && version >= 0x0300 &&
 				    version <= 0x0303;
@@ -24,7 +24,7 @@ END_TEST
 /* RFC 5246, 6.2.3: 2^14 + 2048 is the most, and no protected record is empty. */
 START_TEST(lengths)
 {
-	for (unsigned length = 0; length < 65536; length++) {
+	for (unsigned int length = 0; length < 65536; length++) {
 		u8 head[5] = { 23, 3, 3, (u8)(length >> 8), (u8)length };
 
 		ck_assert_uint_eq(record_length(head), length);

@@ -55,7 +55,7 @@ static const char *conf(const char *text)
 	return capture_end();
 }
 
-static void expect(size_t index, const char *text, unsigned port)
+static void expect(size_t index, const char *text, unsigned int port)
 {
 	uint8_t address[16];
 
@@ -71,7 +71,7 @@ START_TEST(option)
 {
 	static const struct {
 		const char *text, *address;
-		unsigned port;
+		unsigned int port;
 	} good[] = {
 		{ "192.0.2.53", "192.0.2.53", 53 },
 		{ "192.0.2.53:5353", "192.0.2.53", 5353 },
@@ -312,7 +312,7 @@ START_TEST(resolv_conf_is_the_default)
 END_TEST
 
 /* A change of the file, whatever clock it was made by. */
-static void conf_change(const char *text, unsigned second)
+static void conf_change(const char *text, unsigned int second)
 {
 	const struct timespec times[2] = { { .tv_sec = second }, { .tv_sec = second } };
 

@@ -22,7 +22,7 @@ static const uint32_t secret_size[SECRETS] = { 32, 40, 64, 150 };
 struct place {
 	size_t at;
 	uint32_t size;
-	unsigned served;
+	unsigned int served;
 };
 
 /* One message on its way. */

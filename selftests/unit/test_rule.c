@@ -34,7 +34,7 @@ static struct rule parse(const char *text)
 	return rule;
 }
 
-static void add(const char *hosts, unsigned secret)
+static void add(const char *hosts, unsigned int secret)
 {
 	ck_assert_msg(rule_set_add(&set, hosts, secret, &err) == 0, "%s: %s", hosts, err.text);
 }
@@ -45,7 +45,7 @@ START_TEST(names)
 {
 	static const struct {
 		const char *text, *name;
-		unsigned port;
+		unsigned int port;
 	} name[] = {
 		{ "api.example.com", "api.example.com", 443 },
 		{ "API.Example.COM", "api.example.com", 443 },
@@ -108,7 +108,7 @@ START_TEST(nets)
 {
 	static const struct {
 		const char *text, *address;
-		unsigned bits, port;
+		unsigned int bits, port;
 	} net[] = {
 		{ "192.0.2.7", "::ffff:192.0.2.7", 128, 443 },
 		{ "192.0.2.7:8443", "::ffff:192.0.2.7", 128, 8443 },
@@ -408,13 +408,14 @@ static int refuse_net(void *context, const struct net_key *key, secret_mask secr
 	return -E2BIG;
 }
 
-static secret_mask name_secrets(const struct rows *rows, const char *name, unsigned port)
+static secret_mask name_secrets(const struct rows *rows, const char *name, unsigned int port)
 {
 	secret_mask secrets = 0;
-	unsigned found = 0;
+	unsigned int found = 0;
 
 	for (size_t i = 0; i < rows->count; i++) {
-		if (strcmp((const char *)rows->name[i].name, name) || rows->name[i].port != port)
+		if (strcmp((const char *)rows->name[i].name, name) != 0 ||
+		    rows->name[i].port != port)
 			continue;
 		secrets = rows->secrets[i];
 		found++;
@@ -423,7 +424,7 @@ static secret_mask name_secrets(const struct rows *rows, const char *name, unsig
 	return secrets;
 }
 
-static void expect_grant(size_t index, const char *name, unsigned port)
+static void expect_grant(size_t index, const char *name, unsigned int port)
 {
 	ck_assert_uint_lt(index, set.count);
 	ck_assert_str_eq(set.grant[index].rule.name, name);
@@ -554,7 +555,7 @@ START_TEST(name_rows)
 END_TEST
 
 /* Finds what the kernel's trie finds: the row with the longest prefix that covers the address. */
-static secret_mask trie_lookup(const struct rows *rows, const char *address, unsigned port)
+static secret_mask trie_lookup(const struct rows *rows, const char *address, unsigned int port)
 {
 	uint8_t wanted[16];
 	secret_mask secrets = 0;
@@ -563,7 +564,7 @@ static secret_mask trie_lookup(const struct rows *rows, const char *address, uns
 	to_mapped(address, wanted);
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct net_key *key = &rows->net[i];
-		unsigned bits = key->prefix_bits - 64, at = 0;
+		unsigned int bits = key->prefix_bits - 64, at = 0;
 
 		while (at < bits && !((wanted[at / 8] ^ key->address[at / 8]) >> (7 - at % 8) & 1))
 			at++;

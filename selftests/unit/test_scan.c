@@ -98,7 +98,7 @@ static void search(size_t size)
 			const struct world_secret *secret = &world.secret[i];
 
 			if (secret->size > size - at ||
-			    memcmp(text + at, secret->placeholder, secret->size))
+			    memcmp(text + at, secret->placeholder, secret->size) != 0)
 				continue;
 			found.place[found.count].at = at;
 			found.place[found.count++].secret = i;
@@ -112,7 +112,7 @@ static const struct staged_write *newest(void)
 	const struct staged *st = world_staged();
 	const struct staged_write *write = NULL;
 
-	for (unsigned i = 0; st && i < STAGED_WRITES; i++)
+	for (unsigned int i = 0; st && i < STAGED_WRITES; i++)
 		if (st->write[i].session == session && st->write[i].id)
 			write = &st->write[i];
 	return write;
@@ -252,7 +252,7 @@ END_TEST
 
 START_TEST(random_texts)
 {
-	unsigned staged_count = 0;
+	unsigned int staged_count = 0;
 
 	for (uint64_t seed = 1; seed < 1200; seed++) {
 		size_t size, at;
@@ -262,7 +262,7 @@ START_TEST(random_texts)
 		size = 600 + random_below(&world.random, TEXT_MAX - 600);
 		fill((enum background)(seed % BACKGROUNDS), size);
 		at = random_below(&world.random, (uint32_t)size);
-		for (unsigned i = 0; i < STAGED_PLACEHOLDERS; i++) {
+		for (unsigned int i = 0; i < STAGED_PLACEHOLDERS; i++) {
 			uint32_t secret = random_below(&world.random, world.count);
 
 			if (at + world.secret[secret].size > size)
@@ -286,7 +286,7 @@ START_TEST(adjacent)
 			world_begin(&world, before + 1);
 			short_ones ? grant_any() : grant_long();
 			memset(text, '-', before);
-			for (unsigned i = 0; i < STAGED_PLACEHOLDERS; i++)
+			for (unsigned int i = 0; i < STAGED_PLACEHOLDERS; i++)
 				at = place((uint32_t)(before + i) % 5, at);
 			ck_assert_uint_eq(check(at), STAGED_PLACEHOLDERS);
 		}
@@ -301,7 +301,7 @@ START_TEST(too_many)
 	size_t at = 0;
 
 	grant_long();
-	for (unsigned i = 0; i < STAGED_PLACEHOLDERS + 3; i++)
+	for (unsigned int i = 0; i < STAGED_PLACEHOLDERS + 3; i++)
 		at = place(i % 3, at);
 	ck_assert_uint_eq(check(at), STAGED_PLACEHOLDERS);
 	ck_assert_uint_eq(world_events(VERDICT_REFUSED, REASON_TOO_MANY), 3);
@@ -432,7 +432,7 @@ START_TEST(buffers_return)
 {
 	grant_long();
 	memset(text, '.', 200);
-	for (unsigned i = 0; i < 3 * SCAN_BUFFERS; i++)
+	for (unsigned int i = 0; i < 3 * SCAN_BUFFERS; i++)
 		check(200);
 	for (uint32_t i = 0; i < SCAN_BUFFERS; i++) {
 		struct scan_buffer *buffer = bpf_map_lookup_elem(&scan_buffers, &i);
@@ -490,7 +490,7 @@ START_TEST(rest_of_a_write)
 	write_piece(1, 1000, 2000);
 	ck_assert_uint_eq(world_staged()->pending, 6);
 	ck_assert_uint_eq(write_of(3000)->served, 2);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned int i = 0; i < 4; i++)
 		ck_assert_uint_eq(write_of(3000)->placeholder[i].served, i > 1);
 	host.time += STAGED_TIMEOUT + 1;
 	write_piece(1, 2900, 50); /* everything is dropped: what was not the rest's is news */

@@ -75,7 +75,7 @@ static void assert_refused(const char *text, const char *part)
 	ck_assert_uint_eq(set.count, 0);
 }
 
-static void assert_value(unsigned index, const char *value)
+static void assert_value(unsigned int index, const char *value)
 {
 	ck_assert_uint_eq(set.entry[index].size, strlen(value));
 	ck_assert_int_eq(memcmp(set.entry[index].value, value, strlen(value)), 0);
@@ -269,7 +269,7 @@ START_TEST(from_file)
 		{ "line 1\nline 2\n", "line 1\nline 2" },
 	};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(file); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(file); i++) {
 		char name[8];
 
 		snprintf(name, sizeof(name), "N%u", i);
@@ -405,7 +405,7 @@ START_TEST(value_sizes)
 	int accepted = 0;
 
 	memset(data, 'v', sizeof(data));
-	for (unsigned i = 0; i < ARRAY_SIZE(value); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(value); i++) {
 		for (int newline = 0; newline <= 1; newline++) {
 			char name[16];
 			int ret;
@@ -525,7 +525,7 @@ END_TEST
 /* ---- rows ---- */
 
 struct rows {
-	unsigned count;
+	unsigned int count;
 	struct secret_key key[WORKLOAD_SECRETS];
 	struct secret row[WORKLOAD_SECRETS];
 };
@@ -551,7 +551,7 @@ START_TEST(map_rows)
 	static struct rows rows;
 	char value[SECRET_MAX + 1], text[32];
 
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned int i = 0; i < 5; i++) {
 		memset(value, 'a' + (int)i, sizeof(value));
 		value[sizes[i]] = '\0';
 		snprintf(text, sizeof(text), "KLOAK_%u", i);
@@ -565,7 +565,7 @@ START_TEST(map_rows)
 	ck_assert_int_eq(secret_set_emit(&set, 7, row_refuse, NULL), -E2BIG);
 	ck_assert_int_eq(secret_set_emit(&set, 7, row_take, &rows), 0);
 	ck_assert_uint_eq(rows.count, 5);
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned int i = 0; i < 5; i++) {
 		const struct secret *row = &rows.row[i];
 		size_t head = sizes[i] < PLACEHOLDER_HEAD ? sizes[i] : PLACEHOLDER_HEAD;
 

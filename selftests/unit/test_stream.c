@@ -28,7 +28,7 @@ enum {
 #define AMBIGUOUS 2 /* bytes: so short a rest of a send may look like something new */
 
 struct totals {
-	unsigned cases, placed, whole, swapped;
+	unsigned int cases, placed, whole, swapped;
 };
 
 static struct totals totals;
@@ -86,7 +86,7 @@ static size_t record_end(const struct model *model)
 }
 
 /* How many of the bytes that wait go into the next message. */
-static size_t choose_message(struct model *model, unsigned mode)
+static size_t choose_message(struct model *model, unsigned int mode)
 {
 	size_t waiting = model->wire_size - model->arrived_size;
 	size_t size = record_end(model) - model->arrived_size;
@@ -107,14 +107,14 @@ static size_t choose_message(struct model *model, unsigned mode)
 	return size > waiting ? waiting : size;
 }
 
-static void move(struct model *model, unsigned mode)
+static void move(struct model *model, unsigned int mode)
 {
 	if (mode & MOVE)
 		host.thread = WORLD_THREAD + model_random(model, 4);
 }
 
 /* One message, and what TCP leaves of it, until that has arrived. */
-static void send_some(struct model *model, unsigned mode)
+static void send_some(struct model *model, unsigned int mode)
 {
 	size_t size = choose_message(model, mode);
 	size_t end = model->arrived_size + size;
@@ -135,7 +135,7 @@ static void send_some(struct model *model, unsigned mode)
 	}
 }
 
-static void run(struct model *model, uint64_t seed, unsigned mode)
+static void run(struct model *model, uint64_t seed, unsigned int mode)
 {
 	static const uint32_t size[] = { 32, 40, 8, 15, 36, 100, 9, SECRET_MAX };
 	uint32_t writes, secrets_count, gathered = 0, zero = 0;
@@ -170,10 +170,10 @@ static void run(struct model *model, uint64_t seed, unsigned mode)
 }
 
 /* @fair: every placeholder that a message held whole must have been swapped. */
-static void play(uint64_t seed, unsigned mode, bool fair)
+static void play(uint64_t seed, unsigned int mode, bool fair)
 {
 	static struct model model;
-	unsigned swapped = 0;
+	unsigned int swapped = 0;
 
 	run(&model, seed, mode);
 	ck_assert_msg(model_receive(&model), "seed %llu: %s at %zu", (unsigned long long)seed,
@@ -198,14 +198,14 @@ static void play(uint64_t seed, unsigned mode, bool fair)
 	model_end(&model);
 }
 
-static void play_many(const char *name, unsigned mode, bool fair, unsigned cases)
+static void play_many(const char *name, unsigned int mode, bool fair, unsigned int cases)
 {
 	const char *more = getenv("CASES");
 	const char *text = getenv("SEED");
 	uint64_t first = text ? strtoull(text, NULL, 0) : 1;
 
 	if (more)
-		cases = (unsigned)strtoul(more, NULL, 0);
+		cases = (unsigned int)strtoul(more, NULL, 0);
 	totals = (struct totals){ 0 };
 	for (uint64_t seed = first; seed < first + (text ? 1 : cases); seed++)
 		play(seed, mode, fair);
@@ -229,7 +229,7 @@ static void write_one(struct model *model)
 	model_write(model, size, RECORD_PLAIN);
 }
 
-static void begin_one(struct model *model, unsigned seed, uint32_t size)
+static void begin_one(struct model *model, unsigned int seed, uint32_t size)
 {
 	model_begin(model, seed, seed & 1 ? TLS_VERSION_12 : TLS_VERSION_13, suite_of(seed));
 	world_grant(&model->world, size);
@@ -243,7 +243,7 @@ START_TEST(whole_placeholder)
 	static const uint32_t size[] = { 8, 15, 32, 100, SECRET_MAX };
 	static struct model model;
 
-	for (unsigned seed = 0; seed < 8 * ARRAY_SIZE(size); seed++) {
+	for (unsigned int seed = 0; seed < 8 * ARRAY_SIZE(size); seed++) {
 		uint32_t bytes = size[seed / 8];
 
 		for (uint32_t wrong = 0; wrong < bytes; wrong += 1 + bytes / 64) {
@@ -271,7 +271,7 @@ START_TEST(another_peer)
 {
 	static struct model model;
 
-	for (unsigned established = 0; established < 2; established++) {
+	for (unsigned int established = 0; established < 2; established++) {
 		begin_one(&model, established, 32);
 		write_one(&model);
 		model_flush(&model);
@@ -293,7 +293,7 @@ START_TEST(chosen_device)
 {
 	static struct model model;
 
-	for (unsigned device = 0; device < 2; device++) {
+	for (unsigned int device = 0; device < 2; device++) {
 		model_begin(&model, 1, TLS_VERSION_13, MODEL_AES_128);
 		world_grant(&model.world, 32);
 		model.socket.sock.bound_dev_if = device;
@@ -314,14 +314,14 @@ START_TEST(rest_of_records)
 {
 	static struct model model;
 
-	for (unsigned seed = 0; seed < 6; seed++) {
-		for (unsigned count = 2; count < 7; count++) {
-			for (unsigned taken = 0; taken < count; taken++) {
+	for (unsigned int seed = 0; seed < 6; seed++) {
+		for (unsigned int count = 2; count < 7; count++) {
+			for (unsigned int taken = 0; taken < count; taken++) {
 				size_t first, waiting;
 
 				begin_one(&model, seed, 32);
 				first = model.records;
-				for (unsigned i = 0; i < count; i++)
+				for (unsigned int i = 0; i < count; i++)
 					write_one(&model);
 				waiting = model.wire_size - model.arrived_size;
 				model_send(&model, waiting,
@@ -330,7 +330,7 @@ START_TEST(rest_of_records)
 				model_flush(&model);
 				ck_assert_msg(model_receive(&model), "%u of %u: %s", taken, count,
 					      model.failure);
-				for (unsigned i = 0; i <= count; i++)
+				for (unsigned int i = 0; i <= count; i++)
 					ck_assert_msg(model.placed[i].swapped, "%u of %u: %u",
 						      taken, count, i);
 				ck_assert_uint_eq(world_events(VERDICT_SWAPPED, 0), count + 1);
@@ -348,7 +348,7 @@ static void write_two(struct model *model)
 	uint8_t *text = model->text + model->text_size;
 
 	memset(text, 'y', 2 * secret->size + 20);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < 2; i++) {
 		size_t at = 3 + i * (secret->size + 7);
 
 		memcpy(text + at, secret->placeholder, secret->size);
@@ -366,11 +366,11 @@ static void send_twice(struct model *model, size_t size, size_t taken)
 		model_send(model, size - taken, size - taken);
 }
 
-static void check_two(struct model *model, unsigned seed, size_t cut, size_t taken)
+static void check_two(struct model *model, unsigned int seed, size_t cut, size_t taken)
 {
 	ck_assert_msg(model_receive(model), "seed %u, cut at %zu, %zu taken: %s at %zu", seed, cut,
 		      taken, model->failure, model->failure_at);
-	for (unsigned i = 0; i < model->placed_count; i++)
+	for (unsigned int i = 0; i < model->placed_count; i++)
 		ck_assert_msg(!model->placed[i].whole || model->placed[i].swapped,
 			      "seed %u, cut at %zu, %zu taken: %u left unchanged", seed, cut, taken,
 			      i);
@@ -385,7 +385,7 @@ START_TEST(cut_everywhere)
 {
 	static struct model model;
 
-	for (unsigned seed = 0; seed < 6; seed++) {
+	for (unsigned int seed = 0; seed < 6; seed++) {
 		size_t size = 0;
 
 		for (size_t cut = 1; !size || cut < size; cut++) {
@@ -414,7 +414,7 @@ START_TEST(cut_and_appended)
 {
 	static struct model model;
 
-	for (unsigned seed = 4; seed < 6; seed++) {
+	for (unsigned int seed = 4; seed < 6; seed++) {
 		for (size_t cut = 10; cut < 90; cut++) {
 			for (size_t taken = 0; taken + AMBIGUOUS < cut; taken += 5) {
 				begin_one(&model, seed, 24);
@@ -460,7 +460,7 @@ START_TEST(misleading_finished)
 {
 	static struct model model;
 
-	for (unsigned seed = 0; seed < 6; seed += 2) {
+	for (unsigned int seed = 0; seed < 6; seed += 2) {
 		model_begin(&model, seed, TLS_VERSION_13, suite_of(seed));
 		world_grant(&model.world, 32);
 		model.misleading = true;
@@ -480,7 +480,7 @@ START_TEST(cut_small)
 {
 	static struct model model;
 
-	for (unsigned seed = 0; seed < 6; seed++) {
+	for (unsigned int seed = 0; seed < 6; seed++) {
 		for (size_t piece = 1; piece < 60; piece++) {
 			begin_one(&model, seed, 24);
 			write_one(&model);

@@ -528,7 +528,7 @@ static void map_in_rounds(void)
 
 static void count(void *data, const struct mapping *mapping)
 {
-	*(unsigned int *)data += mapping->pid == child && !strcmp(mapping->path, other);
+	*(unsigned int *)data += mapping->pid == child && strcmp(mapping->path, other) == 0;
 }
 
 /* Over the end of the ring: not one report less, not one more. */

@@ -66,7 +66,7 @@ struct model {
 	struct world world;
 	struct host_socket socket;
 	uint64_t session; /* the library's connection object */
-	unsigned version;
+	unsigned int version;
 	enum model_suite suite;
 	bool suite_hidden; /* the hook does not know it */
 	bool misleading;   /* the Finished has the size of another hash */
@@ -102,7 +102,7 @@ static inline void model_put(struct model *model, const void *bytes, size_t size
 	model->wire_size += size;
 }
 
-static inline void model_put_record(struct model *model, unsigned type, const void *bytes,
+static inline void model_put_record(struct model *model, unsigned int type, const void *bytes,
 				    size_t size)
 {
 	uint8_t head[5] = { (uint8_t)type, 3, 3, (uint8_t)(size >> 8), (uint8_t)size };
@@ -116,7 +116,7 @@ static inline void model_put_record(struct model *model, unsigned type, const vo
 }
 
 /* A record of @size random bytes: encrypted with a key that does not matter. */
-static inline void model_put_sealed(struct model *model, unsigned type, size_t size)
+static inline void model_put_sealed(struct model *model, unsigned int type, size_t size)
 {
 	uint8_t bytes[256];
 
@@ -195,13 +195,13 @@ static inline size_t model_nonce(const struct model *model, const struct model_r
 	if (model_skip(model) == 13)
 		memcpy(nonce + 4, wire + record->start + 5, 8);
 	else
-		for (unsigned i = 0; i < 8; i++)
+		for (unsigned int i = 0; i < 8; i++)
 			nonce[4 + i] ^= (uint8_t)(record->sequence >> (56 - 8 * i));
 	if (model->version == TLS_VERSION_13) {
 		memcpy(aad, wire + record->start, 5);
 		return 5;
 	}
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned int i = 0; i < 8; i++)
 		aad[i] = (uint8_t)(record->sequence >> (56 - 8 * i));
 	memcpy(aad + 8, wire + record->start, 3);
 	aad[11] = (uint8_t)(cipher_size >> 8);
@@ -419,7 +419,7 @@ static inline void model_handshake(struct model *model)
 }
 
 /* A connection in a world that is there. */
-static inline void model_open(struct model *model, const struct world *world, unsigned version,
+static inline void model_open(struct model *model, const struct world *world, unsigned int version,
 			      enum model_suite suite)
 {
 	memset(model, 0, sizeof(*model));
@@ -435,7 +435,7 @@ static inline void model_open(struct model *model, const struct world *world, un
 	model_connect(model);
 }
 
-static inline void model_begin(struct model *model, uint64_t seed, unsigned version,
+static inline void model_begin(struct model *model, uint64_t seed, unsigned int version,
 			       enum model_suite suite)
 {
 	struct world world;
@@ -479,13 +479,13 @@ static inline bool model_check_text(struct model *model, const uint8_t *text)
 		size_t to = last ? model->text_size : placed->text_at;
 		const struct world_secret *secret;
 
-		if (memcmp(text + at, model->text + at, to - at))
+		if (memcmp(text + at, model->text + at, to - at) != 0)
 			return model_fail(model, "text changed outside of placeholders", at);
 		if (last)
 			break;
 		secret = &model->world.secret[placed->secret];
-		placed->swapped = !memcmp(text + to, secret->value, secret->size);
-		if (!placed->swapped && memcmp(text + to, secret->placeholder, secret->size))
+		placed->swapped = memcmp(text + to, secret->value, secret->size) == 0;
+		if (!placed->swapped && memcmp(text + to, secret->placeholder, secret->size) != 0)
 			return model_fail(model, "neither secret nor placeholder", to);
 		at = to + secret->size;
 	}
@@ -506,14 +506,14 @@ static inline bool model_receive(struct model *model)
 		const struct model_key *key = &model->key[record->key];
 
 		if (memcmp(model->arrived + record->start, model->wire + record->start,
-			   record->checked ? skip : record->size))
+			   record->checked ? skip : record->size) != 0)
 			right = model_fail(model, "a header or a handshake record changed",
 					   record->start);
 		if (!right || !record->checked)
 			continue;
 		aad_size = model_nonce(model, record, model->arrived, nonce, aad);
 		model_tag(model, key, nonce, aad, aad_size, cipher, size, tag);
-		if (memcmp(tag, cipher + size, 16))
+		if (memcmp(tag, cipher + size, 16) != 0)
 			right = model_fail(model, "bad record MAC", record->start);
 		else if (record->type == CONTENT_APPLICATION_DATA)
 			model_xor(model, key, nonce, cipher, size - new, text + record->text_at);

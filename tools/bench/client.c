@@ -85,9 +85,9 @@ static void payload_fill(const struct client *client, struct payload *payload, i
 
 static void choose(SSL *ssl, const struct parameters *parameters)
 {
-	bool is_13 = !strcmp(parameters->version, "1.3");
+	bool is_13 = strcmp(parameters->version, "1.3") == 0;
 	int version = is_13 ? TLS1_3_VERSION : TLS1_2_VERSION;
-	bool is_rsa = !strcmp(parameters->auth, "rsa");
+	bool is_rsa = strcmp(parameters->auth, "rsa") == 0;
 	int good = SSL_set_min_proto_version(ssl, version) &&
 		   SSL_set_max_proto_version(ssl, version) &&
 		   SSL_set1_sigalgs_list(ssl, is_rsa ? "RSA-PSS+SHA256" : "ECDSA+SHA256") &&

@@ -43,9 +43,9 @@ struct server {
 
 static char verdict_on(const char *first, const char *secret)
 {
-	if (!memcmp(first + HOLE, secret, HOLE_SIZE))
+	if (memcmp(first + HOLE, secret, HOLE_SIZE) == 0)
 		return 'S';
-	return !memcmp(first + HOLE, "kloak:", 6) ? 'P' : '-';
+	return memcmp(first + HOLE, "kloak:", 6) == 0 ? 'P' : '-';
 }
 
 /* Whether the connection goes on: one that is closed behind the handshake was only that. */

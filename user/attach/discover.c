@@ -18,7 +18,7 @@ static bool is_wanted(const struct library_request *request, const char *name)
 	size_t i;
 
 	for (i = 0; i < request->prefix_count; i++) {
-		if (!strncmp(name, request->prefixes[i], strlen(request->prefixes[i])))
+		if (strncmp(name, request->prefixes[i], strlen(request->prefixes[i])) == 0)
 			return true;
 	}
 	return false;

@@ -80,7 +80,7 @@ static void probe_add(struct probe_set *set, const char *program, bool is_return
 {
 	struct probe *probe = set->probes;
 
-	while (probe < set->probes + set->count && strcmp(probe->program, program))
+	while (probe < set->probes + set->count && strcmp(probe->program, program) != 0)
 		probe++;
 	if (probe == set->probes + set->count)
 		set->count++;

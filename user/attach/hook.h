@@ -45,10 +45,10 @@ typedef int (*hook_find)(const struct elf_image *image, const char *const names[
 			 struct elf_symbol out[]);
 
 struct hook {
-	const char *name;	     /* of the object, one word */
-	const char *title;	     /* of the library, for people */
-	const unsigned char *object; /* embedded BPF object */
-	const unsigned char *object_end;
+	const char *name;      /* of the object, one word */
+	const char *title;     /* of the library, for people */
+	const uint8_t *object; /* embedded BPF object */
+	const uint8_t *object_end;
 	struct hook_function functions[HOOK_FUNCTIONS]; /* up to the first without symbol */
 	const char *sonames[HOOK_SONAMES];		/* how its libraries' names begin */
 	hook_find find;					/* NULL: elf_symbols_find() */

@@ -19,15 +19,15 @@
 			{ "crypto/tls.(*Conn).Write", "go_write", .checked = "go_write_checked" }, \
 	}
 
-extern const unsigned char bpf_go_start[], bpf_go_end[];
-extern const unsigned char bpf_go_stack_start[], bpf_go_stack_end[];
-extern const unsigned char bpf_openssl_start[], bpf_openssl_end[];
-extern const unsigned char bpf_openssl11_start[], bpf_openssl11_end[];
-extern const unsigned char bpf_boringssl_start[], bpf_boringssl_end[];
-extern const unsigned char bpf_gnutls_start[], bpf_gnutls_end[];
-extern const unsigned char bpf_mbedtls_start[], bpf_mbedtls_end[];
-extern const unsigned char bpf_rustls_start[], bpf_rustls_end[];
-extern const unsigned char bpf_wolfssl_start[], bpf_wolfssl_end[];
+extern const uint8_t bpf_go_start[], bpf_go_end[];
+extern const uint8_t bpf_go_stack_start[], bpf_go_stack_end[];
+extern const uint8_t bpf_openssl_start[], bpf_openssl_end[];
+extern const uint8_t bpf_openssl11_start[], bpf_openssl11_end[];
+extern const uint8_t bpf_boringssl_start[], bpf_boringssl_end[];
+extern const uint8_t bpf_gnutls_start[], bpf_gnutls_end[];
+extern const uint8_t bpf_mbedtls_start[], bpf_mbedtls_end[];
+extern const uint8_t bpf_rustls_start[], bpf_rustls_end[];
+extern const uint8_t bpf_wolfssl_start[], bpf_wolfssl_end[];
 
 /* What only OpenSSL 3 has, only BoringSSL, and only the libcrypto of BoringSSL. */
 #define ONLY_OPENSSL3	      "EVP_KDF_fetch"

@@ -83,7 +83,7 @@ static int add_executable(struct resolver *resolver, const char *path, int depth
 
 	if (fd < 0)
 		return depth ? 0 : fd; /* an interpreter that is missing is found out by execve */
-	if (pread(fd, magic, sizeof(magic), 0) == SELFMAG && !memcmp(magic, ELFMAG, SELFMAG))
+	if (pread(fd, magic, sizeof(magic), 0) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0)
 		return add_program(resolver, path, TAKE_FD(fd), &status);
 	if (depth == SCRIPT_DEPTH_MAX)
 		return 0;

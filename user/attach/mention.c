@@ -20,7 +20,7 @@ static bool is_known(const struct mention *mention, const char *path)
 	size_t i;
 
 	for (i = 0; i < mention->count; i++)
-		if (!strcmp(mention->paths[i], path))
+		if (strcmp(mention->paths[i], path) == 0)
 			return true;
 	return false;
 }
@@ -92,7 +92,7 @@ static bool is_shell(const struct script *script)
 	if (script_env_command(script, name))
 		strcpy(name, script->interpreter);
 	length = strlen(name);
-	return length >= 2 && !strcmp(name + length - 2, "sh");
+	return length >= 2 && strcmp(name + length - 2, "sh") == 0;
 }
 
 /* Reads its beginning; false if it is no script of a shell. */

@@ -26,7 +26,7 @@ static const struct elf_symbol *lookup_get(const struct lookup *lookup, const ch
 	size_t i;
 
 	for (i = 0; i < lookup->count; i++)
-		if (!strcmp(lookup->names[i], name))
+		if (strcmp(lookup->names[i], name) == 0)
 			return &lookup->symbols[i];
 	return NULL;
 }
@@ -36,7 +36,7 @@ static void lookup_want_pattern(struct lookup *lookup, const char *pattern)
 	size_t i;
 
 	for (i = 0; i < lookup->pattern_count; i++)
-		if (!strcmp(lookup->patterns[i], pattern))
+		if (strcmp(lookup->patterns[i], pattern) == 0)
 			return;
 	if (lookup->pattern_count < ELF_PATTERNS_MAX)
 		lookup->patterns[lookup->pattern_count++] = pattern;
@@ -73,7 +73,7 @@ static const struct elf_symbol *lookup_found(const struct lookup *lookup, const 
 	if (symbol)
 		return symbol->error || index ? NULL : symbol;
 	for (i = 0; i < lookup->match_count; i++)
-		if (!strcmp(lookup->patterns[lookup->matches[i].pattern], name) && !index--)
+		if (strcmp(lookup->patterns[lookup->matches[i].pattern], name) == 0 && !index--)
 			return &lookup->matches[i].symbol;
 	return NULL;
 }

@@ -237,7 +237,7 @@ static bool is_known(const struct library_set *set, const char *name)
 	size_t i;
 
 	for (i = 0; i < set->count; i++) {
-		if (set->items[i].name && !strcmp(set->items[i].name, name))
+		if (set->items[i].name && strcmp(set->items[i].name, name) == 0)
 			return true;
 	}
 	return false;

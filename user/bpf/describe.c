@@ -21,8 +21,9 @@ static void mark_context(struct btf_function *function, const char *context)
 
 		if (value->kind != BTF_VALUE_POINTER)
 			continue;
-		if (strcmp(value->target, context) &&
-		    (strcmp(context, DESCRIBE_PT_REGS) || strcmp(value->target, "pt_regs")))
+		if (strcmp(value->target, context) != 0 &&
+		    (strcmp(context, DESCRIBE_PT_REGS) != 0 ||
+		     strcmp(value->target, "pt_regs") != 0))
 			continue;
 		value->kind = BTF_VALUE_CONTEXT;
 		value->target = context;

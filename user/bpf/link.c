@@ -50,7 +50,7 @@ static int read_number(const char *path, const char *prefix)
 
 	if (fd < 0)
 		return -errno;
-	if (read(fd, text, sizeof(text) - 1) <= 0 || strncmp(text, prefix, skip))
+	if (read(fd, text, sizeof(text) - 1) <= 0 || strncmp(text, prefix, skip) != 0)
 		return -ENODATA;
 	return (int)strtol(text + skip, NULL, 10);
 }

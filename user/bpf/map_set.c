@@ -12,7 +12,7 @@ int bpf_map_set_find(const struct bpf_map_set *set, const char *name)
 	unsigned int i;
 
 	for (i = 0; i < set->count; i++)
-		if (!strcmp(set->maps[i].name, name))
+		if (strcmp(set->maps[i].name, name) == 0)
 			return set->maps[i].fd;
 	return -ENOENT;
 }

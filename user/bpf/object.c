@@ -86,7 +86,7 @@ static const struct program_kind *kind_of_section(const char *name)
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		length = strlen(kinds[i].section);
-		if (!strncmp(name, kinds[i].section, length) &&
+		if (strncmp(name, kinds[i].section, length) == 0 &&
 		    (!name[length] || name[length] == '/'))
 			return &kinds[i];
 	}
@@ -249,7 +249,7 @@ static struct program *find_program(const struct bpf_object *object, const char 
 	uint32_t i;
 
 	for (i = 0; i < object->program_count; i++)
-		if (!strcmp(object->programs[i].name, name))
+		if (strcmp(object->programs[i].name, name) == 0)
 			return &object->programs[i];
 	return NULL;
 }

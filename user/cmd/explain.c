@@ -67,11 +67,11 @@ int cmd_explain(int argc, char **argv)
 	int status;
 
 	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--help")) {
+		if (strcmp(argv[i], "--help") == 0) {
 			fputs(usage, stdout);
 			return EXIT_OK;
 		}
-		if (!strcmp(argv[i], "--json")) {
+		if (strcmp(argv[i], "--json") == 0) {
 			json = true;
 		} else if (what || argv[i][0] == '-') {
 			fprintf(stderr,

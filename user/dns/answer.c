@@ -28,7 +28,7 @@ struct dns_reader {
 struct dns_reader *dns_reader_open(void)
 {
 	struct dns_reader *reader = calloc(1, sizeof(*reader));
-	u64 seed;
+	uint64_t seed;
 
 	if (!reader || getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
 		free(reader);
@@ -45,7 +45,7 @@ void dns_reader_close(struct dns_reader *reader)
 
 static void take_addresses(const struct dns_reading *reading, struct dns_answer *answer)
 {
-	for (u32 i = 0; i < reading->address_count; i++) {
+	for (uint32_t i = 0; i < reading->address_count; i++) {
 		const struct dns_address *from = &reading->address[i];
 		struct dns_answer_address *to = &answer->address[answer->count];
 
@@ -62,7 +62,7 @@ int dns_answer_read(struct dns_reader *reader, const uint8_t *data, size_t size,
 	struct dns_reading *reading = &reader->reading;
 	size_t name_size = strlen(question->name);
 
-	reader->message.size = (u32)(size < DNS_MESSAGE_MAX ? size : DNS_MESSAGE_MAX);
+	reader->message.size = (uint32_t)(size < DNS_MESSAGE_MAX ? size : DNS_MESSAGE_MAX);
 	memcpy(reader->message.byte, data, reader->message.size);
 	if (dns_read_answer(&reader->message, reading) || reading->id != id ||
 	    reading->type != question->type || reading->name_size != name_size ||

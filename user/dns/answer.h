@@ -7,6 +7,8 @@
 #ifndef KLOAK_DNS_ANSWER_H
 #define KLOAK_DNS_ANSWER_H
 
+#include <stdint.h>
+
 #include "user/dns/query.h"
 #include "user/policy/address.h"
 
@@ -19,7 +21,7 @@ struct dns_answer_address {
 };
 
 struct dns_answer {
-	unsigned rcode;
+	unsigned int rcode;
 	bool truncated; /* ask over TCP */
 	size_t count;
 	struct dns_answer_address address[DNS_ANSWER_COUNT];

@@ -9,7 +9,7 @@
 #define TYPE_OPT       41
 #define UDP_SIZE       1232
 
-static uint8_t *put_u16(uint8_t *to, unsigned value)
+static uint8_t *put_u16(uint8_t *to, unsigned int value)
 {
 	to[0] = (uint8_t)(value >> 8);
 	to[1] = (uint8_t)value;

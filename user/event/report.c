@@ -25,7 +25,7 @@ int report_open(struct report *report, const char *events, const struct secret_s
 	report->workload = workload;
 	if (!events)
 		return 0;
-	if (!strcmp(events, "-"))
+	if (strcmp(events, "-") == 0)
 		report->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	else
 		report->fd =
@@ -59,7 +59,7 @@ static void format_address(const uint8_t *address, char text[static INET6_ADDRST
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
-	if (!memcmp(address, mapped, sizeof(mapped)))
+	if (memcmp(address, mapped, sizeof(mapped)) == 0)
 		inet_ntop(AF_INET, address + sizeof(mapped), text, INET6_ADDRSTRLEN);
 	else
 		inet_ntop(AF_INET6, address, text, INET6_ADDRSTRLEN);
@@ -78,7 +78,7 @@ static const char *secret_name(const struct report *report, const struct event *
 
 		if (size > PLACEHOLDER_HEAD)
 			size = PLACEHOLDER_HEAD;
-		if (!memcmp(set->placeholder[i].text, event->head, size))
+		if (memcmp(set->placeholder[i].text, event->head, size) == 0)
 			return set->entry[i].name;
 	}
 	return "";

@@ -34,7 +34,7 @@ static int see_dlopen(void *data, uint64_t index, const Elf64_Sym *entry)
 	if (entry->st_shndx != SHN_UNDEF)
 		return 0;
 	return elf_symtab_name(table, entry, name, sizeof(name)) > 0 &&
-	       (!strcmp(name, "dlopen") || !strcmp(name, "dlmopen"));
+	       (strcmp(name, "dlopen") == 0 || strcmp(name, "dlmopen") == 0);
 }
 
 static bool calls_dlopen(const struct elf_image *image)
@@ -78,8 +78,8 @@ static bool is_named(const struct explain_file *file, const struct reason_row *r
 	for (size_t i = 0; i < REASON_SONAMES && row->sonames[i]; i++) {
 		size_t size = strlen(row->sonames[i]);
 
-		if (!strncmp(file->soname, row->sonames[i], size) ||
-		    !strncmp(base_name(file->path), row->sonames[i], size))
+		if (strncmp(file->soname, row->sonames[i], size) == 0 ||
+		    strncmp(base_name(file->path), row->sonames[i], size) == 0)
 			return true;
 	}
 	return false;
@@ -104,7 +104,7 @@ static bool is_out_of_question(const struct explain_file *file, const struct rea
 	if (!file->plans || row->always)
 		return false;
 	for (size_t i = 0; row->hook && i < hook_count; i++)
-		if (!strcmp(hooks[i].name, row->hook))
+		if (strcmp(hooks[i].name, row->hook) == 0)
 			return file->plans->of[i].count > 0;
 	return true;
 }
@@ -144,7 +144,8 @@ static void note_class(struct explain_file *file, int fd)
 	uint8_t identity[EI_NIDENT];
 
 	file->is_32_bit = pread(fd, identity, sizeof(identity), 0) == EI_NIDENT &&
-			  !memcmp(identity, ELFMAG, SELFMAG) && identity[EI_CLASS] == ELFCLASS32;
+			  memcmp(identity, ELFMAG, SELFMAG) == 0 &&
+			  identity[EI_CLASS] == ELFCLASS32;
 }
 
 static char *real_path(int fd)
@@ -163,7 +164,7 @@ static void read_go_version(struct explain_file *file, const struct elf_image *i
 	char *version = file->marks.version[MARK_GO];
 	struct buildinfo info;
 
-	if (!buildinfo_read(image, &info) && !strncmp(info.version, "go", 2))
+	if (!buildinfo_read(image, &info) && strncmp(info.version, "go", 2) == 0)
 		snprintf(version, MARK_VERSION_MAX, "%.*s", MARK_VERSION_MAX - 1, info.version + 2);
 }
 

@@ -109,7 +109,7 @@ static bool is_program_of(const struct hook *hook, const char name[static BPF_OB
 	for (size_t i = 0; i < HOOK_FUNCTIONS && hook->functions[i].symbol; i++) {
 		const char *entry = hook->functions[i].entry;
 
-		if (!strncmp(name, entry, strnlen(entry, BPF_OBJ_NAME_LEN - 1)))
+		if (strncmp(name, entry, strnlen(entry, BPF_OBJ_NAME_LEN - 1)) == 0)
 			return true;
 	}
 	return false;
@@ -176,7 +176,7 @@ static void see_link(struct explain *explain, int fd)
 	for (size_t i = 0; i < explain->count; i++) {
 		struct explain_file *file = &explain->files[i];
 
-		if (file->plans && file->real && !strcmp(file->real, path))
+		if (file->plans && file->real && strcmp(file->real, path) == 0)
 			note_attached(file, name, offsets,
 				      info.count < OFFSETS_MAX ? info.count : OFFSETS_MAX);
 	}
@@ -186,7 +186,7 @@ static void see_link(struct explain *explain, int fd)
 
 static bool has_shape(const struct bpf_map_info *info, const char *name, size_t key, size_t value)
 {
-	return !strcmp(info->name, name) && info->key_size == key && info->value_size == value;
+	return strcmp(info->name, name) == 0 && info->key_size == key && info->value_size == value;
 }
 
 static void see_heads(struct explain *explain, int fd)
@@ -330,7 +330,7 @@ static void see_descriptor(void *data, long number)
 	snprintf(path, sizeof(path), "/proc/%d/fd/%ld", explain->pid, number);
 	size = readlink(path, target, sizeof(target) - 1);
 	target[size < 0 ? 0 : size] = '\0';
-	explain->live.io_uring |= !strcmp(target, "anon_inode:[io_uring]");
+	explain->live.io_uring |= strcmp(target, "anon_inode:[io_uring]") == 0;
 }
 
 /* The directory of the run's cgroup; @membership is cut up. */

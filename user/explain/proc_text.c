@@ -25,7 +25,7 @@ void proc_workload(char *text, char *name, size_t size)
 
 	*name = '\0';
 	while ((line = text_line(&text)))
-		if (!strncmp(line, "0::/", 4))
+		if (strncmp(line, "0::/", 4) == 0)
 			take_component(line + 3, name, size);
 }
 
@@ -39,7 +39,7 @@ bool proc_uses_ktls(char *text)
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 			size_t length = strlen(names[i]);
 
-			if (!strncmp(line, names[i], length) &&
+			if (strncmp(line, names[i], length) == 0 &&
 			    (line[length] == ' ' || line[length] == '\t') &&
 			    strtol(line + length, NULL, 10) > 0)
 				return true;

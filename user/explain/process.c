@@ -35,11 +35,11 @@ static int read_standing(pid_t pid, struct standing *standing)
 	ret = text_read(path, STATUS_TEXT, &text);
 	*standing = (struct standing){ .tgid = pid };
 	for (rest = text; !ret && (line = text_line(&rest));) {
-		if (!strncmp(line, "Tgid:\t", 6))
+		if (strncmp(line, "Tgid:\t", 6) == 0)
 			standing->tgid = (pid_t)strtol(line + 6, NULL, 10);
-		standing->has_memory |= !strncmp(line, "VmSize:", 7);
-		standing->is_zombie |= !strncmp(line, "State:\tZ", 8) ||
-				       !strncmp(line, "State:\tX", 8);
+		standing->has_memory |= strncmp(line, "VmSize:", 7) == 0;
+		standing->is_zombie |= strncmp(line, "State:\tZ", 8) == 0 ||
+				       strncmp(line, "State:\tX", 8) == 0;
 	}
 	return ret;
 }
@@ -132,7 +132,7 @@ static bool is_executable(const struct collection *collection, const struct mapp
 {
 	if (status->st_ino == collection->program.ino && status->st_dev == collection->program.dev)
 		return true;
-	return !strcmp(mapping->path, collection->explain->path);
+	return strcmp(mapping->path, collection->explain->path) == 0;
 }
 
 static void take_file(struct collection *collection, const struct mapping *mapping, int fd,

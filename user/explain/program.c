@@ -67,7 +67,7 @@ static enum kind kind_of(int fd, const struct stat *status)
 	struct script script;
 	ssize_t size = pread(fd, head, sizeof(head), 0);
 
-	if (size >= SELFMAG && !memcmp(head, ELFMAG, SELFMAG))
+	if (size >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
 		return KIND_ELF;
 	if (!script_read(fd, &script))
 		return KIND_SCRIPT;
@@ -115,7 +115,7 @@ static bool is_part_of_program(const struct library *library)
 	if (library->reason == LIBRARY_EXECUTABLE)
 		return true;
 	for (size_t i = 0; library->name && i < ARRAY_SIZE(interpreters); i++)
-		if (!strncmp(library->name, interpreters[i], strlen(interpreters[i])))
+		if (strncmp(library->name, interpreters[i], strlen(interpreters[i])) == 0)
 			return true;
 	return false;
 }

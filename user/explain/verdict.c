@@ -138,7 +138,7 @@ const char *explain_version(const struct explain_file *file, size_t hook)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		if (!strncmp(hooks[hook].name, marks[i].hook, strlen(marks[i].hook)))
+		if (strncmp(hooks[hook].name, marks[i].hook, strlen(marks[i].hook)) == 0)
 			return file->marks.version[marks[i].mark];
 	return "";
 }

@@ -22,10 +22,10 @@ int address_parse(const char *text, size_t size, uint8_t address[static ADDRESS_
 	return inet_pton(AF_INET6, copy, address) == 1 ? AF_INET6 : -EINVAL;
 }
 
-void address_mask(uint8_t address[static ADDRESS_SIZE], unsigned bits)
+void address_mask(uint8_t address[static ADDRESS_SIZE], unsigned int bits)
 {
-	for (unsigned i = 0; i < ADDRESS_SIZE; i++) {
-		unsigned kept = bits > 8 * i ? bits - 8 * i : 0;
+	for (unsigned int i = 0; i < ADDRESS_SIZE; i++) {
+		unsigned int kept = bits > 8 * i ? bits - 8 * i : 0;
 
 		if (kept < 8)
 			address[i] &= (uint8_t)(0xff00 >> kept);
@@ -33,7 +33,7 @@ void address_mask(uint8_t address[static ADDRESS_SIZE], unsigned bits)
 }
 
 bool address_in_prefix(const uint8_t address[static ADDRESS_SIZE],
-		       const uint8_t prefix[static ADDRESS_SIZE], unsigned bits)
+		       const uint8_t prefix[static ADDRESS_SIZE], unsigned int bits)
 {
 	uint8_t a[ADDRESS_SIZE], b[ADDRESS_SIZE];
 

@@ -22,13 +22,13 @@ int address_parse(const char *text, size_t size, uint8_t address[static ADDRESS_
 
 /* Are the first @bits bits of both the same? */
 bool address_in_prefix(const uint8_t address[static ADDRESS_SIZE],
-		       const uint8_t prefix[static ADDRESS_SIZE], unsigned bits);
+		       const uint8_t prefix[static ADDRESS_SIZE], unsigned int bits);
 
 /* Is it an IPv4 address? */
 bool address_mapped(const uint8_t address[static ADDRESS_SIZE]);
 
 /* Clears all but the first @bits bits. */
-void address_mask(uint8_t address[static ADDRESS_SIZE], unsigned bits);
+void address_mask(uint8_t address[static ADDRESS_SIZE], unsigned int bits);
 
 /* 0.0.0.0 and ::, which mean "this host" to connect(2) and a blocked name in hosts files. */
 bool address_unspecified(const uint8_t address[static ADDRESS_SIZE]);

@@ -160,10 +160,10 @@ int pin_set_add_hosts(struct pin_set *set, const struct rule_set *rules, const c
 
 /* ---- map rows ---- */
 
-int pin_set_emit(const struct pin_set *set, const struct rule_set *rules, __u32 workload,
+int pin_set_emit(const struct pin_set *set, const struct rule_set *rules, uint32_t workload,
 		 verified_emit emit, void *context)
 {
-	static const struct verified never_expires = { .expires = ~(__u64)0 };
+	static const struct verified never_expires = { .expires = ~(uint64_t)0 };
 
 	for (size_t i = 0; i < set->count; i++) {
 		const struct pin *pin = &set->pin[i];

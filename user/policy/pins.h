@@ -10,6 +10,8 @@
 #ifndef KLOAK_POLICY_PINS_H
 #define KLOAK_POLICY_PINS_H
 
+#include <stdint.h>
+
 #include "user/policy/rule_set.h"
 
 #define PIN_SET_MAX	4096
@@ -47,7 +49,7 @@ typedef int (*verified_emit)(void *context, const struct verified_key *key,
 			     const struct verified *row);
 
 /* Hands @emit each pin whose name some rule covers. Returns 0, or what @emit returned. */
-int pin_set_emit(const struct pin_set *set, const struct rule_set *rules, __u32 workload,
+int pin_set_emit(const struct pin_set *set, const struct rule_set *rules, uint32_t workload,
 		 verified_emit emit, void *context);
 
 void pin_set_release(struct pin_set *set);

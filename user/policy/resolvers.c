@@ -23,7 +23,7 @@
 /* Prefixes of the mapped form that no resolver answers from. */
 static const struct {
 	uint8_t prefix[ADDRESS_SIZE];
-	unsigned bits;
+	unsigned int bits;
 	const char *why;
 } unusable[] = {
 	{ { 0 }, 128, "it is nobody's address; write the resolver's own" },
@@ -398,7 +398,7 @@ void resolver_set_warn(const struct resolver_set *set, const struct rule_set *ru
 
 /* ---- map rows ---- */
 
-int resolver_set_emit(const struct resolver_set *set, __u32 workload, resolver_emit emit,
+int resolver_set_emit(const struct resolver_set *set, uint32_t workload, resolver_emit emit,
 		      void *context)
 {
 	int ret = 0;

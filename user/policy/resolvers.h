@@ -13,6 +13,7 @@
 #ifndef KLOAK_POLICY_RESOLVERS_H
 #define KLOAK_POLICY_RESOLVERS_H
 
+#include <stdint.h>
 #include <time.h>
 
 #include "user/policy/pins.h"
@@ -74,11 +75,11 @@ void resolver_set_warn(const struct resolver_set *set, const struct rule_set *ru
 		       const struct pin_set *pins);
 
 /* Takes one endpoint. Returns 0 or a negative errno. */
-typedef int (*resolver_emit)(void *context, __u32 workload,
+typedef int (*resolver_emit)(void *context, uint32_t workload,
 			     const uint8_t address[static ADDRESS_SIZE], uint16_t port);
 
 /* Hands @emit every endpoint. Returns 0, or what @emit returned when it failed. */
-int resolver_set_emit(const struct resolver_set *set, __u32 workload, resolver_emit emit,
+int resolver_set_emit(const struct resolver_set *set, uint32_t workload, resolver_emit emit,
 		      void *context);
 
 /*

@@ -40,7 +40,7 @@ static int grant_append(struct rule_set *set, const struct rule *rule, secret_ma
 	return 0;
 }
 
-static int grant_add(struct rule_set *set, const struct rule *rule, unsigned secret,
+static int grant_add(struct rule_set *set, const struct rule *rule, unsigned int secret,
 		     struct error *err)
 {
 	struct rule_grant *old = grant_find(set, rule);
@@ -70,7 +70,7 @@ static int element_parse(const char *text, size_t size, struct rule *rule, struc
 					: rule_parse(text, size, rule, err);
 }
 
-int rule_set_add(struct rule_set *set, const char *hosts, unsigned secret, struct error *err)
+int rule_set_add(struct rule_set *set, const char *hosts, unsigned int secret, struct error *err)
 {
 	struct rule rule = { 0 };
 
@@ -113,8 +113,8 @@ static bool same_name(const struct rule_grant *a, const struct rule_grant *b)
 	return b->rule.kind == RULE_NAME && strcmp(a->rule.name, b->rule.name) == 0;
 }
 
-static int name_row(const struct rule_grant *grant, __u32 port, secret_mask secrets, __u32 workload,
-		    rule_emit emit, void *context)
+static int name_row(const struct rule_grant *grant, uint32_t port, secret_mask secrets,
+		    uint32_t workload, rule_emit emit, void *context)
 {
 	struct rule_key key = { .workload = workload, .port = port };
 
@@ -138,7 +138,8 @@ static secret_mask name_secrets(const struct rule_set *set, const struct rule_gr
 	return secrets;
 }
 
-int rule_set_emit_names(const struct rule_set *set, __u32 workload, rule_emit emit, void *context)
+int rule_set_emit_names(const struct rule_set *set, uint32_t workload, rule_emit emit,
+			void *context)
 {
 	for (size_t i = 0; i < set->count; i++) {
 		const struct rule_grant *grant = &set->grant[i];
@@ -176,7 +177,7 @@ static secret_mask net_secrets(const struct rule_set *set, const struct rule *ne
 	return secrets;
 }
 
-int rule_set_emit_nets(const struct rule_set *set, __u32 workload, net_emit emit, void *context)
+int rule_set_emit_nets(const struct rule_set *set, uint32_t workload, net_emit emit, void *context)
 {
 	for (size_t i = 0; i < set->count; i++) {
 		const struct rule *rule = &set->grant[i].rule;

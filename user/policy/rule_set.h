@@ -9,6 +9,8 @@
 #ifndef KLOAK_POLICY_RULE_SET_H
 #define KLOAK_POLICY_RULE_SET_H
 
+#include <stdint.h>
+
 #include "user/policy/rule.h"
 
 /* Rules of one workload, all secrets together; the maps are sized by it. */
@@ -29,7 +31,7 @@ struct rule_set {
  * already is joined with it. Returns 0, or with a sentence in @err: -EINVAL for
  * a bad host, -E2BIG for too many rules, -ENOMEM; the hosts before it are in the set.
  */
-int rule_set_add(struct rule_set *set, const char *hosts, unsigned secret, struct error *err);
+int rule_set_add(struct rule_set *set, const char *hosts, unsigned int secret, struct error *err);
 
 /* Does any name rule, whatever its port and secret, cover the normalised @name? */
 bool rule_set_matches_name(const struct rule_set *set, const char *name);
@@ -47,13 +49,14 @@ typedef int (*net_emit)(void *context, const struct net_key *key, secret_mask se
  * that cover it: the kernel looks those up on their own.
  * Returns 0, or what @emit returned when it failed.
  */
-int rule_set_emit_names(const struct rule_set *set, __u32 workload, rule_emit emit, void *context);
+int rule_set_emit_names(const struct rule_set *set, uint32_t workload, rule_emit emit,
+			void *context);
 
 /*
  * Every prefix with its port. The kernel's trie finds the longest prefix only,
  * so a row holds the secrets of every shorter one that covers it as well.
  */
-int rule_set_emit_nets(const struct rule_set *set, __u32 workload, net_emit emit, void *context);
+int rule_set_emit_nets(const struct rule_set *set, uint32_t workload, net_emit emit, void *context);
 
 void rule_set_release(struct rule_set *set);
 

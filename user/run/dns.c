@@ -15,7 +15,7 @@
 #include "user/bpf/map.h"
 #include "user/lib/cleanup.h"
 
-extern const unsigned char bpf_dns_start[], bpf_dns_end[];
+extern const uint8_t bpf_dns_start[], bpf_dns_end[];
 
 #define DNS_PORTS      4	      /* as kernel/net/dns.bpf.c has them */
 #define SWEEP_INTERVAL 60000000000ULL /* ns */
@@ -145,8 +145,8 @@ static int attach_daemon(struct dns_watch *watch, const char *mount, const char 
 }
 
 /* One that is there already keeps its state. */
-static int emit_resolver(void *context, __u32 workload, const uint8_t address[static ADDRESS_SIZE],
-			 uint16_t port)
+static int emit_resolver(void *context, uint32_t workload,
+			 const uint8_t address[static ADDRESS_SIZE], uint16_t port)
 {
 	const struct bpf_map_set *maps = context;
 	struct resolver_key key = { .workload = workload, .port = port };

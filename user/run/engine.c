@@ -15,7 +15,7 @@
 #include "user/bpf/map.h"
 #include "user/lib/cleanup.h"
 
-extern const unsigned char bpf_socket_start[], bpf_socket_end[];
+extern const uint8_t bpf_socket_start[], bpf_socket_end[];
 
 #define WORKLOAD_ID    1
 #define SWEEP_INTERVAL 1000000000ULL /* ns */

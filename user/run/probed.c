@@ -83,8 +83,8 @@ static bool is_same_below(const struct probed_file *file, const struct stat *sta
 
 	return (uint32_t)known->st_ino == (uint32_t)status->st_ino &&
 	       known->st_size == status->st_size &&
-	       !memcmp(&known->st_mtim, &status->st_mtim, sizeof(known->st_mtim)) &&
-	       !memcmp(&known->st_ctim, &status->st_ctim, sizeof(known->st_ctim));
+	       memcmp(&known->st_mtim, &status->st_mtim, sizeof(known->st_mtim)) == 0 &&
+	       memcmp(&known->st_ctim, &status->st_ctim, sizeof(known->st_ctim)) == 0;
 }
 
 /* Probed twice, each call would count twice. */
@@ -158,7 +158,7 @@ static bool is_unchanged(const struct probed_file *file)
 
 	return file->links.count && !fstat(file->fd, &status) &&
 	       status.st_size == file->status.st_size &&
-	       !memcmp(&status.st_mtim, &file->status.st_mtim, sizeof(status.st_mtim));
+	       memcmp(&status.st_mtim, &file->status.st_mtim, sizeof(status.st_mtim)) == 0;
 }
 
 static void take_write(void *data, int watch, bool done)

@@ -30,7 +30,7 @@ static bool names_variable(const char *variable, const char *name)
 
 static bool uses_credentials(const struct secret_set *set)
 {
-	for (unsigned i = 0; i < set->count; i++)
+	for (unsigned int i = 0; i < set->count; i++)
 		if (set->entry[i].source == SECRET_FROM_CREDENTIAL)
 			return true;
 	return false;
@@ -39,7 +39,7 @@ static bool uses_credentials(const struct secret_set *set)
 /* Left out of the copy: what gets a placeholder instead, and the way to the credentials. */
 static bool variable_dropped(const struct secret_set *set, const char *variable)
 {
-	for (unsigned i = 0; i < set->count; i++)
+	for (unsigned int i = 0; i < set->count; i++)
 		if (names_variable(variable, set->entry[i].name))
 			return true;
 	return names_variable(variable, CREDENTIALS) && uses_credentials(set);
@@ -50,7 +50,7 @@ static void redact_and_warn(const struct secret_set *set, char *variable)
 	secret_mask found = secret_set_redact(set, variable);
 	int name = (int)strcspn(variable, "=");
 
-	for (unsigned i = 0; i < set->count; i++)
+	for (unsigned int i = 0; i < set->count; i++)
 		if (found >> i & 1)
 			warning("environment variable %.*s held the value of secret %s; the child "
 				"gets the placeholder there too",
@@ -75,7 +75,7 @@ static int child_fill(const struct secret_set *set, char *const *environment, ch
 			return -ENOMEM;
 		redact_and_warn(set, *child++);
 	}
-	for (unsigned i = 0; i < set->count; i++) {
+	for (unsigned int i = 0; i < set->count; i++) {
 		*child = variable_make(set->entry[i].name, set->placeholder[i].text);
 		if (!*child++)
 			return -ENOMEM;

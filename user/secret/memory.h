@@ -10,11 +10,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct secret_memory {
-	unsigned char *base; /* NULL: none */
-	size_t size;	     /* bytes, whole pages */
-	bool locked;	     /* mlock(2) succeeded */
+	uint8_t *base; /* NULL: none */
+	size_t size;   /* bytes, whole pages */
+	bool locked;   /* mlock(2) succeeded */
 };
 
 /*

@@ -43,7 +43,7 @@ typedef unsigned __int128 uint128;
 
 /* The alphabet, by code length: CODE_MIN + index. */
 static const struct {
-	unsigned count;
+	unsigned int count;
 	const char *symbols;
 } code_class[CODE_CLASSES] = {
 	{ 3, "012" },
@@ -68,9 +68,9 @@ static void ways_fill(struct ways *ways, size_t size)
 					code_class[c].count * ways->count[m - 1][e - c];
 }
 
-static unsigned bits_of(uint128 number)
+static unsigned int bits_of(uint128 number)
 {
-	unsigned bits = 0;
+	unsigned int bits = 0;
 
 	for (; number; number >>= 1)
 		bits++;
@@ -93,7 +93,7 @@ static int random_fill(void *data, size_t size)
 /* A uniformly random number below @limit, by rejection; @limit is not 0. */
 static int random_below(uint128 limit, uint128 *number)
 {
-	unsigned bits = bits_of(limit - 1);
+	unsigned int bits = bits_of(limit - 1);
 	uint128 mask = ((uint128)1 << bits) - 1;
 	int ret;
 
@@ -127,7 +127,7 @@ static void symbols_unrank(char *text, size_t size, size_t excess, uint128 rank,
 				rank -= code_class[c].count * rest;
 				continue;
 			}
-			*text++ = code_class[c].symbols[(unsigned)(rank / rest)];
+			*text++ = code_class[c].symbols[(unsigned int)(rank / rest)];
 			rank %= rest;
 			excess -= c;
 			break;
@@ -251,7 +251,7 @@ static bool conflicts_any(const struct placeholder *result, const struct placeho
 }
 
 /* Draws until one is free. Returns 1, 0 if none was found in @draws, or a negative errno. */
-static int draw_free(struct placeholder *result, size_t bits, unsigned draws,
+static int draw_free(struct placeholder *result, size_t bits, unsigned int draws,
 		     const struct placeholder *others, size_t count)
 {
 	struct timespec now;

@@ -16,7 +16,7 @@ int secret_set_init(struct secret_set *set, struct error *err)
 static int option_check(const struct secret_set *set, const struct secret_option *option,
 			struct error *err)
 {
-	for (unsigned i = 0; i < set->count; i++)
+	for (unsigned int i = 0; i < set->count; i++)
 		if (strcmp(set->entry[i].name, option->name) == 0)
 			return error_config(err, -EEXIST,
 					    "secret %s is given twice; name all its hosts in one "
@@ -33,7 +33,7 @@ static int option_check(const struct secret_set *set, const struct secret_option
 static void values_warn(const struct secret_set *set, const struct secret_entry *new,
 			const struct placeholder *placeholder)
 {
-	for (unsigned i = 0; i < set->count; i++)
+	for (unsigned int i = 0; i < set->count; i++)
 		if (set->entry[i].size == new->size &&
 		    memcmp(set->entry[i].value, new->value, new->size) == 0)
 			warning("secrets %s and %s have the same value", set->entry[i].name,
@@ -74,19 +74,19 @@ int secret_set_add(struct secret_set *set, const char *text, const char **hosts,
 	return (int)set->count++;
 }
 
-__u64 secret_set_lengths(const struct secret_set *set)
+uint64_t secret_set_lengths(const struct secret_set *set)
 {
-	__u64 lengths = 0;
+	uint64_t lengths = 0;
 
-	for (unsigned i = 0; i < set->count; i++) {
+	for (unsigned int i = 0; i < set->count; i++) {
 		size_t size = set->placeholder[i].size;
 
-		lengths |= (__u64)1 << (size < PLACEHOLDER_HEAD ? size : PLACEHOLDER_HEAD);
+		lengths |= (uint64_t)1 << (size < PLACEHOLDER_HEAD ? size : PLACEHOLDER_HEAD);
 	}
 	return lengths;
 }
 
-static void row_fill(const struct secret_set *set, unsigned index, __u32 workload,
+static void row_fill(const struct secret_set *set, unsigned int index, uint32_t workload,
 		     struct secret_key *key, struct secret *row)
 {
 	const struct secret_entry *entry = &set->entry[index];
@@ -95,20 +95,21 @@ static void row_fill(const struct secret_set *set, unsigned index, __u32 workloa
 
 	*key = (struct secret_key){ .workload = workload };
 	memcpy(key->head, text, head);
-	*row = (struct secret){ .index = index, .size = (__u32)entry->size };
+	*row = (struct secret){ .index = index, .size = (uint32_t)entry->size };
 	memcpy(row->placeholder, text, entry->size);
 	for (size_t i = 0; i < entry->size; i++)
 		row->delta[i] = row->placeholder[i] ^ entry->value[i];
 }
 
 /* Placeholder and delta together are the value: the row is as secret as that. */
-int secret_set_emit(const struct secret_set *set, __u32 workload, secret_emit emit, void *context)
+int secret_set_emit(const struct secret_set *set, uint32_t workload, secret_emit emit,
+		    void *context)
 {
 	struct secret_key key;
 	struct secret row;
 	int ret = 0;
 
-	for (unsigned i = 0; i < set->count && ret == 0; i++) {
+	for (unsigned int i = 0; i < set->count && ret == 0; i++) {
 		if (!set->entry[i].value)
 			return -ENODATA;
 		row_fill(set, i, workload, &key, &row);
@@ -123,7 +124,7 @@ static int secret_at(const struct secret_set *set, const char *text, size_t size
 {
 	int best = -1;
 
-	for (unsigned i = 0; i < set->count; i++) {
+	for (unsigned int i = 0; i < set->count; i++) {
 		const struct secret_entry *entry = &set->entry[i];
 
 		if (!entry->value || entry->size > size ||
@@ -156,7 +157,7 @@ secret_mask secret_set_redact(const struct secret_set *set, char *text)
 
 void secret_set_wipe(struct secret_set *set)
 {
-	for (unsigned i = 0; i < set->count; i++)
+	for (unsigned int i = 0; i < set->count; i++)
 		set->entry[i].value = NULL;
 	secret_memory_release(&set->memory);
 }

@@ -11,6 +11,8 @@
 #ifndef KLOAK_SECRET_SET_H
 #define KLOAK_SECRET_SET_H
 
+#include <stdint.h>
+
 #include "kernel/abi.h"
 #include "user/secret/memory.h"
 #include "user/secret/placeholder.h"
@@ -20,12 +22,12 @@ struct secret_entry {
 	char name[SECRET_NAME_MAX + 1];
 	enum secret_source source;
 	size_t size;
-	unsigned char *value; /* in the set's memory; NULL once wiped */
+	uint8_t *value; /* in the set's memory; NULL once wiped */
 };
 
 struct secret_set {
 	struct secret_memory memory;
-	unsigned count;
+	unsigned int count;
 	struct secret_entry entry[WORKLOAD_SECRETS]; /* the index is the bit in a secret_mask */
 	struct placeholder placeholder[WORKLOAD_SECRETS];
 };
@@ -42,13 +44,14 @@ int secret_set_init(struct secret_set *set, struct error *err);
 int secret_set_add(struct secret_set *set, const char *text, const char **hosts, struct error *err);
 
 /* What struct config wants to know of the placeholders: see kernel/abi.h. */
-__u64 secret_set_lengths(const struct secret_set *set);
+uint64_t secret_set_lengths(const struct secret_set *set);
 
 /* Takes a row for the map "secrets"; the row is wiped afterwards. Returns 0 or a negative errno. */
 typedef int (*secret_emit)(void *context, const struct secret_key *key, const struct secret *row);
 
 /* Hands every secret to @emit. Returns 0, or what @emit returned when it failed. */
-int secret_set_emit(const struct secret_set *set, __u32 workload, secret_emit emit, void *context);
+int secret_set_emit(const struct secret_set *set, uint32_t workload, secret_emit emit,
+		    void *context);
 
 /*
  * Puts the placeholder in the place of every value that stands in the string

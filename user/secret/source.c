@@ -22,7 +22,7 @@
 /* What a reader needs to know, and hands on. */
 struct reading {
 	const struct secret_option *option;
-	unsigned char *value;
+	uint8_t *value;
 	size_t size;
 	struct error *err;
 };
@@ -253,7 +253,7 @@ static int descriptor_read(struct reading *reading)
 
 static void newline_trim(struct reading *reading)
 {
-	const unsigned char *value = reading->value;
+	const uint8_t *value = reading->value;
 	size_t size = reading->size;
 
 	if (size == 0 || value[size - 1] != '\n')
@@ -264,7 +264,7 @@ static void newline_trim(struct reading *reading)
 static int value_check(const struct reading *reading)
 {
 	const char *name = reading->option->name;
-	const unsigned char *value = reading->value;
+	const uint8_t *value = reading->value;
 	size_t size = reading->size;
 
 	if (size == 0)
@@ -293,9 +293,8 @@ static int value_check(const struct reading *reading)
 	return 0;
 }
 
-int secret_source_read(const struct secret_option *option,
-		       unsigned char value[static SECRET_SLOT_SIZE], size_t *size,
-		       struct error *err)
+int secret_source_read(const struct secret_option *option, uint8_t value[static SECRET_SLOT_SIZE],
+		       size_t *size, struct error *err)
 {
 	struct reading reading = { .option = option, .value = value, .err = err };
 	int ret = source_kind[option->source].read(&reading);

@@ -23,6 +23,7 @@
 
 #include <limits.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define SECRET_NAME_MAX 64
 
@@ -58,8 +59,7 @@ int secret_option_parse(const char *text, struct secret_option *option, struct e
  * Returns 0, or a negative errno with a sentence in @err; @value may then hold
  * part of the secret, and the caller wipes it.
  */
-int secret_source_read(const struct secret_option *option,
-		       unsigned char value[static SECRET_SLOT_SIZE], size_t *size,
-		       struct error *err);
+int secret_source_read(const struct secret_option *option, uint8_t value[static SECRET_SLOT_SIZE],
+		       size_t *size, struct error *err);
 
 #endif

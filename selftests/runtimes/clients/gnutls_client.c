@@ -41,7 +41,7 @@ struct session {
 
 static int is_mode(const char *mode)
 {
-	return !strcmp(setting("TEST_MODE", "send"), mode);
+	return strcmp(setting("TEST_MODE", "send"), mode) == 0;
 }
 
 static void session_close(void *data)

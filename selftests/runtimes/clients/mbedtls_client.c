@@ -67,7 +67,7 @@ static int session_start(struct session *session, const char *name, const char *
 	mbedtls_ssl_conf_ca_chain(config, &session->ca, NULL);
 	mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
 #if MBEDTLS_VERSION_NUMBER >= 0x03060000
-	if (!strcmp(setting("TEST_TLS", ""), "1.2")) {
+	if (strcmp(setting("TEST_TLS", ""), "1.2") == 0) {
 		mbedtls_ssl_conf_max_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
 		mbedtls_ssl_conf_sig_algs(config, signatures_12);
 	}

@@ -138,7 +138,7 @@ static long content_length(const char *head)
 
 	while ((line = strstr(line, "\r\n"))) {
 		line += 2;
-		if (!strncasecmp(line, "Content-Length:", 15))
+		if (strncasecmp(line, "Content-Length:", 15) == 0)
 			return atol(line + 15);
 	}
 	return -1;
@@ -165,7 +165,7 @@ static int read_response(SSL *ssl)
 		if (body && have >= (size_t)(body - buffer) + (size_t)length)
 			break;
 	}
-	if (length < 0 || strncmp(buffer, "HTTP/1.1 200", 12)) {
+	if (length < 0 || strncmp(buffer, "HTTP/1.1 200", 12) != 0) {
 		fprintf(stderr, "openssl_client: response: %.40s\n", buffer);
 		return -1;
 	}

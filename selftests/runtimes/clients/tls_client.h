@@ -141,7 +141,7 @@ static int read_response(void *session)
 		length = strcasestr(text, "\r\nContent-Length:");
 		whole = (size_t)(end + 4 - text) + (length ? strtoul(length + 17, NULL, 10) : 0);
 	}
-	return strncmp(text, "HTTP/1.1 200", 12) ? failed("response", atoi(text + 9)) : 0;
+	return strncmp(text, "HTTP/1.1 200", 12) != 0 ? failed("response", atoi(text + 9)) : 0;
 }
 
 static int send_requests(void *session, int connection)

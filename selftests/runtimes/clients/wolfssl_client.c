@@ -71,10 +71,10 @@ static int session_write(void *data, const char *text, size_t size)
 	const char *how = setting("TEST_WRITE", "write");
 	struct session *session = data;
 
-	if (!strcmp(how, "send"))
+	if (strcmp(how, "send") == 0)
 		return wolfSSL_send(session->ssl, text, (int)size, MSG_NOSIGNAL);
 #if LIBWOLFSSL_VERSION_HEX >= 0x05009000
-	if (!strcmp(how, "ex")) {
+	if (strcmp(how, "ex") == 0) {
 		size_t written;
 
 		return wolfSSL_write_ex(session->ssl, text, size, &written) ? (int)written : -1;
