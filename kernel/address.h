@@ -13,7 +13,7 @@
  * all of them in any case: clang would merge reads in two branches into one by a
  * pointer, which the verifier does not take for a context.
  */
-static inline void address_form(u32 family, u32 v4, u32 v6[4], u8 *address)
+KERNEL_INLINE void address_form(u32 family, u32 v4, u32 v6[4], u8 *address)
 {
 	barrier_var(v4);
 	if (family == AF_INET) {

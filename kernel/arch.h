@@ -34,7 +34,7 @@
  * Words of arguments of Go's functions, the first is 1, in registers: Go 1.17 and later
  * (src/cmd/compile/abi-internal.md, "amd64 architecture").
  */
-static inline u64 go_register(const struct pt_regs *ctx, u32 n)
+KERNEL_INLINE u64 go_register(const struct pt_regs *ctx, u32 n)
 {
 	switch (n) {
 	case 1:

@@ -25,13 +25,6 @@
 
 #define SEC(name) __attribute__((section(name), used))
 
-/* <linux/stddef.h> has one that is a mere inline. */
-#undef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#ifndef __noinline
-#define __noinline __attribute__((noinline))
-#endif
-
 /* A variable that user space sets before loading; a constant for the verifier. */
 #define BPF_SETTING const volatile
 

@@ -11,7 +11,7 @@
 #define EVENTS_WAKE (EVENTS_SIZE / 4)
 
 /* A zeroed event with what is known of the current thread, or NULL (and counted). */
-static inline struct event *event_begin(u32 verdict, u32 reason, u32 workload)
+KERNEL_INLINE struct event *event_begin(u32 verdict, u32 reason, u32 workload)
 {
 	u64 thread = bpf_get_current_pid_tgid();
 	struct event *event;
@@ -33,7 +33,7 @@ static inline struct event *event_begin(u32 verdict, u32 reason, u32 workload)
 	return event;
 }
 
-static inline void event_end(struct event *event)
+KERNEL_INLINE void event_end(struct event *event)
 {
 	u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
 

@@ -12,7 +12,7 @@
 #else
 #include "kernel/types.h"
 
-static inline __attribute__((unused)) long bpf_loop(u32 turns, void *callback, void *context,
+KERNEL_INLINE __attribute__((unused)) long bpf_loop(u32 turns, void *callback, void *context,
 						    u64 flags)
 {
 	long (*step)(u32, void *) = (long (*)(u32, void *))callback;

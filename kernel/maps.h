@@ -34,7 +34,7 @@ BPF_MAP(movers, BPF_MAP_TYPE_LRU_HASH, sizeof(u32), sizeof(struct movers), MAX_P
 BPF_MAP(events, BPF_MAP_TYPE_RINGBUF, 0, 0, EVENTS_SIZE, 0);
 BPF_MAP(counters, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(u32), sizeof(u64), COUNTER_COUNT, 0);
 
-static inline void counter_add(u32 counter)
+KERNEL_INLINE void counter_add(u32 counter)
 {
 	u64 *value = bpf_map_lookup_elem(&counters, &counter);
 

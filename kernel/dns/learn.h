@@ -45,7 +45,7 @@ BPF_MAP(dns_works, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct dns_work), DNS
 BPF_MAP(resolvers, BPF_MAP_TYPE_HASH, sizeof(struct resolver_key), sizeof(struct resolver_state),
 	1024, BPF_F_NO_PREALLOC);
 
-static inline struct dns_work *dns_work_get(u64 slot)
+KERNEL_INLINE struct dns_work *dns_work_get(u64 slot)
 {
 	u32 index = slot;
 
@@ -67,7 +67,7 @@ KERNEL_GLOBAL int dns_work_claim(void)
 	return DNS_WORKS;
 }
 
-static inline void dns_work_release(u64 slot)
+KERNEL_INLINE void dns_work_release(u64 slot)
 {
 	struct dns_work *work = dns_work_get(slot);
 
@@ -76,7 +76,7 @@ static inline void dns_work_release(u64 slot)
 }
 
 /* The row of a trusted resolver, or NULL. */
-static inline struct resolver_state *resolver_find(const struct endpoint *server)
+KERNEL_INLINE struct resolver_state *resolver_find(const struct endpoint *server)
 {
 	struct resolver_key key = { .workload = workload_id, .port = server->port };
 
@@ -85,7 +85,7 @@ static inline struct resolver_state *resolver_find(const struct endpoint *server
 }
 
 /* Is the name of the question one that some rule covers? */
-static inline int dns_name_ruled(struct dns_work *work)
+KERNEL_INLINE int dns_name_ruled(struct dns_work *work)
 {
 	work->names.workload = workload_id;
 	work->names.size = work->reading.name_size;
@@ -94,7 +94,7 @@ static inline int dns_name_ruled(struct dns_work *work)
 	return work->names.any_port != 0;
 }
 
-static inline u64 dns_lifetime(u32 ttl)
+KERNEL_INLINE u64 dns_lifetime(u32 ttl)
 {
 	u64 seconds = ttl;
 
@@ -106,7 +106,7 @@ static inline u64 dns_lifetime(u32 ttl)
 }
 
 /* The name of the question has the address in work->key. */
-static inline void dns_verify(struct dns_work *work, u32 ttl)
+KERNEL_INLINE void dns_verify(struct dns_work *work, u32 ttl)
 {
 	struct verified row = { .expires = bpf_ktime_get_ns() + dns_lifetime(ttl) };
 	struct verified *old = bpf_map_lookup_elem(&verified, &work->key);
@@ -158,7 +158,7 @@ KERNEL_GLOBAL int dns_learn(u64 slot, u64 reason)
 }
 
 /* An answer from work->server. */
-static inline void dns_answer(struct dns_work *work, struct dns_socket *socket, u64 slot)
+KERNEL_INLINE void dns_answer(struct dns_work *work, struct dns_socket *socket, u64 slot)
 {
 	u64 reason = REASON_NONE;
 

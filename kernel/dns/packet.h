@@ -39,7 +39,7 @@ struct ports {
 };
 
 /* 0, or -1 for a packet that is of no interest. */
-static inline int packet_ports(struct __sk_buff *skb, struct ports *ports)
+KERNEL_INLINE int packet_ports(struct __sk_buff *skb, struct ports *ports)
 {
 	const u8 *data = (const u8 *)(long)skb->data, *end = (const u8 *)(long)skb->data_end;
 	const u8 *transport;
@@ -69,7 +69,7 @@ static inline int packet_ports(struct __sk_buff *skb, struct ports *ports)
 }
 
 /* The address at @offset of the IP header, for the version in its first byte. */
-static inline int packet_address(struct __sk_buff *skb, int destination, u8 *address)
+KERNEL_INLINE int packet_address(struct __sk_buff *skb, int destination, u8 *address)
 {
 	u8 version;
 	u32 mapped[4] = { 0, 0, 0xffff0000, 0 };
@@ -92,7 +92,7 @@ struct segment {
 	u32 flags;
 };
 
-static inline int packet_segment(struct __sk_buff *skb, const struct ports *ports,
+KERNEL_INLINE int packet_segment(struct __sk_buff *skb, const struct ports *ports,
 				 struct segment *segment)
 {
 	u8 header[TCP_HEADER];

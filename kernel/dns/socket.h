@@ -68,7 +68,7 @@ BPF_MAP(dns_streams, BPF_MAP_TYPE_SK_STORAGE, sizeof(u32), sizeof(struct dns_str
 	BPF_F_NO_PREALLOC);
 
 /* What must be the same in a question and its answer. Never 0. */
-static inline u64 dns_question_hash(const struct dns_reading *r, const struct endpoint *server)
+KERNEL_INLINE u64 dns_question_hash(const struct dns_reading *r, const struct endpoint *server)
 {
 	u64 hash = dns_mix(r->name_hash, (u64)r->id << 32 | (u64)r->type << 16 | 1);
 
@@ -77,7 +77,7 @@ static inline u64 dns_question_hash(const struct dns_reading *r, const struct en
 	return dns_mix(hash, server->port) | 1;
 }
 
-static inline void dns_pending_add(struct dns_socket *socket, u64 question)
+KERNEL_INLINE void dns_pending_add(struct dns_socket *socket, u64 question)
 {
 	u64 slot = __sync_fetch_and_add(&socket->next, 1);
 
@@ -111,7 +111,7 @@ static long dns_pending_step(u32 i, struct dns_pending_search *search)
 }
 
 /* Was this asked, not long ago, and not answered yet? Stubs ask again with the same id. */
-static inline int dns_pending_take(struct dns_socket *socket, u64 question)
+KERNEL_INLINE int dns_pending_take(struct dns_socket *socket, u64 question)
 {
 	u64 now = bpf_ktime_get_ns();
 	struct dns_pending_search search = {

@@ -14,7 +14,7 @@ struct dns_read {
 };
 
 /* The first two bytes of a message. */
-static inline long dns_read_prefix(struct dns_read *read, struct dns_stream_side *side)
+KERNEL_INLINE long dns_read_prefix(struct dns_read *read, struct dns_stream_side *side)
 {
 	u64 to = side->have;
 
@@ -30,7 +30,7 @@ static inline long dns_read_prefix(struct dns_read *read, struct dns_stream_side
 }
 
 /* Up to DNS_PIECE bytes of the message; what is behind DNS_MESSAGE_MAX is passed over. */
-static inline long dns_read_piece(struct dns_read *read, struct dns_stream_side *side, u64 length)
+KERNEL_INLINE long dns_read_piece(struct dns_read *read, struct dns_stream_side *side, u64 length)
 {
 	u64 to = side->have - DNS_PREFIX;
 	u64 take = length - to;
@@ -74,7 +74,7 @@ static long dns_read_step(__attribute__((unused)) u32 i, struct dns_read *read)
 }
 
 /* The bytes of the segment that are new, or nothing. */
-static inline void dns_stream_take(struct dns_stream_side *side, const struct segment *segment)
+KERNEL_INLINE void dns_stream_take(struct dns_stream_side *side, const struct segment *segment)
 {
 	u32 known = side->next - segment->sequence;
 

@@ -20,7 +20,7 @@
 #include "kernel/hook/scan.h"
 
 /* The seventh argument, a size. */
-static inline u64 seventh(struct pt_regs *ctx)
+KERNEL_INLINE u64 seventh(struct pt_regs *ctx)
 {
 	u64 size = 0;
 
@@ -28,7 +28,7 @@ static inline u64 seventh(struct pt_regs *ctx)
 	return size;
 }
 
-static inline int is_served(void)
+KERNEL_INLINE int is_served(void)
 {
 	const struct config *settings = config_get();
 

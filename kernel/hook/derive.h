@@ -48,7 +48,7 @@ struct deriving {
 BPF_MAP(deriving, BPF_MAP_TYPE_LRU_HASH, sizeof(u64), sizeof(struct deriving), MAX_THREADS, 0);
 
 /* The thread's record, made with its first derivation that matters. */
-static inline struct deriving *derive_begin(u32 what, u64 out, u64 size)
+KERNEL_INLINE struct deriving *derive_begin(u32 what, u64 out, u64 size)
 {
 	u64 thread = bpf_get_current_pid_tgid();
 	struct deriving *d = bpf_map_lookup_elem(&deriving, &thread);
@@ -70,7 +70,7 @@ static inline struct deriving *derive_begin(u32 what, u64 out, u64 size)
 }
 
 /* What this thread was deriving, NULL if it is nothing that matters. To be taken once. */
-static inline struct deriving *derive_end(void)
+KERNEL_INLINE struct deriving *derive_end(void)
 {
 	u64 thread = bpf_get_current_pid_tgid();
 	struct deriving *d = bpf_map_lookup_elem(&deriving, &thread);
@@ -86,7 +86,7 @@ static inline struct deriving *derive_end(void)
  * ChaCha20 has IVs of 12 bytes where GCM has 4 (RFC 7905, section 2; RFC 5288,
  * section 3), and the client's comes first: 12 bytes there serve both.
  */
-static inline void derive_block(struct deriving *d, u32 key_size, u32 cipher)
+KERNEL_INLINE void derive_block(struct deriving *d, u32 key_size, u32 cipher)
 {
 	struct traffic_key *key = &d->key;
 	u64 iv = d->out + 2 * key_size;
@@ -110,7 +110,7 @@ static inline void derive_block(struct deriving *d, u32 key_size, u32 cipher)
 	key->cipher = CIPHER_UNKNOWN;
 }
 
-static inline void derive_key(struct deriving *d)
+KERNEL_INLINE void derive_key(struct deriving *d)
 {
 	struct traffic_key *key = &d->key;
 
@@ -124,7 +124,7 @@ static inline void derive_key(struct deriving *d)
 		key->cipher = CIPHER_AES_GCM;
 }
 
-static inline void derive_iv(struct deriving *d)
+KERNEL_INLINE void derive_iv(struct deriving *d)
 {
 	struct traffic_key *key = &d->key;
 
@@ -141,7 +141,7 @@ static inline void derive_iv(struct deriving *d)
  * the library's function succeeded is not asked: a key of a derivation that
  * failed proves nothing and does no harm.
  */
-static inline void derive_take(struct deriving *d, u32 block_key_size, u32 block_cipher)
+KERNEL_INLINE void derive_take(struct deriving *d, u32 block_key_size, u32 block_cipher)
 {
 	switch (d->what) {
 	case DERIVE_KEY:
@@ -158,7 +158,7 @@ static inline void derive_take(struct deriving *d, u32 block_key_size, u32 block
 }
 
 /* The same, where a key block is no longer than its suite needs: two keys, two IVs. */
-static inline void derive_take_exact(struct deriving *d)
+KERNEL_INLINE void derive_take_exact(struct deriving *d)
 {
 	switch (d->size) {
 	case 40:

@@ -23,7 +23,7 @@
 
 /* ---- keys ---- */
 
-static inline int is_watched(void)
+KERNEL_INLINE int is_watched(void)
 {
 	const struct config *settings = config_get();
 
@@ -102,14 +102,14 @@ BPF_MAP(gnutls_corked, BPF_MAP_TYPE_LRU_HASH, sizeof(struct corked_key), sizeof(
 /* pid_tgid -> the session that the thread flushes. */
 BPF_MAP(gnutls_flushing, BPF_MAP_TYPE_LRU_HASH, sizeof(u64), sizeof(u64), MAX_THREADS, 0);
 
-static inline u32 *corked_get(u64 session)
+KERNEL_INLINE u32 *corked_get(u64 session)
 {
 	struct corked_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .session = session };
 
 	return bpf_map_lookup_elem(&gnutls_corked, &key);
 }
 
-static inline void corked_end(u64 session)
+KERNEL_INLINE void corked_end(u64 session)
 {
 	struct corked_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .session = session };
 

@@ -45,7 +45,7 @@
 #define WRITE_SIZE    3
 
 /* Word @n of the arguments, 0 if it cannot be read. */
-static inline u64 go_argument(struct pt_regs *ctx, u32 n)
+KERNEL_INLINE u64 go_argument(struct pt_regs *ctx, u32 n)
 {
 	u64 word = 0;
 
@@ -56,7 +56,7 @@ static inline u64 go_argument(struct pt_regs *ctx, u32 n)
 	return word;
 }
 
-static inline int go_key_read(struct pt_regs *ctx, struct traffic_key *key)
+KERNEL_INLINE int go_key_read(struct pt_regs *ctx, struct traffic_key *key)
 {
 	u64 size = go_argument(ctx, AEAD_KEY_SIZE);
 	void *from = (void *)go_argument(ctx, AEAD_KEY);
@@ -67,7 +67,7 @@ static inline int go_key_read(struct pt_regs *ctx, struct traffic_key *key)
 	return size == 32 ? bpf_copy_from_user(key->key, 32, from) : -1;
 }
 
-static inline int go_iv_read(struct pt_regs *ctx, struct traffic_key *key)
+KERNEL_INLINE int go_iv_read(struct pt_regs *ctx, struct traffic_key *key)
 {
 	u64 size = go_argument(ctx, AEAD_IV_SIZE);
 	void *from = (void *)go_argument(ctx, AEAD_IV);
@@ -79,7 +79,7 @@ static inline int go_iv_read(struct pt_regs *ctx, struct traffic_key *key)
 }
 
 /* 1 if @key has become one of this process, a thread of a workload. */
-static inline int go_key(struct pt_regs *ctx, struct traffic_key *key, u32 cipher, u32 version)
+KERNEL_INLINE int go_key(struct pt_regs *ctx, struct traffic_key *key, u32 cipher, u32 version)
 {
 	const struct config *settings = config_get();
 

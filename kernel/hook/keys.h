@@ -9,7 +9,7 @@
 
 #include "kernel/maps.h"
 
-static inline void key_add(const struct traffic_key *key)
+KERNEL_INLINE void key_add(const struct traffic_key *key)
 {
 	struct key_slot slot = { .tgid = bpf_get_current_pid_tgid() >> 32 };
 	u32 zero = 0;

@@ -45,7 +45,7 @@
 #define SETKEY_ENCRYPT 1 /* MBEDTLS_ENCRYPT */
 
 /* What an input says about the derivation; nearly all are told by their size alone. */
-static inline u32 input_meaning(u32 step, u64 data, u64 size)
+KERNEL_INLINE u32 input_meaning(u32 step, u64 data, u64 size)
 {
 	u64 text = 0;
 

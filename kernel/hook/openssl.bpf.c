@@ -60,7 +60,7 @@ KERNEL_GLOBAL int param_meaning(u64 address)
 	return DERIVE_OTHER;
 }
 
-static inline int params_meaning(u64 params)
+KERNEL_INLINE int params_meaning(u64 params)
 {
 	u32 i;
 

@@ -37,7 +37,7 @@ struct said {
 BPF_MAP(said, BPF_MAP_TYPE_LRU_HASH, sizeof(u64), sizeof(struct said), MAX_THREADS, 0);
 
 /* What this thread says about the derivation of @ctx; a new one if @ctx is another. */
-static inline struct said *said_about(u64 ctx)
+KERNEL_INLINE struct said *said_about(u64 ctx)
 {
 	u64 thread = bpf_get_current_pid_tgid();
 	struct said *saying = bpf_map_lookup_elem(&said, &thread);

@@ -78,7 +78,7 @@ KERNEL_GLOBAL int rest_begin(u64 session, u64 buffer, u64 size)
 }
 
 /* scan_plaintext() for such a library. */
-static __always_inline void scan_record(u64 session, u64 buffer, u64 size)
+KERNEL_INLINE void scan_record(u64 session, u64 buffer, u64 size)
 {
 	rest_begin(session, buffer, size);
 	scan_plaintext_until(session, buffer, size, size < REST_RECORD ? size : REST_RECORD);

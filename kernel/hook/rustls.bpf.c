@@ -38,7 +38,7 @@ struct label {
 	struct slice size, label_size, prefix, label;
 };
 
-static inline u32 rustls_label(const struct slice *label)
+KERNEL_INLINE u32 rustls_label(const struct slice *label)
 {
 	u64 text = 0;
 

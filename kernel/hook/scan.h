@@ -82,7 +82,7 @@ BPF_MAP(scan_buffers, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct scan_buffer
  * rest up to it is added. Windows are joined by OR, with one branch for all of
  * them: fewer branches are less for the verifier and no more to run.
  */
-static inline u64 window_good(const u8 *p)
+KERNEL_INLINE u64 window_good(const u8 *p)
 {
 	u64 w = load_le64(p);
 
@@ -91,7 +91,7 @@ static inline u64 window_good(const u8 *p)
 }
 
 /* Not 0 if some byte of eight is @c. */
-static inline u64 window_has(const u8 *p, u8 c)
+KERNEL_INLINE u64 window_has(const u8 *p, u8 c)
 {
 	u64 w = load_le64(p) ^ EACH_BYTE(c);
 
@@ -99,13 +99,13 @@ static inline u64 window_has(const u8 *p, u8 c)
 }
 
 /* Not 0 if some byte is a colon behind a k: the flags of both are at the colon's place. */
-static inline u64 window_colon(const u8 *p)
+KERNEL_INLINE u64 window_colon(const u8 *p)
 {
 	return window_has(p, ':') & window_has(p - 1, 'k');
 }
 
 /* 1 or 0. clang must not see a comparison: it would be a branch, and states for the verifier. */
-static inline u64 not_zero(u64 x)
+KERNEL_INLINE u64 not_zero(u64 x)
 {
 	u64 y = -x;
 
@@ -114,18 +114,18 @@ static inline u64 not_zero(u64 x)
 }
 
 /* The same for "kloak:". */
-static inline u64 is_prefix(const u8 *p)
+KERNEL_INLINE u64 is_prefix(const u8 *p)
 {
 	return 1 - not_zero(load_le64(p) << 16 ^ 0x3a6b616f6c6bULL << 16);
 }
 
-static inline int is_base32(u8 c)
+KERNEL_INLINE int is_base32(u8 c)
 {
 	return (c >= '0' && c <= '9') ||
 	       (c >= 'A' && c <= 'Z' && c != 'I' && c != 'L' && c != 'O' && c != 'U');
 }
 
-static inline struct scan_buffer *scan_buffer_get(u64 slot)
+KERNEL_INLINE struct scan_buffer *scan_buffer_get(u64 slot)
 {
 	u32 key = slot & (SCAN_BUFFERS - 1);
 
@@ -181,7 +181,7 @@ static long scan_short_step(u32 i, struct scan_buffer **context)
  * The secret whose placeholder begins with buffer->head, or NULL. Placeholders
  * are never prefixes of each other, so that at most one length fits.
  */
-static inline struct secret *scan_lookup(struct scan_buffer *buffer)
+KERNEL_INLINE struct secret *scan_lookup(struct scan_buffer *buffer)
 {
 	buffer->key.workload = buffer->text.workload;
 	if (buffer->short_ones) {
@@ -277,7 +277,7 @@ KERNEL_GLOBAL int scan_colons(struct scan_buffer *buffer, u64 at)
 }
 
 /* Looks closer at a block that has a window with good bytes only. */
-static inline void scan_block(struct scan_buffer *buffer, u64 candidate)
+KERNEL_INLINE void scan_block(struct scan_buffer *buffer, u64 candidate)
 {
 	u64 pairs = 0, before, behind, at;
 	const u8 *p;
@@ -355,7 +355,7 @@ KERNEL_GLOBAL int scan_all_colons(struct scan_buffer *buffer, u64 size)
  * Bit 63 is set if some window of the block has good bytes only. The barrier makes
  * clang finish one window before the next: there are not registers for all.
  */
-static inline u64 scan_windows(const u8 *block)
+KERNEL_INLINE u64 scan_windows(const u8 *block)
 {
 	u64 good = 0;
 	u32 i;
@@ -412,7 +412,7 @@ KERNEL_GLOBAL int scan_end(struct scan_buffer *buffer, u64 size)
 }
 
 /* Is there a "k:" where it would be of a placeholder that is cut at @end? */
-static inline u64 scan_may_be_cut(const u8 *end)
+KERNEL_INLINE u64 scan_may_be_cut(const u8 *end)
 {
 	const u8 *p = end - SCAN_CUT;
 
@@ -420,13 +420,13 @@ static inline u64 scan_may_be_cut(const u8 *end)
 }
 
 /* How many blocks are begun in @size bytes, up to SCAN_MASK. */
-static inline u64 scan_blocks(u64 size)
+KERNEL_INLINE u64 scan_blocks(u64 size)
 {
 	return (size + SCAN_BLOCK - 1) * 6554 >> 20; /* times 1/160 */
 }
 
 /* Fills buffer->hit for a chunk of @size bytes. */
-static inline void scan_chunk(struct scan_buffer *buffer, u64 size)
+KERNEL_INLINE void scan_chunk(struct scan_buffer *buffer, u64 size)
 {
 	u64 blocks = scan_blocks(size);
 
@@ -486,7 +486,7 @@ static long scan_step(u32 i, struct scan *scan)
 	return size == left || from + SCAN_STEP >= buffer->text.until;
 }
 
-static inline struct scan_buffer *scan_claim(u64 slot)
+KERNEL_INLINE struct scan_buffer *scan_claim(u64 slot)
 {
 	struct scan_buffer *buffer = scan_buffer_get(slot);
 
@@ -523,8 +523,7 @@ KERNEL_GLOBAL int scan_claim_other(u64 slot)
  * inline, also in a hook that calls it twice: the calls below are as deep as the
  * kernel allows.
  */
-static __always_inline void scan_plaintext_at(u64 session, u64 buffer, u64 size, u64 until,
-					      u64 before)
+KERNEL_INLINE void scan_plaintext_at(u64 session, u64 buffer, u64 size, u64 until, u64 before)
 {
 	const struct config *settings = config_get();
 	struct scan scan = { .slot = bpf_get_smp_processor_id() };
@@ -559,12 +558,12 @@ static __always_inline void scan_plaintext_at(u64 session, u64 buffer, u64 size,
 	scan.buffer->busy = 0;
 }
 
-static __always_inline void scan_plaintext_until(u64 session, u64 buffer, u64 size, u64 until)
+KERNEL_INLINE void scan_plaintext_until(u64 session, u64 buffer, u64 size, u64 until)
 {
 	scan_plaintext_at(session, buffer, size, until, 0);
 }
 
-static __always_inline void scan_plaintext(u64 session, u64 buffer, u64 size)
+KERNEL_INLINE void scan_plaintext(u64 session, u64 buffer, u64 size)
 {
 	scan_plaintext_at(session, buffer, size, size, 0);
 }

@@ -86,7 +86,7 @@ KERNEL_GLOBAL int stage_note_mover(void)
 }
 
 /* The thread's record, made when it writes its first placeholder. */
-static inline struct staged *stage_get(void)
+KERNEL_INLINE struct staged *stage_get(void)
 {
 	u64 thread = bpf_get_current_pid_tgid();
 	struct staged *staged_thread = bpf_map_lookup_elem(&staged, &thread);
@@ -165,7 +165,7 @@ struct stage_search {
  * ones; then those that are no news; the oldest first in each. Slots in use
  * cost time in every search.
  */
-static inline u64 stage_rank(const struct staged_write *write, u32 used)
+KERNEL_INLINE u64 stage_rank(const struct staged_write *write, u32 used)
 {
 	if (!write->id)
 		return used < STAGE_EASY ? 0 : 1ULL << 61;
@@ -181,7 +181,7 @@ static inline u64 stage_rank(const struct staged_write *write, u32 used)
  * memory BIO. So both stay staged, and only the newer one is reported if nobody
  * sees it; none is, if one was served already.
  */
-static inline void stage_like(struct stage_search *search, struct staged_write *write)
+KERNEL_INLINE void stage_like(struct stage_search *search, struct staged_write *write)
 {
 	if (write->served)
 		write->repeat = REPEAT_OF_SERVED;
@@ -196,7 +196,7 @@ static inline void stage_like(struct stage_search *search, struct staged_write *
  * that is more than a record, or than their buffer, and is given the rest. What
  * lies behind them is the new write's.
  */
-static inline void stage_shorten(struct staged *st, struct staged_write *write, u64 taken)
+KERNEL_INLINE void stage_shorten(struct staged *st, struct staged_write *write, u64 taken)
 {
 	u32 i;
 
@@ -214,7 +214,7 @@ static inline void stage_shorten(struct staged *st, struct staged_write *write, 
 }
 
 /* Another write on the same connection. One that begins inside of it, or at its end, goes on. */
-static inline void stage_compare(struct stage_search *search, struct staged_write *write)
+KERNEL_INLINE void stage_compare(struct stage_search *search, struct staged_write *write)
 {
 	u64 taken = (u32)(search->begin - write->begin);
 
@@ -289,7 +289,7 @@ KERNEL_GLOBAL int stage_open(struct staged *st, u64 session, u64 size, u64 begin
 }
 
 /* The thread's record, with a slot for this write. */
-static inline struct staged *stage_begin(struct plaintext *text)
+KERNEL_INLINE struct staged *stage_begin(struct plaintext *text)
 {
 	struct staged *st = stage_get();
 
@@ -306,7 +306,7 @@ static inline struct staged *stage_begin(struct plaintext *text)
 }
 
 /* Adds a placeholder that was found at @offset of the write. */
-static inline int stage_add(struct plaintext *text, const struct secret *secret, u64 offset)
+KERNEL_INLINE int stage_add(struct plaintext *text, const struct secret *secret, u64 offset)
 {
 	const struct placeholder_head *head = (const void *)secret->placeholder;
 	struct staged *st = stage_begin(text);

@@ -30,7 +30,7 @@ struct waiting {
 BPF_MAP(wolfssl_waiting, BPF_MAP_TYPE_LRU_HASH, sizeof(u64), sizeof(struct waiting), MAX_THREADS,
 	0);
 
-static inline struct waiting *waiting_get(void)
+KERNEL_INLINE struct waiting *waiting_get(void)
 {
 	u64 thread = bpf_get_current_pid_tgid();
 	struct waiting *waiting = bpf_map_lookup_elem(&wolfssl_waiting, &thread);
@@ -44,7 +44,7 @@ static inline struct waiting *waiting_get(void)
 }
 
 /* A key will be derived from this secret. */
-static inline void waiting_expect(u64 secret)
+KERNEL_INLINE void waiting_expect(u64 secret)
 {
 	struct waiting *waiting = waiting_get();
 
@@ -56,7 +56,7 @@ static inline void waiting_expect(u64 secret)
 }
 
 /* The key that was expected. */
-static inline void waiting_keep(const struct traffic_key *key)
+KERNEL_INLINE void waiting_keep(const struct traffic_key *key)
 {
 	struct waiting *waiting = waiting_get();
 
@@ -65,7 +65,7 @@ static inline void waiting_keep(const struct traffic_key *key)
 }
 
 /* Gives the key of this secret back to the thread, whose next derivation is its IV. */
-static inline void waiting_return(struct deriving *d, u64 secret)
+KERNEL_INLINE void waiting_return(struct deriving *d, u64 secret)
 {
 	struct waiting *waiting = waiting_get();
 	u32 i;
@@ -79,7 +79,7 @@ static inline void waiting_return(struct deriving *d, u64 secret)
 }
 
 /* What a label of TLS 1.3 says; "key" and "iv" have lengths that few others have. */
-static inline u32 wolfssl_label(u64 label, u64 size)
+KERNEL_INLINE u32 wolfssl_label(u64 label, u64 size)
 {
 	u64 text = 0;
 

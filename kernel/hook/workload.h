@@ -9,7 +9,7 @@
 #include "kernel/maps.h"
 
 /* The workload whose cgroup holds this thread at that depth, or 0. */
-static inline u32 workload_at(u32 level)
+KERNEL_INLINE u32 workload_at(u32 level)
 {
 	u64 id = bpf_get_current_ancestor_cgroup_id(level);
 	struct workload *workload = bpf_map_lookup_elem(&workloads, &id);
@@ -37,7 +37,7 @@ KERNEL_GLOBAL int workload_deeper(const struct config *settings)
 }
 
 /* A workload's id, 0 if the thread is in none. */
-static inline u32 workload_current(const struct config *settings)
+KERNEL_INLINE u32 workload_current(const struct config *settings)
 {
 	u32 workload = workload_at(settings->cgroup_level[0]);
 
@@ -46,7 +46,7 @@ static inline u32 workload_current(const struct config *settings)
 	return workload_deeper(settings);
 }
 
-static inline const struct config *config_get(void)
+KERNEL_INLINE const struct config *config_get(void)
 {
 	u32 zero = 0;
 

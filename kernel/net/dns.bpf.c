@@ -20,7 +20,7 @@ BPF_SETTING u32 dns_ports[DNS_PORTS] = { 53, 53, 53, 53 };
 #define SOCK_STREAM 1
 #define SOCK_DGRAM  2
 
-static inline int port_watched(u32 port)
+KERNEL_INLINE int port_watched(u32 port)
 {
 	return port == dns_ports[0] || port == dns_ports[1] || port == dns_ports[2] ||
 	       port == dns_ports[3];
@@ -44,7 +44,7 @@ int dns_socket_created(struct bpf_sock *ctx)
 }
 
 /* NULL for a socket that has no say: see dns/socket.h. */
-static inline struct dns_socket *dns_socket_get(struct bpf_sock *sk)
+KERNEL_INLINE struct dns_socket *dns_socket_get(struct bpf_sock *sk)
 {
 	if (sk->bound_dev_if && !dns_daemon)
 		return NULL;
@@ -53,7 +53,7 @@ static inline struct dns_socket *dns_socket_get(struct bpf_sock *sk)
 }
 
 /* A datagram's payload into work->message. */
-static inline int dns_datagram(struct __sk_buff *skb, u32 transport, struct dns_message *m)
+KERNEL_INLINE int dns_datagram(struct __sk_buff *skb, u32 transport, struct dns_message *m)
 {
 	u64 size = skb->len;
 
@@ -91,7 +91,7 @@ KERNEL_GLOBAL int dns_messages(struct __sk_buff *skb, struct dns_stream_side *si
 }
 
 /* A segment of the connection @sk to a trusted resolver. */
-static inline void dns_segment(struct __sk_buff *skb, struct bpf_sock *sk,
+KERNEL_INLINE void dns_segment(struct __sk_buff *skb, struct bpf_sock *sk,
 			       struct dns_socket *socket, const struct ports *ports, u64 slot)
 {
 	struct dns_work *work = dns_work_get(slot);
@@ -145,13 +145,13 @@ KERNEL_INLINE void dns_packet(struct __sk_buff *skb, struct bpf_sock *sk, const 
 	dns_work_release(slot);
 }
 
-static inline u32 resolver_side(const struct ports *ports)
+KERNEL_INLINE u32 resolver_side(const struct ports *ports)
 {
 	return ports->protocol == PROTOCOL_TCP ? RESOLVER_TCP : RESOLVER_UDP;
 }
 
 /* Where the application connected the socket to. NAT may send its packets elsewhere. */
-static inline int dns_peer(struct __sk_buff *skb, const struct bpf_sock *sk, u32 port,
+KERNEL_INLINE int dns_peer(struct __sk_buff *skb, const struct bpf_sock *sk, u32 port,
 			   struct endpoint *server)
 {
 	u32 v6[4] = { sk->dst_ip6[0], sk->dst_ip6[1], sk->dst_ip6[2], sk->dst_ip6[3] };
@@ -167,7 +167,7 @@ static inline int dns_peer(struct __sk_buff *skb, const struct bpf_sock *sk, u32
 }
 
 /* A packet to a port that resolvers listen on. */
-static inline void dns_sent(struct __sk_buff *skb, struct bpf_sock *sk, const struct ports *ports)
+KERNEL_INLINE void dns_sent(struct __sk_buff *skb, struct bpf_sock *sk, const struct ports *ports)
 {
 	struct endpoint server = {};
 
@@ -178,7 +178,7 @@ static inline void dns_sent(struct __sk_buff *skb, struct bpf_sock *sk, const st
 }
 
 /* A packet from a port that resolvers listen on. */
-static inline void dns_received(struct __sk_buff *skb, struct bpf_sock *sk,
+KERNEL_INLINE void dns_received(struct __sk_buff *skb, struct bpf_sock *sk,
 				const struct ports *ports)
 {
 	struct endpoint server = { .port = ports->source };
@@ -196,7 +196,7 @@ static inline void dns_received(struct __sk_buff *skb, struct bpf_sock *sk,
  * if it has a trusted resolver's address as well, the application answers in
  * that one's name. From now on nothing that comes from there counts.
  */
-static inline void dns_impersonated(struct __sk_buff *skb, const struct ports *ports)
+KERNEL_INLINE void dns_impersonated(struct __sk_buff *skb, const struct ports *ports)
 {
 	struct endpoint server = {};
 	struct resolver_state *resolver;

@@ -29,7 +29,7 @@
 #define STAGED_ATTEMPTS 16  /* searches for a key that are spent on a placeholder of a write */
 #define MOVER_SEARCHES	256 /* the same on a write, for records that other threads send */
 
-static inline u32 record_overhead(const struct tls_socket *s)
+KERNEL_INLINE u32 record_overhead(const struct tls_socket *s)
 {
 	if (s->version != TLS_VERSION_12)
 		return TLS13_OVERHEAD;
@@ -37,7 +37,7 @@ static inline u32 record_overhead(const struct tls_socket *s)
 }
 
 /* Stream offset of the first plaintext byte of the current record. */
-static inline u64 record_plain(const struct tls_socket *s)
+KERNEL_INLINE u64 record_plain(const struct tls_socket *s)
 {
 	return s->record.start + RECORD_HEADER + (nonce_explicit(s, s->suite) ? RECORD_NONCE : 0);
 }
@@ -124,7 +124,7 @@ KERNEL_GLOBAL int match_serve(struct tls_socket *s, const struct secret *secret,
 }
 
 /* One guess where the placeholder is in the record; ~0: this guess does not apply. */
-static inline u64 match_guess(const struct tls_socket *s, const struct staged_write *write,
+KERNEL_INLINE u64 match_guess(const struct tls_socket *s, const struct staged_write *write,
 			      u64 offset, u64 plain_size, u64 guess)
 {
 	if (guess == 0)
@@ -137,7 +137,7 @@ static inline u64 match_guess(const struct tls_socket *s, const struct staged_wr
 }
 
 /* Was it not served by another socket in this moment? */
-static inline int match_claim(struct staged *st, struct staged_write *write,
+KERNEL_INLINE int match_claim(struct staged *st, struct staged_write *write,
 			      struct staged_placeholder *placeholder)
 {
 	if (__sync_val_compare_and_swap(&placeholder->served, 0, 1))
@@ -151,7 +151,7 @@ static inline int match_claim(struct staged *st, struct staged_write *write,
  * The placeholder was not in the record. What another thread sends says little of
  * a write, most likely it is another one's.
  */
-static inline void match_failed(struct tls_socket *s, struct staged_write *write, u64 plain_size)
+KERNEL_INLINE void match_failed(struct tls_socket *s, struct staged_write *write, u64 plain_size)
 {
 	if (s->match_movers) {
 		__sync_fetch_and_add(&write->searches, s->searched);
@@ -218,7 +218,7 @@ KERNEL_GLOBAL int match_candidate(struct sk_msg_md *m, struct tls_socket *s, str
  * A thread that has something staged sends on a connection that did not begin
  * with TLS: most likely TLS came later (STARTTLS, a proxy's tunnel).
  */
-static inline void match_not_tls(struct staged *st)
+KERNEL_INLINE void match_not_tls(struct staged *st)
 {
 	u64 last = st->last;
 
@@ -231,7 +231,7 @@ static inline void match_not_tls(struct staged *st)
  * Bytes are counted from the first record on that is sent after a write was staged.
  * That of another connection does not end the count, where it can be known.
  */
-static inline void match_count(struct tls_socket *s, const struct staged *st)
+KERNEL_INLINE void match_count(struct tls_socket *s, const struct staged *st)
 {
 	u64 last = st->last;
 	const struct staged_write *write;
@@ -248,7 +248,7 @@ static inline void match_count(struct tls_socket *s, const struct staged *st)
 }
 
 /* From the first of a thread's staged writes on. */
-static inline void match_from_start(struct tls_socket *s)
+KERNEL_INLINE void match_from_start(struct tls_socket *s)
 {
 	s->match_turn = 0;
 	s->match_index = 0;
@@ -256,7 +256,7 @@ static inline void match_from_start(struct tls_socket *s)
 }
 
 /* The next one of the threads whose writes may be sent by others. */
-static inline void match_next_mover(struct tls_socket *s, const struct movers *of)
+KERNEL_INLINE void match_next_mover(struct tls_socket *s, const struct movers *of)
 {
 	u64 at = s->match_movers;
 
@@ -273,7 +273,7 @@ static inline void match_next_mover(struct tls_socket *s, const struct movers *o
  * The current record shall be matched with everything that the sender has staged, and
  * then with what other threads of its process have. Either may be NULL.
  */
-static inline void match_begin(struct tls_socket *s, const struct staged *st,
+KERNEL_INLINE void match_begin(struct tls_socket *s, const struct staged *st,
 			       const struct movers *of)
 {
 	s->unsupported = 0;
@@ -292,7 +292,7 @@ static inline void match_begin(struct tls_socket *s, const struct staged *st,
  * staged write first: where connections send alike requests, it is the one. Then
  * all in turn, and at last those that may be there twice.
  */
-static inline void match_next(struct sk_msg_md *m, struct tls_socket *s, struct staged *st)
+KERNEL_INLINE void match_next(struct sk_msg_md *m, struct tls_socket *s, struct staged *st)
 {
 	u64 slot = st->last, index = s->match_index;
 	u32 turn = s->match_turn, used = st->used;

@@ -36,7 +36,7 @@ struct name_rules {
 };
 
 /* Adds what the rules say of n->key.name. */
-static inline void name_add(struct name_rules *n)
+KERNEL_INLINE void name_add(struct name_rules *n)
 {
 	secret_mask *mask;
 
@@ -52,7 +52,7 @@ static inline void name_add(struct name_rules *n)
 }
 
 /* "*.example.com" for the name from byte @dot on, a dot. The zeros behind it are copied too. */
-static inline void name_add_suffix(struct name_rules *n, u64 dot)
+KERNEL_INLINE void name_add_suffix(struct name_rules *n, u64 dot)
 {
 	u32 i;
 
@@ -80,7 +80,7 @@ static long name_suffix_step(u32 i, struct name_rules **context)
 }
 
 /* Takes over the name in n->key.name, n->size bytes, and asks the rules for it. */
-static inline void name_ask(struct name_rules *n)
+KERNEL_INLINE void name_ask(struct name_rules *n)
 {
 	struct name_rules *context = n;
 

@@ -14,7 +14,7 @@
 
 #include "kernel/net/seal.h"
 
-static inline struct secret *secret_find(u32 workload, const u8 *head)
+KERNEL_INLINE struct secret *secret_find(u32 workload, const u8 *head)
 {
 	struct secret_key key = { .workload = workload };
 
@@ -137,7 +137,7 @@ KERNEL_GLOBAL int tag_delta_make(struct tls_socket *s, const struct secret *secr
 }
 
 /* The tag of a record is changed once for all placeholders in it: deltas add up. */
-static inline void patch_add_tag(struct tls_socket *s, u64 start)
+KERNEL_INLINE void patch_add_tag(struct tls_socket *s, u64 start)
 {
 	u64 index = s->tag_patch;
 	struct patch *patch;
@@ -167,7 +167,7 @@ static inline void patch_add_tag(struct tls_socket *s, u64 start)
  * once for all in the record. Returns a reason. What is hashed cannot be changed any
  * more: it was seen before, without the bytes behind that make it a placeholder.
  */
-static inline u32 patch_add_seal(struct tls_socket *s, u64 start, u64 at)
+KERNEL_INLINE u32 patch_add_seal(struct tls_socket *s, u64 start, u64 at)
 {
 	u64 index = s->tag_patch;
 	struct patch *patch;
@@ -203,7 +203,7 @@ static inline u32 patch_add_seal(struct tls_socket *s, u64 start, u64 at)
  * Adds the patches for the placeholder at s->relative of the current record,
  * whose plaintext begins at stream offset @plain. Returns a reason.
  */
-static inline u32 patch_add(struct tls_socket *s, const struct secret *secret, u64 plain)
+KERNEL_INLINE u32 patch_add(struct tls_socket *s, const struct secret *secret, u64 plain)
 {
 	u64 tag, index, size;
 	u32 reason;
@@ -239,7 +239,7 @@ static inline u32 patch_add(struct tls_socket *s, const struct secret *secret, u
 }
 
 /* Notes a placeholder that stays as it is, so that it is not found once more. */
-static inline void patch_add_nothing(struct tls_socket *s, u64 start)
+KERNEL_INLINE void patch_add_nothing(struct tls_socket *s, u64 start)
 {
 	u64 index = s->patch_count;
 
@@ -276,7 +276,7 @@ KERNEL_GLOBAL int patch_exists(struct tls_socket *s, u64 start)
  * Returns where they begin in it, or -1. Those of a patch that was just made
  * are there already.
  */
-static inline int patch_load(struct tls_socket *s, const struct patch *patch, u32 index)
+KERNEL_INLINE int patch_load(struct tls_socket *s, const struct patch *patch, u32 index)
 {
 	struct secret *secret;
 
@@ -348,7 +348,7 @@ static long patch_words_step(u32 i, struct patch_bytes *words)
  * Adds s->delta from byte @skip on to @size bytes of the message at @at: the
  * bytes that fill no word first (they are in cut placeholders and tags only).
  */
-static inline int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size, u64 skip)
+KERNEL_INLINE int patch_write(struct sk_msg_md *m, struct tls_socket *s, u64 at, u64 size, u64 skip)
 {
 	struct patch_bytes bytes = { .m = m, .s = s, .skip = skip };
 	u64 rest = size & 7;

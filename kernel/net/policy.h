@@ -16,7 +16,7 @@
 #include "kernel/tls/hello.h"
 
 /* At connect: the secrets that may go to this address whatever name is asked for. */
-static inline secret_mask policy_by_address(const struct tls_socket *s)
+KERNEL_INLINE secret_mask policy_by_address(const struct tls_socket *s)
 {
 	struct net_key key = {
 		.prefix_bits = 64 + 128,
@@ -56,7 +56,7 @@ static long policy_copy_step(u32 i, struct name_copy *copy)
  * Copies the host name of the ClientHello in lower case into s->sni.key.name and
  * pads it with zeros. -1 if it has a byte that no host name has.
  */
-static inline int policy_copy_name(struct sk_msg_md *m, struct tls_socket *s)
+KERNEL_INLINE int policy_copy_name(struct sk_msg_md *m, struct tls_socket *s)
 {
 	struct name_copy copy = { .m = m, .s = s };
 
@@ -66,7 +66,7 @@ static inline int policy_copy_name(struct sk_msg_md *m, struct tls_socket *s)
 }
 
 /* Why the address of this socket does not count for the name in s->name_key. */
-static inline u32 policy_doubt(const struct tls_socket *s)
+KERNEL_INLINE u32 policy_doubt(const struct tls_socket *s)
 {
 	struct doubt *doubt = bpf_map_lookup_elem(&doubts, &s->name_key);
 
@@ -74,7 +74,7 @@ static inline u32 policy_doubt(const struct tls_socket *s)
 }
 
 /* The verdict on the name that was just copied, at this address. */
-static inline void policy_decide(struct tls_socket *s)
+KERNEL_INLINE void policy_decide(struct tls_socket *s)
 {
 	struct verified *answer;
 
@@ -93,7 +93,7 @@ static inline void policy_decide(struct tls_socket *s)
 }
 
 /* Does the name that was just copied differ from the one of the first ClientHello? */
-static inline int policy_name_differs(const struct tls_socket *s)
+KERNEL_INLINE int policy_name_differs(const struct tls_socket *s)
 {
 	u64 difference = 0;
 	u32 i;
@@ -146,7 +146,7 @@ KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m)
  * socket may be pointed elsewhere and send before it is established again:
  * data in the SYN (TCP_FASTOPEN_CONNECT).
  */
-static inline int policy_peer_changed(struct sk_msg_md *m, const struct tls_socket *s)
+KERNEL_INLINE int policy_peer_changed(struct sk_msg_md *m, const struct tls_socket *s)
 {
 	u32 v6[4] = { m->remote_ip6[0], m->remote_ip6[1], m->remote_ip6[2], m->remote_ip6[3] };
 	u64 address[2];
@@ -157,7 +157,7 @@ static inline int policy_peer_changed(struct sk_msg_md *m, const struct tls_sock
 }
 
 /* REASON_NONE if the secret with this index may be sent on this socket. */
-static inline u32 policy_verdict(const struct tls_socket *s, u32 index)
+KERNEL_INLINE u32 policy_verdict(const struct tls_socket *s, u32 index)
 {
 	secret_mask secret = 1ULL << (index & (WORKLOAD_SECRETS - 1));
 

@@ -82,13 +82,13 @@ KERNEL_GLOBAL int cipher_text_copy(struct sk_msg_md *m, struct tls_socket *s, u6
 }
 
 /* Blocks that hold @size bytes at s->relative. */
-static inline u64 blocks_spanned(const struct tls_socket *s, u64 size)
+KERNEL_INLINE u64 blocks_spanned(const struct tls_socket *s, u64 size)
 {
 	return ((s->relative & (GCM_BLOCK - 1)) + size + GCM_BLOCK - 1) / GCM_BLOCK;
 }
 
 /* RFC 8439, 2.4: the nonce is read as three words, and the counter is one. */
-static inline void chacha20_keystream(const struct chacha20_key *key, const struct record_iv *iv,
+KERNEL_INLINE void chacha20_keystream(const struct chacha20_key *key, const struct record_iv *iv,
 				      u64 counter, struct chacha20_block *out)
 {
 	u64 first = __builtin_bswap64(iv->hi);
@@ -103,7 +103,7 @@ static inline void chacha20_keystream(const struct chacha20_key *key, const stru
  *
  * Last in a chain of calls that is as deep as may be: no place for a callback.
  */
-static inline void keystream_make(struct tls_socket *s, u64 trial, u64 sequence, u64 size)
+KERNEL_INLINE void keystream_make(struct tls_socket *s, u64 trial, u64 sequence, u64 size)
 {
 	u32 cipher = trial ? s->trial_cipher : s->bound;
 	struct record_iv iv = trial ? s->trial_iv : s->iv;
@@ -197,7 +197,7 @@ KERNEL_GLOBAL int proof_try(struct tls_socket *s, const struct secret *secret, u
 }
 
 /* Makes a captured key the one under trial, with @cipher. */
-static inline int trial_set(struct tls_socket *s, const struct traffic_key *key, u32 cipher)
+KERNEL_INLINE int trial_set(struct tls_socket *s, const struct traffic_key *key, u32 cipher)
 {
 	s->trial_cipher = cipher;
 	s->trial_iv.hi = load_be64(key->iv);
@@ -224,7 +224,7 @@ struct search {
 };
 
 /* Does a record carry its nonce? */
-static inline int nonce_explicit(const struct tls_socket *s, u32 cipher)
+KERNEL_INLINE int nonce_explicit(const struct tls_socket *s, u32 cipher)
 {
 	return s->version == TLS_VERSION_12 && cipher == CIPHER_AES_GCM;
 }
@@ -235,7 +235,7 @@ static inline int nonce_explicit(const struct tls_socket *s, u32 cipher)
  * it counts from there. In TLS 1.2 the Finished is number 0, and no record of
  * application data. With GCM it carries the number.
  */
-static inline int search_sequences(struct tls_socket *s, const struct secret *secret, u64 size,
+KERNEL_INLINE int search_sequences(struct tls_socket *s, const struct secret *secret, u64 size,
 				   u64 deep)
 {
 	u64 records, i;
@@ -269,7 +269,7 @@ static inline int search_sequences(struct tls_socket *s, const struct secret *se
  * Is the key one that this socket may use with @cipher? Where the suite is known
  * from the size of a hash, keys of 16 bytes are AES-128's all the same.
  */
-static inline int cipher_fits(const struct tls_socket *s, const struct traffic_key *key, u32 cipher)
+KERNEL_INLINE int cipher_fits(const struct tls_socket *s, const struct traffic_key *key, u32 cipher)
 {
 	if (key->cipher != cipher && key->cipher != CIPHER_ANY)
 		return 0;
@@ -310,20 +310,20 @@ static long search_step(u32 turn, struct search *search)
 }
 
 /* Stream offset of the tag of the current record. */
-static inline u64 record_tag(const struct tls_socket *s)
+KERNEL_INLINE u64 record_tag(const struct tls_socket *s)
 {
 	return s->record.start + RECORD_HEADER + s->record.length - RECORD_TAG;
 }
 
 /* If the current record was hashed so far, then with a wrong key. See kernel/net/seal.h. */
-static inline void sealing_forget(struct tls_socket *s)
+KERNEL_INLINE void sealing_forget(struct tls_socket *s)
 {
 	if (s->key.sealing.end == record_tag(s))
 		s->key.sealing.end = 0;
 }
 
 /* The key under trial is the one. */
-static inline void key_bind(struct tls_socket *s)
+KERNEL_INLINE void key_bind(struct tls_socket *s)
 {
 	s->bound = s->trial_cipher;
 	s->suite = s->trial_cipher;
@@ -370,7 +370,7 @@ KERNEL_GLOBAL int key_search(struct tls_socket *s, const struct secret *secret, 
 }
 
 /* The same with the bound key; records may have passed unseen after a partial send. */
-static inline int key_prove(struct tls_socket *s, const struct secret *secret, u64 size, u64 deep)
+KERNEL_INLINE int key_prove(struct tls_socket *s, const struct secret *secret, u64 size, u64 deep)
 {
 	u64 sequence, i;
 
@@ -393,7 +393,7 @@ static inline int key_prove(struct tls_socket *s, const struct secret *secret, u
 }
 
 /* Where the ring of this process stands when the handshake ends: its keys are near. */
-static inline void key_hint_take(struct tls_socket *s)
+KERNEL_INLINE void key_hint_take(struct tls_socket *s)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	u32 *head = bpf_map_lookup_elem(&key_heads, &tgid);

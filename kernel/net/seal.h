@@ -25,7 +25,7 @@
 #define SEAL_PIECE (4 * POLY1305_BLOCK) /* hashed in one turn of a loop */
 
 /* Did the current record begin so late that none of it is lost? Its head is kept. */
-static inline int seal_possible(const struct tls_socket *s)
+KERNEL_INLINE int seal_possible(const struct tls_socket *s)
 {
 	return s->record.start + RECORD_HEAD > s->position;
 }
@@ -61,7 +61,7 @@ struct additional {
 	u32 size;
 };
 
-static inline struct additional seal_additional(const struct seal *seal)
+KERNEL_INLINE struct additional seal_additional(const struct seal *seal)
 {
 	u64 head = seal->head, size = seal->cipher_size;
 
@@ -79,7 +79,7 @@ static inline struct additional seal_additional(const struct seal *seal)
 }
 
 /* Hashing begins, with the ciphertext at stream offset @at. */
-static inline void sealing_begin(struct sealing *to, const struct seal *seal,
+KERNEL_INLINE void sealing_begin(struct sealing *to, const struct seal *seal,
 				 struct additional additional, u64 at)
 {
 	to->at = at;
@@ -94,7 +94,7 @@ static inline void sealing_begin(struct sealing *to, const struct seal *seal,
 	poly1305_block(&to->hash, additional.low, additional.high, 1);
 }
 
-static inline void sealing_start(struct sealing *to, const struct seal *seal, u64 at)
+KERNEL_INLINE void sealing_start(struct sealing *to, const struct seal *seal, u64 at)
 {
 	sealing_begin(to, seal, seal_additional(seal), at);
 }
@@ -103,7 +103,7 @@ static inline void sealing_start(struct sealing *to, const struct seal *seal, u6
  * The same with the current record. Bytes of its head may have passed in an earlier
  * message.
  */
-static inline void sealing_start_current(struct tls_socket *s, const struct seal *seal)
+KERNEL_INLINE void sealing_start_current(struct tls_socket *s, const struct seal *seal)
 {
 	struct sealing *to = &s->key.sealing;
 	u64 passed;
@@ -142,7 +142,7 @@ static long seal_byte_step(u32 i, struct seal_read *read)
 	return 0;
 }
 
-static inline void sealing_block(struct sealing *to)
+KERNEL_INLINE void sealing_block(struct sealing *to)
 {
 	poly1305_block(&to->hash, load_le64(to->block), load_le64(to->block + 8), 1);
 	store_le64(to->block, 0);
@@ -207,7 +207,7 @@ KERNEL_GLOBAL int seal_blocks(struct sk_msg_md *m, struct tls_socket *s, u64 siz
 }
 
 /* All of the ciphertext has passed: the tag. */
-static inline void sealing_finish(struct sealing *to)
+KERNEL_INLINE void sealing_finish(struct sealing *to)
 {
 	if (to->partial)
 		sealing_block(to);

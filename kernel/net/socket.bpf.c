@@ -13,7 +13,7 @@
 BPF_SETTING u32 workload_id = 1;
 BPF_SETTING u64 workload_netns; /* cookie; 0: any */
 
-static inline void remote_address(struct bpf_sock_ops *ctx, u8 *address)
+KERNEL_INLINE void remote_address(struct bpf_sock_ops *ctx, u8 *address)
 {
 	u32 v6[4] = { ctx->remote_ip6[0], ctx->remote_ip6[1], ctx->remote_ip6[2],
 		      ctx->remote_ip6[3] };
@@ -153,7 +153,7 @@ KERNEL_GLOBAL int message_patch(struct sk_msg_md *m, struct tls_socket *s)
 }
 
 /* Threads of the sender's process that have staged something which may leave by others. */
-static inline struct movers *movers_get(u64 thread)
+KERNEL_INLINE struct movers *movers_get(u64 thread)
 {
 	const struct config *settings;
 	u32 tgid = thread >> 32;
@@ -222,7 +222,7 @@ int socket_message(struct sk_msg_md *m)
  * that has its secret already and waits, with the socket unlocked, between this
  * object and TCP: see message_patch(), which redirects a socket to itself.
  */
-static inline int socket_may_connect(struct bpf_sock_addr *ctx)
+KERNEL_INLINE int socket_may_connect(struct bpf_sock_addr *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
 
@@ -258,14 +258,14 @@ int socket_connect6(struct bpf_sock_addr *ctx)
 #define IPV6_RTHDR	    57
 
 /* Once it is connected, a socket's packets must not be led another way. */
-static inline int socket_is_watched(struct bpf_sockopt *ctx)
+KERNEL_INLINE int socket_is_watched(struct bpf_sockopt *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
 
 	return sk && bpf_sk_storage_get(&sockets, sk, NULL, 0);
 }
 
-static inline int socket_is_stream(struct bpf_sockopt *ctx)
+KERNEL_INLINE int socket_is_stream(struct bpf_sockopt *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
 

@@ -19,7 +19,7 @@
  * Bytes of the next record's head that are wanted: its header, then so much of
  * the fragment that a TLS 1.2 GCM nonce is in it.
  */
-static inline u32 head_wanted(const struct tls_socket *s)
+KERNEL_INLINE u32 head_wanted(const struct tls_socket *s)
 {
 	if (s->head_size < RECORD_HEADER)
 		return RECORD_HEADER;
@@ -85,7 +85,7 @@ KERNEL_GLOBAL int head_read(struct sk_msg_md *m, struct tls_socket *s)
  * 1.2, certificate and key exchange; only the first kind matters. An encrypted
  * one is the Finished of TLS 1.2, whose size tells the suite.
  */
-static inline void record_handshake(struct sk_msg_md *m, struct tls_socket *s)
+KERNEL_INLINE void record_handshake(struct sk_msg_md *m, struct tls_socket *s)
 {
 	u64 from = s->record.start - s->position;
 	u64 to = from + RECORD_HEADER + s->record.length;
@@ -119,7 +119,7 @@ static inline void record_handshake(struct sk_msg_md *m, struct tls_socket *s)
  * with AES-256 SHA-384 (RFC 8446, appendix B.4). It may be something else of the
  * same size: this is a guess.
  */
-static inline void record_protected(struct tls_socket *s)
+KERNEL_INLINE void record_protected(struct tls_socket *s)
 {
 	if (!s->version) {
 		s->version = TLS_VERSION_13;
@@ -205,7 +205,7 @@ KERNEL_GLOBAL int record_begin(struct sk_msg_md *m, struct tls_socket *s)
 }
 
 /* Moves the cursor over what this message holds of the current record. */
-static inline void record_skip(struct tls_socket *s)
+KERNEL_INLINE void record_skip(struct tls_socket *s)
 {
 	u32 step = s->size - s->cursor;
 
@@ -230,7 +230,7 @@ struct walk {
  * One step of matching: with the sender's staged writes, or those of another thread,
  * which may have ended meanwhile.
  */
-static inline void walk_match(struct walk *walk)
+KERNEL_INLINE void walk_match(struct walk *walk)
 {
 	struct tls_socket *s = walk->s;
 	struct staged *st = walk->st;
@@ -282,7 +282,7 @@ static long stream_step(__attribute__((unused)) u32 i, struct walk *walk)
 }
 
 /* Is the stream between two records? */
-static inline int stream_between(const struct tls_socket *s)
+KERNEL_INLINE int stream_between(const struct tls_socket *s)
 {
 	return !s->left && !s->head_size;
 }
@@ -332,7 +332,7 @@ KERNEL_GLOBAL int stream_doubt(struct sk_msg_md *m, struct tls_socket *s)
 }
 
 /* Where a message begins. Returns 0 if it cannot be framed. */
-static inline int stream_enter(struct sk_msg_md *m, struct tls_socket *s)
+KERNEL_INLINE int stream_enter(struct sk_msg_md *m, struct tls_socket *s)
 {
 	if (!stream_between(s) || s->tail_armed || s->stream != STREAM_RECORDS)
 		return stream_doubt(m, s);

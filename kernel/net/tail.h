@@ -38,7 +38,7 @@ KERNEL_GLOBAL int message_record(struct sk_msg_md *m, struct tls_socket *s, u64 
 }
 
 /* Remembers the message that is about to be patched. */
-static inline int tail_save(struct sk_msg_md *m, struct tls_socket *s)
+KERNEL_INLINE int tail_save(struct sk_msg_md *m, struct tls_socket *s)
 {
 	u64 size, i;
 	const u8 *data, *end;
@@ -92,7 +92,7 @@ static long tail_byte_step(u32 i, struct tail_bytes *bytes)
 }
 
 /* Do the TAIL_SIZE bytes before message offset @to equal the saved tail? */
-static inline int tail_whole_ends_at(struct sk_msg_md *m, const struct tls_socket *s, u64 to)
+KERNEL_INLINE int tail_whole_ends_at(struct sk_msg_md *m, const struct tls_socket *s, u64 to)
 {
 	const u8 *data;
 
@@ -163,7 +163,7 @@ static long tail_search_step(u32 i, struct tail_search *search)
 	return search->found != 0;
 }
 
-static inline u32 tail_search(struct sk_msg_md *m, struct tls_socket *s)
+KERNEL_INLINE u32 tail_search(struct sk_msg_md *m, struct tls_socket *s)
 {
 	struct tail_search search = { .m = m, .s = s, .limit = s->tail_end - s->tail_start };
 

@@ -87,10 +87,6 @@ struct host_packet {
 	static __attribute__((unused)) struct host_map name = { type,	     key_size, value_size, \
 								max_entries, 0,	       { NULL },   \
 								NULL,	     false }
-#ifndef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#endif
-
 /* Little endian, as kernel/bpf.h. */
 #define bpf_ntohs(x) ((u16)__builtin_bswap16(x))
 

@@ -28,19 +28,19 @@ static void result_set(u32 index, u64 value)
 	bpf_map_update_elem(&results, &index, &value, BPF_ANY);
 }
 
-static __noinline u64 static_add(u64 a, u64 b)
+KERNEL_STATIC u64 static_add(u64 a, u64 b)
 {
 	return a + b + table[1];
 }
 
 /* Reached through global_sum() only. */
-static __noinline u64 static_deep(u64 a)
+KERNEL_STATIC u64 static_deep(u64 a)
 {
 	return a ^ table[2];
 }
 
 /* Verified on its own: must not trust that the pointer is there. */
-__noinline int global_sum(struct pair *pair, u64 factor)
+KERNEL_GLOBAL int global_sum(struct pair *pair, u64 factor)
 {
 	if (!pair)
 		return -1;
@@ -48,7 +48,7 @@ __noinline int global_sum(struct pair *pair, u64 factor)
 	return (int)(pair->first * factor + static_add(pair->second, static_deep(41)));
 }
 
-__noinline int global_context(struct pt_regs *ctx)
+KERNEL_GLOBAL int global_context(struct pt_regs *ctx)
 {
 	return (int)arg2(ctx);
 }
@@ -61,7 +61,7 @@ static long add_index(u64 index, void *context)
 
 /* In the section of a program, but called: no program. */
 SEC("uprobe/entry")
-__noinline int in_section(u64 a)
+KERNEL_GLOBAL int in_section(u64 a)
 {
 	return (int)(a * 3);
 }

@@ -10,7 +10,7 @@ struct words {
 	u64 word[2];
 };
 
-__noinline int trusting(struct words *words)
+KERNEL_GLOBAL int trusting(struct words *words)
 {
 	return (int)words->word[1];
 }
