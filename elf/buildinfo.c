@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "elf/relative.h"
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 /* In two parts: Kloak's own program must not look like one of Go. */
 #define MAGIC_HEAD	"\xff Go "

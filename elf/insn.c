@@ -16,7 +16,7 @@
 
 #include "elf/insn.h"
 #include "elf/insn_table.h"
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 /* The bytes of one instruction. All reads go through cursor_take. */
 struct cursor {

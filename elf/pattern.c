@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define PATTERN_CHUNK 65536 /* bytes of strings read at once */
 #define STRINGS_MAX   1024  /* that may match */

@@ -7,7 +7,7 @@
 
 #include "elf/relative.h"
 #include "elf/strings.h"
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define CHECKED	       64 /* functions at the start of a table that have to be consistent */
 #define CANDIDATES_MAX 8  /* places that look like a table and are checked */

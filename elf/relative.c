@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "elf/dynamic.h"
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define CHUNK 2048 /* relocations read at once: 48 KB */
 

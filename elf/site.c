@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "elf/site.h"
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define WINDOW_BYTES	    64
 #define WINDOW_INSTRUCTIONS 16

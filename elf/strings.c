@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define STRINGS_CHUNK 32768 /* bytes of strings read at once */
 

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
+#include "lib/error.h"
 #include "user/cmd/doctor.h"
 #include "user/cmd/explain.h"
 #include "user/cmd/run.h"
-#include "user/lib/cleanup.h"
-#include "user/lib/error.h"
 
 static int cmd_version(int argc, char **argv)
 {

@@ -5,7 +5,7 @@
  */
 #include "user/dns/answer.c"
 #include "user/dns/query.c"
-#include "user/policy/address.c"
+#include "lib/address.c"
 
 #define REQUIRE(condition)                \
 	do {                              \

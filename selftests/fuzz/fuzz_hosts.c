@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hosts(5): every pair that is reported is a normalised name and a real address. */
-#include "user/policy/address.c"
+#include "lib/address.c"
 #include "user/policy/hosts.c"
 #include "user/policy/name.c"
 

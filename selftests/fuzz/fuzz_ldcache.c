@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Any bytes as /etc/ld.so.cache. */
 #include "elf/image.c"
-#include "user/attach/regular.c"
+#include "lib/file.c"
 #include "user/attach/ldcache.c"
 
 #include <sys/mman.h>

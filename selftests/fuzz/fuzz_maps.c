@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Any text as /proc/PID/maps, line by line. */
-#include "user/workload/text.c"
+#include "lib/text.c"
 #include "user/attach/maps.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

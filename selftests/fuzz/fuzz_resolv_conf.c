@@ -3,11 +3,11 @@
  * resolv.conf(5), and the argument of --resolver: every endpoint that comes of
  * them is an address that a resolver can have, and is there once.
  */
-#include "user/lib/error.c"
+#include "lib/error.c"
 #define warning(...) ((void)0)
 
-#include "user/policy/address.c"
-#include "user/policy/number.c"
+#include "lib/address.c"
+#include "lib/number.c"
 #include "user/policy/resolv_conf.c"
 #include "user/policy/trusted_file.c"
 #include "user/policy/resolvers.c"

@@ -3,15 +3,15 @@
  * The argument of -s and its host list. What is accepted must keep the promises
  * of rule.h, and must make map rows.
  */
-#include "user/lib/error.c"
+#include "lib/error.c"
 #define warning(...) ((void)0)
 
-#include "user/policy/address.c"
+#include "lib/address.c"
 #undef DIGITS
 #include "user/policy/name.c"
 #undef DIGITS
 #undef LETTERS
-#include "user/policy/number.c"
+#include "lib/number.c"
 #include "user/policy/rule.c"
 #undef GROWTH
 #include "user/policy/rule_set.c"

@@ -10,7 +10,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "user/lib/cleanup.h" /* ARRAY_SIZE */
+#include "lib/cleanup.h" /* ARRAY_SIZE */
 
 /*
  * Tests that share a limit for each of them, in seconds (0: Check's own), and

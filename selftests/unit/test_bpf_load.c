@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "selftests/unit/bpf/objects.h"
 #include "selftests/unit/suite.h"
 #include "user/bpf/feature.h"
@@ -26,7 +27,6 @@
 #include "user/bpf/map.h"
 #include "user/bpf/object.h"
 #include "user/bpf/syscall.h"
-#include "user/lib/cleanup.h"
 
 #define OPEN(object, name)                                                                       \
 	ck_assert_msg(                                                                           \

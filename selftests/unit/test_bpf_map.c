@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "selftests/unit/bpf/objects.h"
 #include "selftests/unit/suite.h"
 #include "user/bpf/feature.h"
@@ -16,7 +17,6 @@
 #include "user/bpf/object.h"
 #include "user/bpf/ringbuf.h"
 #include "user/bpf/syscall.h"
-#include "user/lib/cleanup.h"
 
 /* --- maps -------------------------------------------------------------- */
 

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "elf/object.h"
+#include "lib/cleanup.h"
 #include "selftests/unit/bpf/objects.h"
 #include "selftests/unit/suite.h"
 #include "user/bpf/linker.h"
-#include "user/lib/cleanup.h"
 
 static struct object object;
 

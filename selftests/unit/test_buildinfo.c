@@ -3,10 +3,10 @@
 #include <errno.h>
 
 #include "elf/buildinfo.h"
+#include "lib/cleanup.h"
 #include "selftests/unit/elf_copy.h"
 #include "selftests/unit/go_file.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/cleanup.h"
 
 #define BUILD_FLAGS (GO_BUILD + 15)
 

@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
+#include "lib/text.h"
 #include "selftests/unit/run_command.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/cleanup.h"
 #include "user/workload/cgroup.h"
-#include "user/workload/text.h"
 
 /* ---- where the cgroup is ---- */
 

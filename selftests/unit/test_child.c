@@ -17,10 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "selftests/unit/run_command.h"
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/cleanup.h"
 #include "user/workload/caps.h"
 #include "user/workload/cgroup.h"
 #include "user/workload/child.h"

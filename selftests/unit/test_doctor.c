@@ -16,12 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
+#include "lib/error.h"
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
 #include "user/cmd/doctor.h"
 #include "user/doctor/doctor.h"
-#include "user/lib/cleanup.h"
-#include "user/lib/error.h"
 #include "user/workload/caps.h"
 
 static size_t check_index(const char *name)

@@ -4,9 +4,9 @@
 
 #include "elf/dynamic.h"
 #include "elf/note.h"
+#include "lib/cleanup.h"
 #include "selftests/unit/elf_copy.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/cleanup.h"
 
 static uint64_t segment_header(int fd, uint32_t type)
 {

@@ -2,10 +2,10 @@
 /* elf/image: this program read as a file, then the same with lying headers. */
 #include <errno.h>
 
+#include "lib/cleanup.h"
 #include "selftests/unit/elf_copy.h"
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/cleanup.h"
 
 static const char initialised[] = "bytes to find in the file";
 static char zeroed[1 << 16];

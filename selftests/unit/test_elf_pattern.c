@@ -10,11 +10,11 @@
 #include <gelf.h>
 
 #include "elf/pattern.h"
+#include "lib/cleanup.h"
 #include "selftests/unit/elf_copy.h"
 #include "selftests/unit/reference.h"
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/cleanup.h"
 
 #define ROOM 64
 

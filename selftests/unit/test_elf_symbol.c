@@ -10,9 +10,9 @@
 
 #include "elf/dynamic.h"
 #include "elf/symbol.h"
+#include "lib/cleanup.h"
 #include "selftests/unit/elf_copy.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/cleanup.h"
 
 /* Two static functions; a test gives them the same name. */
 static __attribute__((noinline, used)) int kloak_local_one(int x)

@@ -9,10 +9,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "selftests/unit/run_command.h"
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/cleanup.h"
 #include "user/workload/account.h"
 #include "user/workload/caps.h"
 

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "elf/insn.h"
+#include "lib/cleanup.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/cleanup.h"
 
 #define REG(name) INSN_REGISTER(INSN_##name)
 

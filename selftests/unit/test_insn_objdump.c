@@ -24,8 +24,8 @@
 #include <string.h>
 
 #include "elf/insn.h"
+#include "lib/cleanup.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/cleanup.h"
 
 #define REQUIRED       1000000L
 #define SHOWN	       20 /* differences printed in full */

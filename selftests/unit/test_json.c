@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The JSON writer: structure, escapes, invalid UTF-8, overflow. */
+#include "lib/json.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/json.h"
 
 #include <check.h>
 #include <errno.h>

@@ -2,10 +2,10 @@
 /* user/attach/ldcache: this system's cache against ldconfig(8), then caches that lie. */
 #include <errno.h>
 
+#include "lib/cleanup.h"
 #include "selftests/unit/elf_copy.h"
 #include "selftests/unit/suite.h"
 #include "user/attach/ldcache.h"
-#include "user/lib/cleanup.h"
 
 static char path[64]; /* of the memory file, for ldcache_open() */
 

@@ -8,13 +8,13 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "lib/cleanup.h"
 #include "selftests/unit/elf_copy.h"
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
 #include "user/attach/library.h"
 #include "user/attach/script.h"
 #include "user/attach/search.h"
-#include "user/lib/cleanup.h"
 
 #define PROGRAMS_MAX 120 /* of /usr/bin that are compared with the loader */
 

@@ -9,12 +9,12 @@
 #include <gelf.h>
 #include <time.h>
 
+#include "lib/cleanup.h"
 #include "selftests/unit/elf_copy.h"
 #include "selftests/unit/go_file.h"
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
 #include "user/attach/go.h"
-#include "user/lib/cleanup.h"
 
 static struct go_file file;
 

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "elf/site.h"
+#include "lib/cleanup.h"
 #include "selftests/unit/suite.h"
-#include "user/lib/cleanup.h"
 
 #define ADDRESS 0x35980
 

@@ -16,8 +16,8 @@
 
 #include "elf/site.h"
 #include "elf/symbol.h"
+#include "lib/error.h"
 #include "user/bpf/object.h"
-#include "user/lib/error.h"
 
 #define HOOKS_MAX	 16
 #define HOOK_FUNCTIONS	 8

@@ -6,7 +6,7 @@
 #include "user/attach/go.h"
 #include "user/attach/hook.h"
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define OBJECT(name) .object = bpf_##name##_start, .object_end = bpf_##name##_end
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "elf/image.h"
-#include "user/attach/regular.h"
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
+#include "lib/file.h"
 
 /* glibc sysdeps/generic/dl-cache.h: cache_file, file_entry, cache_file_new, file_entry_new. */
 #define OLD_MAGIC	"ld.so-1.7.0"
@@ -102,7 +102,7 @@ int ldcache_open(struct ldcache *cache, const char *path)
 	int ret;
 
 	*cache = (struct ldcache){ 0 };
-	ret = regular_read(path, LDCACHE_MAX, &cache->memory, &cache->size);
+	ret = file_read_regular(path, LDCACHE_MAX, &cache->memory, &cache->size);
 	if (ret)
 		return ret;
 	cache->data = cache->memory;

@@ -16,10 +16,10 @@
 #include <string.h>
 
 #include "elf/dynamic.h"
-#include "user/attach/regular.h"
+#include "lib/cleanup.h"
+#include "lib/file.h"
 #include "user/attach/resolver.h"
 #include "user/attach/script.h"
-#include "user/lib/cleanup.h"
 #include "user/workload/command.h"
 
 #define SCRIPT_DEPTH_MAX 4
@@ -78,7 +78,7 @@ static int add_executable(struct resolver *resolver, const char *path, int depth
 	char magic[SELFMAG];
 	struct script script;
 	struct stat status;
-	CLEANUP_FD int fd = regular_open(path, &status);
+	CLEANUP_FD int fd = file_open_regular(path, &status);
 	int ret;
 
 	if (fd < 0)

@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "user/lib/error.h"
+#include "lib/error.h"
 
 #define LIBRARY_MAX 384 /* files; each holds a descriptor */
 

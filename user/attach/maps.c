@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/lib/cleanup.h"
-#include "user/workload/text.h"
+#include "lib/cleanup.h"
+#include "lib/text.h"
 
 #define LINE_BYTES   8192 /* PATH_MAX, and what comes before the path */
 #define LINES_MAX    65536

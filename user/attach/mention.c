@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "user/attach/regular.h"
+#include "lib/cleanup.h"
+#include "lib/file.h"
+#include "lib/text.h"
 #include "user/attach/script.h"
-#include "user/lib/cleanup.h"
 #include "user/workload/command.h"
-#include "user/workload/text.h"
 
 /* What ends a word of a shell, and '=': a variable or option may hold a path. */
 #define SEPARATORS " \t\n;&|()<>`$\"'{}=,"
@@ -100,7 +100,7 @@ static bool read_script(const char *path, char text[static MENTION_SCRIPT_MAX])
 {
 	struct script script;
 	struct stat status;
-	CLEANUP_FD int fd = regular_open(path, &status);
+	CLEANUP_FD int fd = file_open_regular(path, &status);
 	ssize_t size;
 
 	if (fd < 0 || script_read(fd, &script) || !is_shell(&script))

@@ -6,8 +6,8 @@
 
 #include "elf/image.h"
 #include "elf/pattern.h"
+#include "lib/cleanup.h"
 #include "user/attach/hook.h"
-#include "user/lib/cleanup.h"
 
 #define FUNCTION_BYTES 4096 /* read of a function to choose the site: more than a prologue */
 

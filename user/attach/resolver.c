@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "elf/dynamic.h"
-#include "user/attach/regular.h"
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
+#include "lib/file.h"
 
 #define PARENT_DEPTH_MAX 64
 #define SEARCH_LIST_MAX	 4096 /* bytes of an RPATH */
@@ -106,7 +106,7 @@ int resolver_add(struct resolver *resolver, const char *path)
 {
 	struct elf_image image;
 	struct stat status;
-	CLEANUP_FD int fd = regular_open(path, &status);
+	CLEANUP_FD int fd = file_open_regular(path, &status);
 	int ret = 0;
 
 	if (fd < 0)

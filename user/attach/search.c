@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "user/attach/regular.h"
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
+#include "lib/file.h"
 
 #define LIST_SEPARATORS ":;\n"
 #define MUSL_PATH_MAX	65536 /* bytes of /etc/ld-musl-ARCH.path */
@@ -138,7 +138,7 @@ static int search_musl(const char *path, search_visit visit, void *data)
 	size_t size;
 	char *list;
 
-	if (regular_read(path, MUSL_PATH_MAX, &content, &size))
+	if (file_read_regular(path, MUSL_PATH_MAX, &content, &size))
 		return 0; /* it is optional */
 	list = content;
 	while (size && list[size - 1] == '\n')

@@ -12,8 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "user/bpf/feature.h"
-#include "user/lib/cleanup.h"
 
 #define CPUS_MAX     4096
 #define RING_PAGES   16 /* powers of two */

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "user/attach/regular.h"
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
+#include "lib/file.h"
 
 /* /proc/PID/root/ and a path */
 #define NAME_BYTES (PATH_MAX + 32)
@@ -95,7 +95,7 @@ static void take_mapping(void *data, const struct mapping *mapping)
 	    seen_find(watch->seen, &status) || is_waiting(watch, &status))
 		return;
 	watch->news++;
-	CLEANUP_FD int fd = regular_open(name, &status);
+	CLEANUP_FD int fd = file_open_regular(name, &status);
 
 	if (fd < 0 || seen_find(watch->seen, &status) || is_waiting(watch, &status))
 		return;

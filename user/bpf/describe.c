@@ -6,8 +6,8 @@
 #include <linux/btf.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "user/bpf/prog.h"
-#include "user/lib/cleanup.h"
 
 #define FUNCTION_NAME_SIZE 64
 

@@ -9,11 +9,11 @@
 #include <sys/mman.h>
 
 #include "elf/btf.h"
+#include "lib/cleanup.h"
 #include "user/bpf/link.h"
 #include "user/bpf/map.h"
 #include "user/bpf/prog.h"
 #include "user/bpf/syscall.h"
-#include "user/lib/cleanup.h"
 
 /* Just enough of an assembler for the programs below. */
 #define INSN(op, dst, src, offset, value)     \

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#include "lib/cleanup.h"
 #include "user/bpf/syscall.h"
-#include "user/lib/cleanup.h"
 
 #define PMU "/sys/bus/event_source/devices/uprobe/"
 

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "elf/btf.h"
+#include "lib/cleanup.h"
 #include "user/bpf/prog.h"
 #include "user/bpf/syscall.h"
-#include "user/lib/cleanup.h"
 
 /* The kernel refuses other characters in names with EINVAL. */
 static void copy_name(char to[BPF_OBJ_NAME_LEN], const char *from)

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 int bpf_map_set_find(const struct bpf_map_set *set, const char *name)
 {

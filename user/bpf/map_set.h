@@ -6,8 +6,8 @@
 #ifndef KLOAK_BPF_MAP_SET_H
 #define KLOAK_BPF_MAP_SET_H
 
+#include "lib/error.h"
 #include "user/bpf/map.h"
-#include "user/lib/error.h"
 
 #define BPF_MAP_SET_MAX	 32
 #define BPF_MAP_NAME_MAX 32

@@ -9,12 +9,12 @@
 
 #include "elf/btf.h"
 #include "elf/object.h"
+#include "lib/cleanup.h"
 #include "user/bpf/describe.h"
 #include "user/bpf/linker.h"
 #include "user/bpf/map.h"
 #include "user/bpf/prog.h"
 #include "user/bpf/syscall.h"
-#include "user/lib/cleanup.h"
 
 #define PROGRAM_NAME_MAX 64
 

@@ -24,8 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/error.h"
 #include "user/bpf/map_set.h"
-#include "user/lib/error.h"
 
 struct bpf_object;
 

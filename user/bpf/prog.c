@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "user/bpf/syscall.h"
-#include "user/lib/cleanup.h"
 
 #define LOG_SIZE_FIRST (256U << 10)
 #define LOG_SIZE_LAST  (16U << 20)

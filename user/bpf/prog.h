@@ -6,7 +6,7 @@
 #include <linux/bpf.h>
 #include <stdint.h>
 
-#include "user/lib/error.h"
+#include "lib/error.h"
 
 /* What the kernel is given; everything stays the caller's. */
 struct bpf_prog_source {

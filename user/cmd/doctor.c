@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/error.h"
 #include "user/doctor/doctor.h"
-#include "user/lib/error.h"
 
 static const char usage[] = "usage: kloak doctor [--json]\n";
 

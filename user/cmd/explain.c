@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/error.h"
 #include "user/explain/explain.h"
-#include "user/lib/error.h"
 
 #define EXIT_NOT_HOOKABLE 1
 

@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
+#include "lib/address.h"
 #include "user/dns/query.h"
-#include "user/policy/address.h"
 
 #define DNS_ANSWER_SIZE	 4096 /* bytes of a message that are read */
 #define DNS_ANSWER_COUNT 64

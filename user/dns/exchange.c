@@ -10,7 +10,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define LENGTH_SIZE 2 /* of a message, in front of it in a stream: RFC 1035, 4.2.2 */
 

@@ -15,8 +15,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/cleanup.h"
 #include "user/dns/exchange.h"
-#include "user/lib/cleanup.h"
 
 #define SLOTS	    16 /* questions at a time, and so many descriptors */
 #define ROUNDS	    3

@@ -5,13 +5,13 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "lib/cleanup.h"
+#include "lib/text.h"
 #include "user/bpf/feature.h"
 #include "user/doctor/checks.h"
-#include "user/lib/cleanup.h"
 #include "user/workload/caps.h"
 #include "user/workload/cgroup.h"
 #include "user/workload/netns.h"
-#include "user/workload/text.h"
 
 #define MEMLOCK_NEEDED (64 << 20) /* bytes: the maps of one run, before 5.11 */
 

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/cleanup.h"
 #include "user/bpf/link.h"
 #include "user/bpf/prog.h"
 #include "user/doctor/checks.h"
-#include "user/lib/cleanup.h"
 
 #define BATCHES 8
 #define HITS	32

@@ -6,9 +6,9 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
+#include "lib/json.h"
 #include "user/doctor/checks.h"
-#include "user/lib/cleanup.h"
-#include "user/lib/json.h"
 
 #define JSON_SIZE (64 << 10) /* every character of every finding escaped */
 

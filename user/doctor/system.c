@@ -11,13 +11,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
+#include "lib/text.h"
 #include "user/bpf/feature.h"
 #include "user/doctor/checks.h"
-#include "user/lib/cleanup.h"
 #include "user/policy/resolvers.h"
 #include "user/policy/trusted_file.h"
 #include "user/workload/caps.h"
-#include "user/workload/text.h"
 
 #define FILE_LIMIT (64 << 10)
 

@@ -2,7 +2,7 @@
 /* The texts of enum reason. */
 #include "user/event/reason.h"
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 static const struct reason_text texts[] = {
 	[REASON_NONE] = { "none", "" },

@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
+#include "lib/json.h"
 #include "user/event/reason.h"
-#include "user/lib/cleanup.h"
-#include "user/lib/json.h"
 
 #define LINE_SIZE    2048
 #define NSEC_PER_SEC 1000000000ULL

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "kernel/abi.h"
-#include "user/lib/error.h"
+#include "lib/error.h"
 #include "user/secret/set.h"
 
 struct report {

@@ -10,8 +10,8 @@
 #include "elf/dynamic.h"
 #include "elf/image.h"
 #include "elf/symbol.h"
+#include "lib/cleanup.h"
 #include "user/explain/explain.h"
-#include "user/lib/cleanup.h"
 
 bool explain_is_write(const struct hook_function *function)
 {

@@ -24,10 +24,10 @@
 #include <sys/types.h>
 
 #include "elf/note.h"
+#include "lib/error.h"
 #include "user/attach/hook.h"
 #include "user/explain/mark.h"
 #include "user/explain/reason.h"
-#include "user/lib/error.h"
 
 #define EXPLAIN_FILES_MAX 1024 /* that one process maps; the rest is counted */
 

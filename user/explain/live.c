@@ -16,14 +16,14 @@
 #include <unistd.h>
 
 #include "kernel/abi.h"
+#include "lib/cleanup.h"
+#include "lib/text.h"
 #include "user/bpf/map.h"
 #include "user/bpf/syscall.h"
 #include "user/explain/explain.h"
 #include "user/explain/proc_text.h"
-#include "user/lib/cleanup.h"
 #include "user/secret/memory.h"
 #include "user/workload/cgroup.h"
-#include "user/workload/text.h"
 
 #define OBJECTS_MAX	      65536 /* of a kind, on the machine */
 #define OFFSETS_MAX	      256   /* places of one link */

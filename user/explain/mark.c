@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define CHUNK	   (256U << 10)
 #define NEEDLE_MAX 32

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/text.h"
 #include "user/workload/cgroup.h"
-#include "user/workload/text.h"
 
 static void take_component(const char *path, char *name, size_t size)
 {

@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
+#include "lib/file.h"
+#include "lib/text.h"
 #include "user/attach/maps.h"
-#include "user/attach/regular.h"
 #include "user/explain/explain.h"
-#include "user/lib/cleanup.h"
-#include "user/workload/text.h"
 
 #define NAME_BYTES  (PATH_MAX + 32) /* /proc/PID/root and a path */
 #define STATUS_TEXT 65536
@@ -103,11 +103,11 @@ static int open_mapping(const struct mapping *mapping, struct stat *status)
 
 	snprintf(name, sizeof(name), "/proc/%d/map_files/%llx-%llx", mapping->pid,
 		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-	fd = regular_open(name, status);
+	fd = file_open_regular(name, status);
 	if (fd >= 0 || fd == -EINVAL)
 		return fd;
 	snprintf(name, sizeof(name), "/proc/%d/root%s", mapping->pid, mapping->path);
-	fd = regular_open(name, status);
+	fd = file_open_regular(name, status);
 	if (fd >= 0 && status->st_ino != mapping->inode) {
 		close(fd);
 		return -ESTALE;

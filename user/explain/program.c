@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "elf/image.h"
+#include "lib/cleanup.h"
+#include "lib/file.h"
 #include "user/attach/library.h"
-#include "user/attach/regular.h"
 #include "user/attach/script.h"
 #include "user/explain/explain.h"
-#include "user/lib/cleanup.h"
 #include "user/workload/command.h"
 
 #define HEAD_BYTES 256 /* looked at to tell a text from other data */
@@ -22,19 +22,19 @@
 static int open_program(const char *path, char *const *envp, struct explain *explain,
 			struct stat *status)
 {
-	int fd = regular_open(path, status);
+	int fd = file_open_regular(path, status);
 
 	if (strlen(path) >= sizeof(explain->path))
 		return -ENAMETOOLONG;
 	snprintf(explain->path, sizeof(explain->path), "%s", path);
 	if (fd != -ENOENT || strchr(path, '/') || command_find(path, envp, explain->path))
 		return fd;
-	return regular_open(explain->path, status);
+	return file_open_regular(explain->path, status);
 }
 
 static int cannot_open(const char *path, int code, struct error *err)
 {
-	if (access("/proc/self/fd", F_OK)) /* regular_open() needs it */
+	if (access("/proc/self/fd", F_OK)) /* file_open_regular() needs it */
 		return error_set(err, code, "cannot open %.200s: /proc is missing; mount it", path);
 	if (code == -EACCES)
 		return error_set(err, code, "cannot read %.200s: permission denied; use sudo",

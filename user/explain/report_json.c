@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "elf/site.h"
+#include "lib/cleanup.h"
+#include "lib/json.h"
 #include "user/explain/explain.h"
-#include "user/lib/cleanup.h"
-#include "user/lib/json.h"
 
 /* Every character of every path escaped, and all functions of all hooks. */
 #define HEAD_SIZE 65536

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "elf/site.h"
+#include "lib/json.h"
 #include "user/explain/explain.h"
-#include "user/lib/json.h"
 
 /* As in JSON, but for the quotation marks around it: control characters are escaped there. */
 static void put_safe(FILE *out, const char *text)

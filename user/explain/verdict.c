@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "user/explain/explain.h"
-#include "user/lib/cleanup.h"
 
 /* Which halves of each hook are there. */
 struct tally {

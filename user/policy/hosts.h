@@ -4,7 +4,7 @@
 #define KLOAK_POLICY_HOSTS_H
 
 #include "kernel/abi.h"
-#include "user/policy/address.h"
+#include "lib/address.h"
 
 #include <stddef.h>
 

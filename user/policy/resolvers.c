@@ -2,8 +2,8 @@
 /* Trusted resolvers: see resolvers.h. */
 #include "user/policy/resolvers.h"
 
-#include "user/lib/cleanup.h"
-#include "user/policy/number.h"
+#include "lib/cleanup.h"
+#include "lib/number.h"
 #include "user/policy/trusted_file.h"
 
 #include <arpa/inet.h>

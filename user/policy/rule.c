@@ -2,9 +2,9 @@
 /* Parsing destination rules: see rule.h for the grammar. */
 #include "user/policy/rule.h"
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
+#include "lib/number.h"
 #include "user/policy/name.h"
-#include "user/policy/number.h"
 
 #include <errno.h>
 #include <string.h>

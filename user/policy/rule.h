@@ -22,8 +22,8 @@
 #define KLOAK_POLICY_RULE_H
 
 #include "kernel/abi.h"
-#include "user/lib/error.h"
-#include "user/policy/address.h"
+#include "lib/address.h"
+#include "lib/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>

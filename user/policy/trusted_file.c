@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 /*
  * systemd-resolved runs as a user of its own and writes its resolv.conf into a

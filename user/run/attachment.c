@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "user/attach/library.h"
 #include "user/attach/mention.h"
-#include "user/lib/cleanup.h"
 
 #define WARNINGS_MAX 8 /* the command may map as many broken files as it likes */
 

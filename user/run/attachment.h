@@ -16,9 +16,9 @@
 
 #include <stdbool.h>
 
+#include "lib/error.h"
 #include "user/attach/library.h"
 #include "user/attach/watch.h"
-#include "user/lib/error.h"
 #include "user/run/engine.h"
 #include "user/run/probed.h"
 #include "user/workload/cgroup.h"

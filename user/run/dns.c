@@ -11,9 +11,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "user/bpf/link.h"
 #include "user/bpf/map.h"
-#include "user/lib/cleanup.h"
 
 extern const uint8_t bpf_dns_start[], bpf_dns_end[];
 

@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/error.h"
 #include "user/bpf/object.h"
-#include "user/lib/error.h"
 #include "user/policy/resolvers.h"
 
 #define DNS_OBJECTS 2

@@ -10,10 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "user/bpf/feature.h"
 #include "user/bpf/link.h"
 #include "user/bpf/map.h"
-#include "user/lib/cleanup.h"
 
 extern const uint8_t bpf_socket_start[], bpf_socket_end[];
 

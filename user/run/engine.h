@@ -17,10 +17,10 @@
 #include <stdint.h>
 
 #include "kernel/abi.h"
+#include "lib/error.h"
 #include "user/attach/hook.h"
 #include "user/bpf/object.h"
 #include "user/bpf/ringbuf.h"
-#include "user/lib/error.h"
 #include "user/policy/pins.h"
 #include "user/policy/resolvers.h"
 #include "user/policy/rule_set.h"

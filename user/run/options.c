@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "user/lib/cleanup.h"
-#include "user/policy/number.h"
+#include "lib/cleanup.h"
+#include "lib/number.h"
 #include "user/policy/rule.h"
 #include "user/workload/caps.h"
 

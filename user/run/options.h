@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "kernel/abi.h"
-#include "user/lib/error.h"
+#include "lib/error.h"
 
 #define RUN_PINS_MAX	  256
 #define RUN_RESOLVERS_MAX 32

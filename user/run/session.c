@@ -8,10 +8,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "user/attach/sideband.h"
 #include "user/dns/lookup.h"
 #include "user/event/report.h"
-#include "user/lib/cleanup.h"
 #include "user/policy/pins.h"
 #include "user/policy/resolvers.h"
 #include "user/run/attachment.h"

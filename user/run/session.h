@@ -9,7 +9,7 @@
 #ifndef KLOAK_RUN_SESSION_H
 #define KLOAK_RUN_SESSION_H
 
-#include "user/lib/error.h"
+#include "lib/error.h"
 #include "user/run/options.h"
 
 /*

@@ -2,7 +2,7 @@
 /* The child's environment and Kloak's own: see environment.h. */
 #include "user/secret/environment.h"
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>

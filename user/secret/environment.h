@@ -6,7 +6,7 @@
 #ifndef KLOAK_SECRET_ENVIRONMENT_H
 #define KLOAK_SECRET_ENVIRONMENT_H
 
-#include "user/lib/error.h"
+#include "lib/error.h"
 #include "user/secret/set.h"
 
 /*

@@ -6,7 +6,7 @@
 #ifndef KLOAK_SECRET_MEMORY_H
 #define KLOAK_SECRET_MEMORY_H
 
-#include "user/lib/error.h"
+#include "lib/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>

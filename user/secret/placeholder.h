@@ -18,7 +18,7 @@
 #define KLOAK_SECRET_PLACEHOLDER_H
 
 #include "kernel/abi.h"
-#include "user/lib/error.h"
+#include "lib/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>

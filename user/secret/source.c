@@ -2,7 +2,7 @@
 /* Sources of secrets: see source.h for the grammar. */
 #include "user/secret/source.h"
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>

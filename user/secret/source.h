@@ -19,7 +19,7 @@
 #define KLOAK_SECRET_SOURCE_H
 
 #include "kernel/abi.h"
-#include "user/lib/error.h"
+#include "lib/error.h"
 
 #include <limits.h>
 #include <stddef.h>

@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "user/lib/cleanup.h"
-#include "user/workload/text.h"
+#include "lib/cleanup.h"
+#include "lib/text.h"
 
 #define FILE_LIMIT (16 << 20)
 

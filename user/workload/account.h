@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "user/lib/error.h"
+#include "lib/error.h"
 
 #define ACCOUNT_GROUPS 1024
 

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define CAP(name) [CAP_##name] = "CAP_" #name
 

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "user/lib/cleanup.h"
-#include "user/workload/text.h"
+#include "lib/cleanup.h"
+#include "lib/text.h"
 
 #define CREATE_TRIES 8
 #define REMOVE_TRIES 50 /* milliseconds for exiting processes to leave */

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "user/lib/error.h"
+#include "lib/error.h"
 
 #define CGROUP_PREFIX "kloak-run-"
 

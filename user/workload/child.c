@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 #include "user/workload/account.h"
 #include "user/workload/caps.h"
 #include "user/workload/cgroup.h"

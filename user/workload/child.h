@@ -30,7 +30,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "user/lib/error.h"
+#include "lib/error.h"
 #include "user/workload/protect.h"
 
 struct child_options {

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define DEFAULT_PATH "/bin:/usr/bin"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 #include "user/workload/account.h"
 
 /* The array and the new entries live in one block, so one free() does. */

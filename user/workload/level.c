@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 
 #include "kernel/abi.h"
+#include "lib/cleanup.h"
 #include "user/bpf/syscall.h"
-#include "user/lib/cleanup.h"
 #include "user/workload/cgroup.h"
 
 #define HEAD	  2

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "user/workload/text.h"
+#include "lib/text.h"
 
 enum { FIELD_ROOT = 3, FIELD_MOUNT = 4, FIELDS = 5 };
 

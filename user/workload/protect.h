@@ -9,7 +9,7 @@
 
 #include <sys/resource.h>
 
-#include "user/lib/error.h"
+#include "lib/error.h"
 
 struct protect_limits {
 	struct rlimit core;

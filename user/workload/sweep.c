@@ -14,7 +14,7 @@
 #include <sys/file.h>
 #include <time.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 #include "user/workload/cgroup.h"
 
 #define WALK_DIRECTORIES 4096

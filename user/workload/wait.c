@@ -19,7 +19,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 #include "user/workload/child.h"
 
 /* Those that a fault of kloak's own raises stay as they are. */

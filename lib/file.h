@@ -4,8 +4,8 @@
  * environment): only a regular file is ever opened. Merely opening a FIFO may
  * block, and opening a device may act (a watchdog starts, a tape rewinds).
  */
-#ifndef KLOAK_ATTACH_REGULAR_H
-#define KLOAK_ATTACH_REGULAR_H
+#ifndef KLOAK_LIB_FILE_H
+#define KLOAK_LIB_FILE_H
 
 #include <stddef.h>
 #include <sys/stat.h>
@@ -14,12 +14,12 @@
  * Opens @path for reading, following symlinks, and fills @status. Returns a
  * descriptor; -EINVAL: it is not a regular file; other -errno of open, fstat.
  */
-int regular_open(const char *path, struct stat *status);
+int file_open_regular(const char *path, struct stat *status);
 
 /*
  * Reads all of the regular file @path into new memory with a NUL behind it;
  * the caller frees *@data. -EFBIG: more than @max bytes.
  */
-int regular_read(const char *path, size_t max, void **data, size_t *size);
+int file_read_regular(const char *path, size_t max, void **data, size_t *size);
 
 #endif

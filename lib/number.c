@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Decimal numbers: see number.h. */
-#include "user/policy/number.h"
+#include "lib/number.h"
 
 #include <errno.h>
 

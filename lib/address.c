@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* IP address literals: see address.h. */
-#include "user/policy/address.h"
+#include "lib/address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

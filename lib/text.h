@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Reading small text files of the system (/proc, /sys, /etc) in one piece. */
-#ifndef KLOAK_WORKLOAD_TEXT_H
-#define KLOAK_WORKLOAD_TEXT_H
+#ifndef KLOAK_LIB_TEXT_H
+#define KLOAK_LIB_TEXT_H
 
 #include <stddef.h>
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Opening regular files only: see regular.h. */
-#include "user/attach/regular.h"
+/* Opening regular files only: see file.h. */
+#include "lib/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
-int regular_open(const char *path, struct stat *status)
+int file_open_regular(const char *path, struct stat *status)
 {
 	CLEANUP_FD int handle = open(path, O_PATH | O_CLOEXEC);
 	char link[32];
@@ -41,11 +41,11 @@ static int read_all(int fd, char *buffer, size_t size, size_t *used)
 	return 0;
 }
 
-int regular_read(const char *path, size_t max, void **data, size_t *size)
+int file_read_regular(const char *path, size_t max, void **data, size_t *size)
 {
 	CLEANUP_FREE char *buffer = NULL;
 	struct stat status = { 0 };
-	CLEANUP_FD int fd = regular_open(path, &status);
+	CLEANUP_FD int fd = file_open_regular(path, &status);
 	int ret;
 
 	if (fd < 0)

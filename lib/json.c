@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* JSON writer: see json.h for the contract. */
-#include "user/lib/json.h"
+#include "lib/json.h"
 
 #include <errno.h>
 #include <stdio.h>

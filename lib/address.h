@@ -3,8 +3,8 @@
  * IP address literals in the one form that the maps know: 16 bytes in network
  * order, IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2).
  */
-#ifndef KLOAK_POLICY_ADDRESS_H
-#define KLOAK_POLICY_ADDRESS_H
+#ifndef KLOAK_LIB_ADDRESS_H
+#define KLOAK_LIB_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

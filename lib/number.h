@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Decimal numbers in options and rules, in one form only: no sign, blank or leading zero. */
-#ifndef KLOAK_POLICY_NUMBER_H
-#define KLOAK_POLICY_NUMBER_H
+#ifndef KLOAK_LIB_NUMBER_H
+#define KLOAK_LIB_NUMBER_H
 
 #include <stdbool.h>
 #include <stddef.h>

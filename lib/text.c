@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Whole small text files: see text.h for the contract. */
-#include "user/workload/text.h"
+#include "lib/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "user/lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define STEP 4096
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Error sentences: see error.h for the contract. */
-#include "user/lib/error.h"
+#include "lib/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>
