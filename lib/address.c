@@ -22,6 +22,16 @@ int address_parse(const char *text, size_t size, uint8_t address[static ADDRESS_
 	return inet_pton(AF_INET6, copy, address) == 1 ? AF_INET6 : -EINVAL;
 }
 
+const char *address_format(const uint8_t address[static ADDRESS_SIZE],
+			   char text[static INET6_ADDRSTRLEN])
+{
+	bool v4 = address_mapped(address);
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, address + (v4 ? ADDRESS_MAPPED_BITS / 8 : 0), text,
+		  INET6_ADDRSTRLEN);
+	return text;
+}
+
 void address_mask(uint8_t address[static ADDRESS_SIZE], unsigned int bits)
 {
 	for (unsigned int i = 0; i < ADDRESS_SIZE; i++) {

@@ -6,6 +6,7 @@
 #ifndef KLOAK_LIB_ADDRESS_H
 #define KLOAK_LIB_ADDRESS_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,10 @@
  * Returns the family (AF_INET, AF_INET6), or -EINVAL.
  */
 int address_parse(const char *text, size_t size, uint8_t address[static ADDRESS_SIZE]);
+
+/* As text, IPv4 as a dotted quad. Returns @text. */
+const char *address_format(const uint8_t address[static ADDRESS_SIZE],
+			   char text[static INET6_ADDRSTRLEN]);
 
 /* Are the first @bits bits of both the same? */
 bool address_in_prefix(const uint8_t address[static ADDRESS_SIZE],

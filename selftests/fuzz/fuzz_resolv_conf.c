@@ -28,7 +28,7 @@ const char *rule_quote(const char *text, size_t size, char quote[static RULE_QUO
 
 static void require_endpoints(const struct resolver_set *set)
 {
-	char text[RESOLVER_TEXT_SIZE];
+	char text[INET6_ADDRSTRLEN];
 	struct resolver_set again = { 0 };
 	struct error err = { 0 };
 
@@ -38,7 +38,7 @@ static void require_endpoints(const struct resolver_set *set)
 
 		REQUIRE(resolver->port > 0);
 		REQUIRE(!resolver_address_fault(resolver->address));
-		REQUIRE(resolver_set_add(&again, resolver_text(resolver->address, text), &err) ==
+		REQUIRE(resolver_set_add(&again, address_format(resolver->address, text), &err) ==
 			0);
 		REQUIRE(memcmp(again.resolver[again.count - 1].address, resolver->address,
 			       ADDRESS_SIZE) == 0 ||

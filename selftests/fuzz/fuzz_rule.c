@@ -11,6 +11,7 @@
 #include "user/policy/name.c"
 #undef DIGITS
 #undef LETTERS
+#include "lib/clock.c"
 #include "lib/number.c"
 #include "user/policy/rule.c"
 #undef GROWTH

@@ -565,12 +565,12 @@ END_TEST
 
 START_TEST(text)
 {
-	char buffer[RESOLVER_TEXT_SIZE];
+	char buffer[INET6_ADDRSTRLEN];
 
 	add("192.0.2.53");
 	add("2001:DB8:0:0::53");
-	ck_assert_str_eq(resolver_text(set.resolver[0].address, buffer), "192.0.2.53");
-	ck_assert_str_eq(resolver_text(set.resolver[1].address, buffer), "2001:db8::53");
+	ck_assert_str_eq(address_format(set.resolver[0].address, buffer), "192.0.2.53");
+	ck_assert_str_eq(address_format(set.resolver[1].address, buffer), "2001:db8::53");
 }
 END_TEST
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/file.h"
 
 /* /proc/PID/root/ and a path */
@@ -146,11 +147,8 @@ void watch_poll(struct watch *watch)
 
 void watch_count(struct watch *watch)
 {
-	struct timespec clock;
-	uint64_t now;
+	uint64_t now = clock_now();
 
-	clock_gettime(CLOCK_MONOTONIC, &clock);
-	now = (uint64_t)clock.tv_sec * 1000000000ULL + (uint64_t)clock.tv_nsec;
 	if (now < watch->next_count)
 		return;
 	watch->next_count = now + COUNT_INTERVAL;

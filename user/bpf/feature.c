@@ -10,22 +10,11 @@
 
 #include "elf/btf.h"
 #include "lib/cleanup.h"
+#include "user/bpf/insn.h"
 #include "user/bpf/link.h"
 #include "user/bpf/map.h"
 #include "user/bpf/prog.h"
 #include "user/bpf/syscall.h"
-
-/* Just enough of an assembler for the programs below. */
-#define INSN(op, dst, src, offset, value)     \
-	((struct bpf_insn){ .code = (op),     \
-			    .dst_reg = (dst), \
-			    .src_reg = (src), \
-			    .off = (offset),  \
-			    .imm = (value) })
-#define SET(dst, value)		   INSN(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, value)
-#define HELPER(number)		   INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_##number)
-#define LOAD_WIDE(dst, src, value) INSN(BPF_LD | BPF_DW | BPF_IMM, dst, src, 0, value)
-#define EXIT()			   INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 static int load(uint32_t type, uint32_t attach_type, uint32_t flags, const struct bpf_insn *insns,
 		size_t count)
@@ -46,7 +35,7 @@ static int load(uint32_t type, uint32_t attach_type, uint32_t flags, const struc
 
 static int load_return_zero(uint32_t type, uint32_t attach_type)
 {
-	const struct bpf_insn insns[] = { SET(BPF_REG_0, 0), EXIT() };
+	const struct bpf_insn insns[] = { BPF_SET(BPF_REG_0, 0), BPF_RETURN() };
 
 	return load(type, attach_type, 0, insns, ARRAY_SIZE(insns));
 }
@@ -120,11 +109,15 @@ static int load_loop_btf(uint32_t *main, uint32_t *callback)
 static int try_loop(void)
 {
 	const struct bpf_insn insns[] = {
-		SET(BPF_REG_1, 1),   LOAD_WIDE(BPF_REG_2, BPF_PSEUDO_FUNC, 6), /* instruction 8 */
-		INSN(0, 0, 0, 0, 0), SET(BPF_REG_3, 0),
-		SET(BPF_REG_4, 0),   HELPER(loop),
-		SET(BPF_REG_0, 0),   EXIT(),
-		SET(BPF_REG_0, 1),   EXIT(),
+		BPF_SET(BPF_REG_1, 1),
+		BPF_SET_WIDE(BPF_REG_2, BPF_PSEUDO_FUNC, 6), /* instruction 8 */
+		BPF_SET(BPF_REG_3, 0),
+		BPF_SET(BPF_REG_4, 0),
+		BPF_HELPER(BPF_FUNC_loop),
+		BPF_SET(BPF_REG_0, 0),
+		BPF_RETURN(),
+		BPF_SET(BPF_REG_0, 1),
+		BPF_RETURN(),
 	};
 	struct bpf_func_info functions[] = { { .insn_off = 0 }, { .insn_off = 8 } };
 	CLEANUP_FD int btf = load_loop_btf(&functions[0].type_id, &functions[1].type_id);
@@ -176,12 +169,11 @@ static int find_target(struct dl_phdr_info *info, size_t size, void *context)
 static int load_counter(int map, uint32_t flags)
 {
 	const struct bpf_insn insns[] = {
-		LOAD_WIDE(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, map),
-		INSN(0, 0, 0, 0, 0),
-		SET(BPF_REG_2, 1),
-		INSN(BPF_STX | BPF_ATOMIC | BPF_DW, BPF_REG_1, BPF_REG_2, 0, BPF_ADD),
-		SET(BPF_REG_0, 0),
-		EXIT(),
+		BPF_SET_WIDE(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, (uint32_t)map),
+		BPF_SET(BPF_REG_2, 1),
+		BPF_INSN(BPF_STX | BPF_ATOMIC | BPF_DW, BPF_REG_1, BPF_REG_2, 0, BPF_ADD),
+		BPF_SET(BPF_REG_0, 0),
+		BPF_RETURN(),
 	};
 
 	return load(BPF_PROG_TYPE_KPROBE, 0, flags, insns, ARRAY_SIZE(insns));
@@ -223,7 +215,7 @@ static int try_sleepable_uprobe(void)
 
 static int load_uprobe_multi(void)
 {
-	const struct bpf_insn insns[] = { SET(BPF_REG_0, 0), EXIT() };
+	const struct bpf_insn insns[] = { BPF_SET(BPF_REG_0, 0), BPF_RETURN() };
 
 	return load(BPF_PROG_TYPE_KPROBE, KLOAK_BPF_TRACE_UPROBE_MULTI, BPF_F_SLEEPABLE, insns,
 		    ARRAY_SIZE(insns));
@@ -306,7 +298,7 @@ bool bpf_feature_has_helper(uint32_t prog_type, int32_t number)
 {
 	static const char *const refusals[] = { "unknown func", "invalid func",
 						"program of this type cannot use helper" };
-	const struct bpf_insn insns[] = { INSN(BPF_JMP | BPF_CALL, 0, 0, 0, number), EXIT() };
+	const struct bpf_insn insns[] = { BPF_HELPER(number), BPF_RETURN() };
 	CLEANUP_FREE char *log = NULL;
 	CLEANUP_FD int fd = -1;
 	size_t i;

@@ -12,6 +12,7 @@
 #include "lib/cleanup.h"
 #include "user/bpf/prog.h"
 #include "user/bpf/syscall.h"
+#include "user/bpf/walk.h"
 
 /* The kernel refuses other characters in names with EINVAL. */
 static void copy_name(char to[BPF_OBJ_NAME_LEN], const char *from)
@@ -71,14 +72,8 @@ int bpf_map_create(const char *name, const struct bpf_map_shape *shape)
 int bpf_map_read_shape(int fd, struct bpf_map_shape *shape)
 {
 	struct bpf_map_info info = { 0 };
-	union bpf_attr attr;
-	int ret;
+	int ret = bpf_info(fd, &info, sizeof(info));
 
-	bpf_attr_clear(&attr);
-	attr.info.bpf_fd = fd;
-	attr.info.info_len = sizeof(info);
-	attr.info.info = bpf_pointer(&info);
-	ret = bpf_syscall(BPF_OBJ_GET_INFO_BY_FD, &attr);
 	if (ret)
 		return ret;
 	*shape = (struct bpf_map_shape){ info.type, info.key_size, info.value_size,

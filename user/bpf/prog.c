@@ -164,3 +164,14 @@ int bpf_prog_load(const struct bpf_prog_source *source, char **log, struct error
 		return again;
 	return explain(ret, source->name, full, log, err);
 }
+
+int bpf_prog_run(int program)
+{
+	union bpf_attr attr;
+	int ret;
+
+	bpf_attr_clear(&attr);
+	attr.test.prog_fd = (uint32_t)program;
+	ret = bpf_syscall(BPF_PROG_TEST_RUN, &attr);
+	return ret < 0 ? ret : (int)attr.test.retval;
+}

@@ -30,6 +30,9 @@ struct bpf_prog_source {
  */
 int bpf_prog_load(const struct bpf_prog_source *source, char **log, struct error *err);
 
+/* Runs a BPF_PROG_TYPE_RAW_TRACEPOINT once, here and now. Returns what it returns, or -errno. */
+int bpf_prog_run(int program);
+
 /* Returns the fd of a BTF blob, or -errno. */
 int bpf_btf_load(const void *blob, uint32_t size);
 

@@ -15,10 +15,11 @@
 #ifndef KLOAK_DNS_EXCHANGE_H
 #define KLOAK_DNS_EXCHANGE_H
 
+#include "lib/clock.h"
 #include "user/dns/answer.h"
 #include "user/policy/resolvers.h"
 
-#define DNS_UDP_TIMEOUT 1000000000ULL /* ns until the next attempt */
+#define DNS_UDP_TIMEOUT NSEC_PER_SEC  /* ns until the next attempt */
 #define DNS_TCP_TIMEOUT 2000000000ULL /* ns */
 #define DNS_STRANGERS	3	      /* answers to something else until TCP is taken */
 

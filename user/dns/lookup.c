@@ -16,12 +16,12 @@
 #include <time.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "user/dns/exchange.h"
 
 #define SLOTS	    16 /* questions at a time, and so many descriptors */
 #define ROUNDS	    3
 #define EDNS_ROUNDS 2
-#define NS	    1000000000ULL
 
 #define RCODE_NO_NAME 3
 #define RCODE_REFUSED 5
@@ -56,14 +56,6 @@ struct dns_lookup {
 	size_t count;
 	struct item item[]; /* of one name side by side: IPv4, IPv6 */
 };
-
-uint64_t dns_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS + (uint64_t)now.tv_nsec;
-}
 
 /* ---- opening ---- */
 
@@ -176,7 +168,7 @@ static void attempt_next(struct dns_lookup *lookup, struct slot *slot, uint64_t 
 		if (item->code == 0)
 			return;
 	}
-	turn_end(lookup, slot, now + DNS_LOOKUP_RETRY * NS);
+	turn_end(lookup, slot, now + DNS_LOOKUP_RETRY * NSEC_PER_SEC);
 }
 
 static uint32_t lifetime(const struct dns_lookup *lookup, uint32_t ttl)
@@ -196,7 +188,7 @@ static uint32_t take_answer(struct dns_lookup *lookup, const struct item *item, 
 		uint32_t seconds = lifetime(lookup, answer->address[i].ttl);
 		int ret = lookup->options.found(lookup->options.context, item->question.name,
 						answer->address[i].address,
-						now + (seconds + DNS_LOOKUP_GRACE) * NS);
+						now + (seconds + DNS_LOOKUP_GRACE) * NSEC_PER_SEC);
 
 		if (ret < 0 && !lookup->full)
 			warning("cannot give the kernel an address of %s: %s; use narrower rules",
@@ -218,12 +210,12 @@ static bool is_final(const struct dns_answer *answer)
 /* Each question lets a forger guess a few times; so there are no more over UDP. */
 static void note_forgery(struct dns_lookup *lookup, const struct item *item)
 {
-	char server[RESOLVER_TEXT_SIZE];
+	char server[INET6_ADDRSTRLEN];
 
 	lookup->forged = true;
 	warning("somebody sends forged answers in the name of %s; --resolve asks over TCP from "
 		"now on",
-		resolver_text(item->server->address, server));
+		address_format(item->server->address, server));
 }
 
 static void slot_step(struct dns_lookup *lookup, struct slot *slot, uint64_t now)
@@ -239,7 +231,7 @@ static void slot_step(struct dns_lookup *lookup, struct slot *slot, uint64_t now
 	item->rcode = ret > 0 ? lookup->answer.rcode : 0;
 	item->addresses = ret > 0 ? lookup->answer.count : 0;
 	if (ret > 0 && is_final(&lookup->answer))
-		turn_end(lookup, slot, now + take_answer(lookup, item, now) * NS);
+		turn_end(lookup, slot, now + take_answer(lookup, item, now) * NSEC_PER_SEC);
 	else
 		attempt_next(lookup, slot, now);
 }
@@ -322,10 +314,10 @@ static void warn_of(const struct item *v4, const struct item *v6)
 {
 	const struct item *item = v4->code || v4->rcode || !v4->tried ? v4 : v6;
 	const char *name = item->question.name;
-	char server[RESOLVER_TEXT_SIZE] = "the name server";
+	char server[INET6_ADDRSTRLEN] = "the name server";
 
 	if (item->server)
-		resolver_text(item->server->address, server);
+		address_format(item->server->address, server);
 	if (!item->tried || item->code == -ETIMEDOUT)
 		warning("%s is not resolved: no answer from %s in time; check that name server, or "
 			"use --resolver ADDRESS or --pin",
@@ -349,7 +341,7 @@ static void warn_of(const struct item *v4, const struct item *v6)
 
 void dns_lookup_wait(struct dns_lookup *lookup, uint64_t timeout)
 {
-	uint64_t now = dns_clock(), deadline = now + timeout;
+	uint64_t now = clock_now(), deadline = now + timeout;
 
 	if (!lookup)
 		return;
@@ -358,7 +350,7 @@ void dns_lookup_wait(struct dns_lookup *lookup, uint64_t timeout)
 		if (all_tried(lookup) || now >= deadline)
 			break;
 		sleep_until(lookup, now, deadline);
-		now = dns_clock();
+		now = clock_now();
 	}
 	for (size_t i = 0; i < lookup->count; i += 2)
 		if (!lookup->item[i].addresses && !lookup->item[i + 1].addresses)

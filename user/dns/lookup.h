@@ -45,13 +45,10 @@ int dns_lookup_open(const struct dns_lookup_options *options, struct dns_lookup 
  */
 void dns_lookup_wait(struct dns_lookup *lookup, uint64_t timeout);
 
-/* Takes what came, asks what is due at @now (dns_clock()). NULL: does nothing. */
+/* Takes what came, asks what is due at @now (clock_now()). NULL: does nothing. */
 void dns_lookup_step(struct dns_lookup *lookup, uint64_t now);
 
 /* NULL: does nothing. */
 void dns_lookup_close(struct dns_lookup *lookup);
-
-/* CLOCK_MONOTONIC, ns. */
-uint64_t dns_clock(void);
 
 #endif

@@ -13,6 +13,8 @@
 #include <time.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
+#include "user/bpf/insn.h"
 #include "user/bpf/link.h"
 #include "user/bpf/prog.h"
 #include "user/doctor/checks.h"
@@ -67,25 +69,18 @@ static int locate(struct dl_phdr_info *info, size_t size, void *context)
 	return -1;
 }
 
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
 /* Nanoseconds for a call, the best of some batches: the first are cold. */
 static int64_t time_calls(site called)
 {
 	int64_t best = INT64_MAX;
 
 	for (int batch = 0; batch < BATCHES; batch++) {
-		int64_t start = now(), taken;
+		uint64_t start = clock_now();
+		int64_t taken;
 
 		for (int i = 0; i < HITS; i++)
 			called();
-		taken = (now() - start) / HITS;
+		taken = (int64_t)(clock_now() - start) / HITS;
 		best = taken < best ? taken : best;
 	}
 	return best;
@@ -108,10 +103,7 @@ static int measure(int program, site called, int64_t *cost)
 
 static int load_empty(void)
 {
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
+	const struct bpf_insn insns[] = { BPF_SET(BPF_REG_0, 0), BPF_RETURN() };
 	const struct bpf_prog_source source = {
 		.name = "cost",
 		.type = BPF_PROG_TYPE_KPROBE,

@@ -207,13 +207,13 @@ static int list_server(void *context, const char *server, size_t size)
 {
 	struct servers *servers = context;
 	uint8_t address[ADDRESS_SIZE];
-	char text[RESOLVER_TEXT_SIZE];
+	char text[INET6_ADDRSTRLEN];
 	size_t used = strlen(servers->list);
 
 	if (address_parse(server, size, address) < 0 || resolver_address_fault(address))
 		return 0;
 	snprintf(servers->list + used, sizeof(servers->list) - used, "%s%s", used ? ", " : "",
-		 resolver_text(address, text));
+		 address_format(address, text));
 	servers->count++;
 	return 0;
 }

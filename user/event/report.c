@@ -9,12 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/address.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/json.h"
 #include "user/event/reason.h"
 
-#define LINE_SIZE    2048
-#define NSEC_PER_SEC 1000000000ULL
+#define LINE_SIZE 2048
 
 int report_open(struct report *report, const char *events, const struct secret_set *secrets,
 		const char *workload, struct error *err)
@@ -39,30 +40,14 @@ int report_open(struct report *report, const char *events, const struct secret_s
 /* CLOCK_MONOTONIC nanoseconds as RFC 3339 text in UTC. */
 static void format_time(uint64_t monotonic, char *text, size_t size)
 {
-	struct timespec real, now;
-	uint64_t at;
+	uint64_t at = clock_real(monotonic);
+	time_t seconds = (time_t)(at / NSEC_PER_SEC);
 	struct tm tm;
-	time_t seconds;
 	char date[32];
 
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	at = (uint64_t)real.tv_sec * NSEC_PER_SEC + (uint64_t)real.tv_nsec;
-	at -= (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec - monotonic;
-	seconds = (time_t)(at / NSEC_PER_SEC);
 	gmtime_r(&seconds, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text, size, "%s.%06uZ", date, (unsigned int)(at % NSEC_PER_SEC / 1000));
-}
-
-static void format_address(const uint8_t *address, char text[static INET6_ADDRSTRLEN])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (memcmp(address, mapped, sizeof(mapped)) == 0)
-		inet_ntop(AF_INET, address + sizeof(mapped), text, INET6_ADDRSTRLEN);
-	else
-		inet_ntop(AF_INET6, address, text, INET6_ADDRSTRLEN);
 }
 
 /* The name of the secret, also where the kernel knew the placeholder only. "" if unknown. */
@@ -102,7 +87,7 @@ ssize_t report_format(const struct report *report, const struct event *event, ch
 	json_string(&json, "secret", secret_name(report, event));
 	json_bytes(&json, "host", event->name, sizeof(event->name));
 	if (event->port)
-		format_address(event->address, address);
+		address_format(event->address, address);
 	json_string(&json, "address", address);
 	json_number(&json, "port", event->port);
 	json_string(&json, "verdict", event->verdict == VERDICT_SWAPPED ? "swapped" : "refused");
@@ -164,7 +149,7 @@ void report_summary(const struct report *report)
 		(unsigned long long)report->refused, report->refused == 1 ? "" : "s");
 	fprintf(stderr, "secret %s", secret[0] ? secret : "unknown");
 	if (first->port) {
-		format_address(first->address, address);
+		address_format(first->address, address);
 		fprintf(stderr, " to %.255s (%s) port %u",
 			first->name[0] ? (const char *)first->name : "no name", address,
 			first->port);

@@ -20,12 +20,12 @@
 #include "lib/text.h"
 #include "user/bpf/map.h"
 #include "user/bpf/syscall.h"
+#include "user/bpf/walk.h"
 #include "user/explain/explain.h"
 #include "user/explain/proc_text.h"
 #include "user/secret/memory.h"
 #include "user/workload/cgroup.h"
 
-#define OBJECTS_MAX	      65536 /* of a kind, on the machine */
 #define OFFSETS_MAX	      256   /* places of one link */
 #define KEYS_MAX	      1024  /* of one process that are looked at */
 #define ENTRIES_MAX	      65536 /* of a directory below /proc/PID */
@@ -50,57 +50,6 @@ struct uprobe_multi_info {
 	uint32_t pid;
 };
 
-/* --- objects by number ------------------------------------------------- */
-
-static int object_open(enum bpf_cmd command, uint32_t id)
-{
-	union bpf_attr attr;
-
-	bpf_attr_clear(&attr);
-	attr.map_id = id; /* one union with prog_id and link_id */
-	return bpf_syscall(command, &attr);
-}
-
-static int object_info(int fd, void *info, uint32_t size)
-{
-	union bpf_attr attr;
-
-	bpf_attr_clear(&attr);
-	attr.info.bpf_fd = (uint32_t)fd;
-	attr.info.info_len = size;
-	attr.info.info = bpf_pointer(info);
-	return bpf_syscall(BPF_OBJ_GET_INFO_BY_FD, &attr);
-}
-
-/*
- * Visits all objects of a kind. 0, or -errno of asking for the first one: the kernel
- * refuses. Objects that go away meanwhile are passed over.
- */
-static int objects_visit(enum bpf_cmd next, enum bpf_cmd open,
-			 void (*visit)(struct explain *explain, int fd), struct explain *explain)
-{
-	uint32_t id = 0;
-	int count, ret;
-
-	for (count = 0; count < OBJECTS_MAX; count++) {
-		union bpf_attr attr;
-
-		bpf_attr_clear(&attr);
-		attr.start_id = id;
-		ret = bpf_syscall(next, &attr);
-		if (ret)
-			return ret == -ENOENT ? 0 : ret;
-		id = attr.next_id;
-		CLEANUP_FD int fd = object_open(open, id);
-
-		if (fd >= 0)
-			visit(explain, fd);
-		else if (fd != -ENOENT && fd != -EAGAIN)
-			return fd;
-	}
-	return 0;
-}
-
 /* --- where probes are -------------------------------------------------- */
 
 /* The kernel cuts names. Programs of one place may differ in what follows the name. */
@@ -115,11 +64,12 @@ static bool is_program_of(const struct hook *hook, const char name[static BPF_OB
 	return false;
 }
 
-static void see_program(struct explain *explain, int fd)
+static void see_program(void *context, int fd)
 {
+	struct explain *explain = context;
 	struct bpf_prog_info info = { 0 };
 
-	if (object_info(fd, &info, sizeof(info)))
+	if (bpf_info(fd, &info, sizeof(info)))
 		return;
 	for (size_t i = 0; i < hook_count; i++)
 		explain->live.programs |= is_program_of(&hooks[i], info.name);
@@ -138,10 +88,10 @@ static void note_places(struct explain_file *file, size_t hook, const uint64_t *
 
 static bool read_program_name(uint32_t id, char name[static BPF_OBJ_NAME_LEN])
 {
-	CLEANUP_FD int fd = object_open(BPF_PROG_GET_FD_BY_ID, id);
+	CLEANUP_FD int fd = bpf_walk_open(BPF_KIND_PROG, id);
 	struct bpf_prog_info info = { 0 };
 
-	if (fd < 0 || object_info(fd, &info, sizeof(info)))
+	if (fd < 0 || bpf_info(fd, &info, sizeof(info)))
 		return false;
 	memcpy(name, info.name, BPF_OBJ_NAME_LEN);
 	return true;
@@ -156,8 +106,9 @@ static void note_attached(struct explain_file *file, const char name[static BPF_
 			note_places(file, i, offsets, count);
 }
 
-static void see_link(struct explain *explain, int fd)
+static void see_link(void *context, int fd)
 {
+	struct explain *explain = context;
 	char path[PATH_MAX] = "", name[BPF_OBJ_NAME_LEN];
 	uint64_t offsets[OFFSETS_MAX];
 	struct uprobe_multi_info info = {
@@ -166,7 +117,7 @@ static void see_link(struct explain *explain, int fd)
 		.path_size = sizeof(path),
 		.count = OFFSETS_MAX,
 	};
-	int ret = object_info(fd, &info, sizeof(info));
+	int ret = bpf_info(fd, &info, sizeof(info));
 
 	if ((ret && ret != -ENOSPC) || info.type != LINK_TYPE_UPROBE_MULTI || !path[0])
 		return;
@@ -257,11 +208,12 @@ static void see_staged(struct explain *explain, int fd)
 		visit_numbers(explain->pid, "task", see_thread, &search);
 }
 
-static void see_map(struct explain *explain, int fd)
+static void see_map(void *context, int fd)
 {
+	struct explain *explain = context;
 	struct bpf_map_info info = { 0 };
 
-	if (object_info(fd, &info, sizeof(info)))
+	if (bpf_info(fd, &info, sizeof(info)))
 		return;
 	if (has_shape(&info, "key_heads", sizeof(uint32_t), sizeof(uint32_t)))
 		see_heads(explain, fd);
@@ -269,11 +221,12 @@ static void see_map(struct explain *explain, int fd)
 		see_staged(explain, fd);
 }
 
-static void see_ring(struct explain *explain, int fd)
+static void see_ring(void *context, int fd)
 {
+	struct explain *explain = context;
 	struct bpf_map_info info = { 0 };
 
-	if (!object_info(fd, &info, sizeof(info)) &&
+	if (!bpf_info(fd, &info, sizeof(info)) &&
 	    has_shape(&info, "keys", sizeof(struct key_slot), sizeof(struct traffic_key)))
 		see_keys(explain, fd);
 }
@@ -296,13 +249,13 @@ static void ask_objects(struct explain *explain)
 			 "kloak explain runs in a pid namespace of its own: run it on the host");
 		return;
 	}
-	ret = objects_visit(BPF_PROG_GET_NEXT_ID, BPF_PROG_GET_FD_BY_ID, see_program, explain);
+	ret = bpf_walk(BPF_KIND_PROG, see_program, explain);
 	if (!ret)
-		ret = objects_visit(BPF_LINK_GET_NEXT_ID, BPF_LINK_GET_FD_BY_ID, see_link, explain);
+		ret = bpf_walk(BPF_KIND_LINK, see_link, explain);
 	if (!ret)
-		ret = objects_visit(BPF_MAP_GET_NEXT_ID, BPF_MAP_GET_FD_BY_ID, see_map, explain);
+		ret = bpf_walk(BPF_KIND_MAP, see_map, explain);
 	if (!ret && live->keys)
-		ret = objects_visit(BPF_MAP_GET_NEXT_ID, BPF_MAP_GET_FD_BY_ID, see_ring, explain);
+		ret = bpf_walk(BPF_KIND_MAP, see_ring, explain);
 	if (ret == -EPERM || ret == -EACCES)
 		snprintf(live->unknown, sizeof(live->unknown),
 			 "looking at the kernel's BPF objects takes CAP_SYS_ADMIN: use sudo");

@@ -49,16 +49,6 @@ const char *resolver_address_fault(const uint8_t address[static ADDRESS_SIZE])
 	return NULL;
 }
 
-const char *resolver_text(const uint8_t address[static ADDRESS_SIZE],
-			  char text[static RESOLVER_TEXT_SIZE])
-{
-	bool v4 = address_mapped(address);
-
-	inet_ntop(v4 ? AF_INET : AF_INET6, address + (v4 ? ADDRESS_MAPPED_BITS / 8 : 0), text,
-		  RESOLVER_TEXT_SIZE);
-	return text;
-}
-
 /* ---- the set ---- */
 
 bool resolver_set_has(const struct resolver_set *set, const struct resolver_endpoint *resolver)
@@ -379,7 +369,7 @@ void resolver_set_warn(const struct resolver_set *set, const struct rule_set *ru
 {
 	const char *name = first_unpinned(rules, pins);
 	int start = port_start();
-	char text[RESOLVER_TEXT_SIZE];
+	char text[INET6_ADDRSTRLEN];
 
 	if (name && set->count == 0 && set->cgroup_count == 0)
 		warning("no name server is trusted, so %s can only be verified by a pin; write "
@@ -392,7 +382,7 @@ void resolver_set_warn(const struct resolver_set *set, const struct rule_set *ru
 			warning("resolver %s port %u: any user of this machine may listen there "
 				"while the resolver does not, and answer in its place; let it "
 				"listen at port 53",
-				resolver_text(resolver->address, text), resolver->port);
+				address_format(resolver->address, text), resolver->port);
 	}
 }
 

@@ -88,10 +88,4 @@ int resolver_set_emit(const struct resolver_set *set, uint32_t workload, resolve
  */
 const char *resolver_address_fault(const uint8_t address[static ADDRESS_SIZE]);
 
-/* "192.0.2.1" or "2001:db8::1", for messages. */
-#define RESOLVER_TEXT_SIZE 46
-
-const char *resolver_text(const uint8_t address[static ADDRESS_SIZE],
-			  char text[static RESOLVER_TEXT_SIZE]);
-
 #endif

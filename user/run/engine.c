@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "user/bpf/feature.h"
 #include "user/bpf/link.h"
 #include "user/bpf/map.h"
@@ -18,7 +19,7 @@
 extern const uint8_t bpf_socket_start[], bpf_socket_end[];
 
 #define WORKLOAD_ID    1
-#define SWEEP_INTERVAL 1000000000ULL /* ns */
+#define SWEEP_INTERVAL NSEC_PER_SEC
 
 static int engine_map(const struct engine *engine, const char *name)
 {
@@ -326,14 +327,6 @@ void engine_poll(struct engine *engine, void (*callback)(void *data, const struc
 	bpf_ringbuf_consume(&engine->events, consume, &consumer);
 }
 
-static uint64_t monotonic_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
-
 static void sweep_write(const struct staged *staged, const struct staged_write *write,
 			uint64_t thread, const struct consumer *consumer)
 {
@@ -393,7 +386,7 @@ void engine_sweep_staged(struct engine *engine, uint64_t age,
 			 void (*callback)(void *data, const struct event *event), void *data)
 {
 	struct consumer consumer = { .callback = callback, .data = data };
-	uint64_t now = monotonic_now();
+	uint64_t now = clock_now();
 	int map = engine_map(engine, "staged");
 	uint64_t thread, next;
 	CLEANUP_FREE struct staged *staged = NULL;
@@ -420,7 +413,7 @@ void engine_follow_resolvers(struct engine *engine, const struct resolver_set *b
 
 void engine_tidy(struct engine *engine)
 {
-	dns_watch_sweep(&engine->dns, &engine->maps, monotonic_now());
+	dns_watch_sweep(&engine->dns, &engine->maps, clock_now());
 }
 
 uint64_t engine_counter(const struct engine *engine, enum counter counter)

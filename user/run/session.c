@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "user/attach/sideband.h"
 #include "user/dns/lookup.h"
 #include "user/event/report.h"
@@ -34,7 +35,7 @@ struct session {
 	struct rule_set rules;
 	struct pin_set pins;
 	struct resolver_set resolvers;
-	uint64_t next_follow; /* dns_clock() */
+	uint64_t next_follow; /* clock_now() */
 	char **environment;   /* the command's */
 	struct cgroup_place place;
 	struct cgroup cgroup;
@@ -272,9 +273,9 @@ static void watch_events(void *data)
 	engine_poll(&session->engine, take_event, &session->report);
 	engine_sweep_staged(&session->engine, STAGED_TIMEOUT, take_event, &session->report);
 	engine_tidy(&session->engine);
-	follow_resolvers(session, dns_clock());
+	follow_resolvers(session, clock_now());
 	if (session->lookup)
-		dns_lookup_step(session->lookup, dns_clock());
+		dns_lookup_step(session->lookup, clock_now());
 }
 
 /* One descriptor that is readable when any of ours is. -errno: the interval has to do. */

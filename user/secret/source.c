@@ -3,6 +3,7 @@
 #include "user/secret/source.h"
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include <time.h>
 
 /* How long the writer of a pipe may keep it open. */
-#define READ_TIMEOUT_MS 60000
+#define READ_TIMEOUT (60 * NSEC_PER_SEC)
 
 #define DIGITS	"0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
@@ -103,22 +104,14 @@ int secret_option_parse(const char *text, struct secret_option *option, struct e
 
 /* ---- the value ---- */
 
-static int64_t now_ms(void)
-{
-	struct timespec now = { 0 };
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Reads to the end, or until the slot is full, which is more than a secret may have. */
 static int read_to_end(int fd, struct reading *reading)
 {
-	int64_t deadline = now_ms() + READ_TIMEOUT_MS;
+	uint64_t deadline = clock_now() + READ_TIMEOUT;
 
 	while (reading->size < SECRET_SLOT_SIZE) {
 		struct pollfd readable = { .fd = fd, .events = POLLIN };
-		int64_t left = deadline - now_ms();
+		int64_t left = (int64_t)(deadline - clock_now()) / (int64_t)NSEC_PER_MSEC;
 		int ready = left > 0 ? poll(&readable, 1, (int)left) : 0;
 		ssize_t got;
 

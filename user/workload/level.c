@@ -12,51 +12,30 @@
 
 #include "kernel/abi.h"
 #include "lib/cleanup.h"
-#include "user/bpf/syscall.h"
+#include "user/bpf/insn.h"
+#include "user/bpf/prog.h"
 #include "user/workload/cgroup.h"
 
 #define HEAD	  2
 #define PER_LEVEL 5
 #define COUNT	  (HEAD + CGROUP_LEVELS * PER_LEVEL + 2)
 
-#define MOVE_IMMEDIATE(to, value)                                                    \
-	{                                                                            \
-		.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (to), .imm = (value) \
-	}
-#define MOVE(to, from)                                                                  \
-	{                                                                               \
-		.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = (to), .src_reg = (from) \
-	}
-#define CALL(helper)                                        \
-	{                                                   \
-		.code = BPF_JMP | BPF_CALL, .imm = (helper) \
-	}
-#define EXIT                               \
-	{                                  \
-		.code = BPF_JMP | BPF_EXIT \
-	}
-
 static void write_program(struct bpf_insn insns[COUNT], uint64_t id)
 {
-	const struct bpf_insn head[HEAD] = {
-		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_6, .imm = (int32_t)id },
-		{ .imm = (int32_t)(id >> 32) },
-	};
-	const struct bpf_insn tail[] = { MOVE_IMMEDIATE(BPF_REG_0, CGROUP_LEVELS), EXIT };
+	const struct bpf_insn head[HEAD] = { BPF_SET_WIDE(BPF_REG_6, 0, id) };
+	const struct bpf_insn tail[] = { BPF_SET(BPF_REG_0, CGROUP_LEVELS), BPF_RETURN() };
 
 	memcpy(insns, head, sizeof(head));
 	for (int level = 0; level < CGROUP_LEVELS; level++) {
 		int at = HEAD + level * PER_LEVEL;
 		const struct bpf_insn step[PER_LEVEL] = {
-			MOVE_IMMEDIATE(BPF_REG_1, level),
-			CALL(BPF_FUNC_get_current_ancestor_cgroup_id),
-			MOVE(BPF_REG_1, BPF_REG_0),
-			MOVE_IMMEDIATE(BPF_REG_0, level),
+			BPF_SET(BPF_REG_1, level),
+			BPF_HELPER(BPF_FUNC_get_current_ancestor_cgroup_id),
+			BPF_COPY(BPF_REG_1, BPF_REG_0),
+			BPF_SET(BPF_REG_0, level),
 			/* equal: to the exit, which is the last instruction */
-			{ .code = BPF_JMP | BPF_JEQ | BPF_X,
-			  .dst_reg = BPF_REG_1,
-			  .src_reg = BPF_REG_6,
-			  .off = (int16_t)(COUNT - 1 - (at + PER_LEVEL)) },
+			BPF_JUMP_EQUAL(BPF_REG_1, BPF_REG_6,
+				       (int16_t)(COUNT - 1 - (at + PER_LEVEL))),
 		};
 
 		memcpy(insns + at, step, sizeof(step));
@@ -64,29 +43,20 @@ static void write_program(struct bpf_insn insns[COUNT], uint64_t id)
 	memcpy(insns + COUNT - 2, tail, sizeof(tail));
 }
 
-static int run_once(int program)
-{
-	union bpf_attr attr;
-	int ret;
-
-	bpf_attr_clear(&attr);
-	attr.test.prog_fd = (uint32_t)program;
-	ret = bpf_syscall(BPF_PROG_TEST_RUN, &attr);
-	return ret < 0 ? ret : (int)attr.test.retval;
-}
-
 static int load(uint64_t id)
 {
 	struct bpf_insn insns[COUNT];
-	union bpf_attr attr;
+	const struct bpf_prog_source source = {
+		.name = "level",
+		.type = BPF_PROG_TYPE_RAW_TRACEPOINT,
+		.license = "GPL",
+		.insns = insns,
+		.insn_count = COUNT,
+		.btf = -1,
+	};
 
 	write_program(insns, id);
-	bpf_attr_clear(&attr);
-	attr.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT;
-	attr.insns = bpf_pointer(insns);
-	attr.insn_cnt = COUNT;
-	attr.license = bpf_pointer("GPL");
-	return bpf_syscall(BPF_PROG_LOAD, &attr);
+	return bpf_prog_load(&source, NULL, NULL);
 }
 
 int cgroup_level(const struct cgroup_place *place, struct error *err)
@@ -101,7 +71,7 @@ int cgroup_level(const struct cgroup_place *place, struct error *err)
 				 "start kloak from another one",
 				 place->own, strerror(errno));
 	program = load(status.st_ino);
-	level = program < 0 ? program : run_once(program);
+	level = program < 0 ? program : bpf_prog_run(program);
 	if (level < 0)
 		return error_set(err, level,
 				 "cannot run a BPF program to learn the depth of the cgroup: %s; "

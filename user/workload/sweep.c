@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "user/workload/cgroup.h"
 
 #define WALK_DIRECTORIES 4096
@@ -23,17 +24,9 @@
 
 struct walk {
 	unsigned int directories; /* that may still be opened */
-	int64_t deadline;
+	uint64_t deadline;
 	unsigned int removed;
 };
-
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
 
 /* Takes the directory over; NULL on failure. */
 static DIR *open_directory(int parent, const char *name)
@@ -95,7 +88,7 @@ static void walk_directory(struct walk *walk, int parent, const char *name, unsi
 	const char *child;
 	DIR *directory;
 
-	if (depth == 0 || walk->directories == 0 || now() > walk->deadline)
+	if (depth == 0 || walk->directories == 0 || clock_now() > walk->deadline)
 		return;
 	walk->directories--;
 	directory = open_directory(parent, name);
@@ -112,7 +105,7 @@ static void walk_directory(struct walk *walk, int parent, const char *name, unsi
 
 unsigned int cgroup_sweep(const struct cgroup_place *place)
 {
-	struct walk walk = { .directories = WALK_DIRECTORIES, .deadline = now() + WALK_TIME };
+	struct walk walk = { .directories = WALK_DIRECTORIES, .deadline = clock_now() + WALK_TIME };
 
 	walk_directory(&walk, AT_FDCWD, place->own, WALK_DEPTH);
 	walk_directory(&walk, AT_FDCWD, place->mount, WALK_DEPTH);
