@@ -2,6 +2,7 @@
 /* Error sentences: see error.h for the contract. */
 #include "lib/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,11 @@ int error_config(struct error *err, int code, const char *format, ...)
 	error_fill(err, code, EXIT_CONFIG, format, args);
 	va_end(args);
 	return code;
+}
+
+int error_no_memory(struct error *err, const char *what)
+{
+	return error_set(err, -ENOMEM, "not enough memory for %s; free some", what);
 }
 
 int error_prefix(struct error *err, const char *format, ...)

@@ -35,6 +35,9 @@ int error_set(struct error *err, int code, const char *format, ...)
 int error_config(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* "not enough memory for @what; ...". Returns -ENOMEM. */
+int error_no_memory(struct error *err, const char *what);
+
 /* Puts "prefix: " before the sentence that is already there. Returns err->code. */
 int error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

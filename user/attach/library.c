@@ -140,8 +140,7 @@ int library_resolve(const struct library_request *request, struct library_set *s
 
 	*set = (struct library_set){ .items = calloc(LIBRARY_MAX, sizeof(*set->items)) };
 	if (!set->items)
-		return error_set(err, -ENOMEM, "out of memory while resolving the libraries of %s",
-				 request->path);
+		return error_no_memory(err, "the list of libraries");
 	/* Without a cache the loader searches its directories, and so do we. */
 	ldcache_open(&resolver.cache, request->cache ? request->cache : LDCACHE_PATH);
 	ret = add_executable(&resolver, request->path, 0);

@@ -215,7 +215,7 @@ int bpf_object_open(struct bpf_object **object, const char *name, const void *da
 	}
 	bpf_object_close(opened);
 	if (ret == -ENOMEM)
-		return error_set(err, ret, "BPF object %s: not enough memory to read it", name);
+		return error_no_memory(err, "a BPF object");
 	return error_set(err, ret,
 			 "BPF object %s: malformed (%s); this kloak binary is damaged, "
 			 "build or download it again",
@@ -339,7 +339,7 @@ static int load_linked(struct bpf_object *object, struct program *program,
 	CLEANUP_FD int btf = -1;
 
 	if (!functions)
-		return error_set(err, -ENOMEM, "BPF program %s: not enough memory", program->name);
+		return error_no_memory(err, "a BPF program");
 	btf = describe_program(&object->loading->btf, linked, kind->context, functions);
 	if (btf < 0)
 		return error_set(err, btf,

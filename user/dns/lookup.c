@@ -110,7 +110,7 @@ int dns_lookup_open(const struct dns_lookup_options *options, struct dns_lookup 
 	*result = NULL;
 	if (!lookup || !lookup->reader) {
 		dns_lookup_close(lookup);
-		return error_set(err, -ENOMEM, "no memory for looking names up; free some");
+		return error_no_memory(err, "looking names up");
 	}
 	collect_names(lookup, options->rules);
 	if (lookup->count == 0)

@@ -162,7 +162,7 @@ static int resolve(struct explain *explain, char *const *envp, struct error *err
 static int explain_elf(struct explain *explain, int fd, char *const *envp, struct error *err)
 {
 	if (explain_add_file(explain, explain->path, EXPLAIN_PROGRAM, fd, 0))
-		return error_set(err, -ENOMEM, "not enough memory; free some");
+		return error_no_memory(err, "what is found");
 	if (!loads_libraries(&explain->files[0]))
 		return 0;
 	free(explain->files[0].plans);

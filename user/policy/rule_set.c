@@ -59,7 +59,7 @@ static int grant_add(struct rule_set *set, const struct rule *rule, unsigned int
 			"*.example.%s",
 			rule->name, rule->name + 2);
 	if (grant_append(set, rule, secrets) < 0)
-		return error_set(err, -ENOMEM, "no memory for the rules");
+		return error_no_memory(err, "the rules");
 	return 0;
 }
 

@@ -18,7 +18,7 @@ static int keep_waiting(struct attachment *attachment, struct library *library, 
 	struct library *grown = reallocarray(waiting->items, waiting->count + 1, sizeof(*grown));
 
 	if (!grown)
-		return error_set(err, -ENOMEM, "not enough memory; free some");
+		return error_no_memory(err, "the list of probes");
 	waiting->items = grown;
 	grown += waiting->count++;
 	memset(grown, 0, sizeof(*grown));

@@ -61,7 +61,7 @@ static int attach(struct probed *probed, struct probed_file *file, struct error 
 				 file->path, strerror(errno));
 	ret = engine_attach_file(probed->engine, file->fd, file->path, &file->links, err);
 	if (ret >= 0 && seen_add(&probed->seen, &file->status, ret > 0))
-		return error_set(err, -ENOMEM, "not enough memory; free some");
+		return error_no_memory(err, "the list of probed files");
 	return ret;
 }
 
@@ -135,7 +135,7 @@ int probed_add(struct probed *probed, int fd, const char *path, struct error *er
 	}
 	file.path = strdup(path);
 	ret = file.path ? attach(probed, &file, err)
-			: error_set(err, -ENOMEM, "not enough memory; free some");
+			: error_no_memory(err, "the list of probed files");
 	if (!file.links.count || take(probed, &file))
 		release(probed, &file);
 	return ret;

@@ -394,7 +394,7 @@ int session_run(const struct run_options *options, int *status, struct error *er
 	int ret;
 
 	if (!session)
-		return error_set(err, -ENOMEM, "not enough memory; free some");
+		return error_no_memory(err, "the run");
 	session->options = options;
 	session->report.fd = -1;
 	session->primer.event = -1;

@@ -94,7 +94,7 @@ int environment_for_child(const struct secret_set *set, char *const *environment
 	copy = calloc(count + set->count + 1, sizeof(*copy));
 	if (!copy || child_fill(set, environment, copy) < 0) {
 		environment_release(copy);
-		return error_set(err, -ENOMEM, "no memory to copy the environment");
+		return error_no_memory(err, "a copy of the environment");
 	}
 	*child = copy;
 	return 0;

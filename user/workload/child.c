@@ -252,7 +252,7 @@ int child_prepare(const struct child_options *options, struct child *child, stru
 	child->uid = account.uid;
 	envp = account_environment(&account, options->envp);
 	if (!envp)
-		return error_set(err, -ENOMEM, "no memory for the environment of the command");
+		return error_no_memory(err, "the environment of the command");
 	warn_kept(options->keep_caps);
 	ret = child_signals_take(child);
 	if (ret)
