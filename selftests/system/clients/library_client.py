@@ -13,7 +13,6 @@ Does what each line of its input says, and answers "done":
 import ctypes
 import os
 import socket
-import ssl
 import subprocess
 import sys
 import time
