@@ -11,6 +11,18 @@
 #define TYPE_LIMIT 65536
 #define HOP_LIMIT  32 /* typedefs and qualifiers in a row; a cycle ends here */
 
+/*
+ * What every BTF section begins with. struct btf_header of <linux/btf.h> has grown in Linux 7.x by
+ * fields that clang does not write and older kernels do not take: only .hdr_len tells its size.
+ */
+struct header {
+	uint16_t magic;
+	uint8_t version, flags;
+	uint32_t hdr_len;
+	uint32_t type_off, type_len; /* bytes from the header's end */
+	uint32_t str_off, str_len;
+};
+
 #ifndef BTF_KIND_ENUM64
 #define BTF_KIND_ENUM64 19
 #endif
@@ -72,7 +84,7 @@ static const char *string_at(const struct btf *btf, uint32_t offset)
 
 static int read_header(struct btf *btf, const uint8_t *data, size_t size)
 {
-	struct btf_header header;
+	struct header header;
 	size_t rest;
 
 	if (size > SIZE_LIMIT)
@@ -417,7 +429,7 @@ static void writer_free(struct btf_writer *writer)
 
 int btf_writer_finish(struct btf_writer *writer, void **blob, uint32_t *size)
 {
-	const struct btf_header header = {
+	const struct header header = {
 		.magic = BTF_MAGIC,
 		.version = BTF_VERSION,
 		.hdr_len = sizeof(header),

@@ -28,9 +28,10 @@ static inline void cleanup_file(FILE **file)
 		fclose(*file);
 }
 
-#define CLEANUP_FD   __attribute__((cleanup(cleanup_fd)))
-#define CLEANUP_FREE __attribute__((cleanup(cleanup_free)))
-#define CLEANUP_FILE __attribute__((cleanup(cleanup_file)))
+/* unused: clang 14 does not take the clean-up itself for a use, as gcc and newer clangs do. */
+#define CLEANUP_FD   __attribute__((cleanup(cleanup_fd), unused))
+#define CLEANUP_FREE __attribute__((cleanup(cleanup_free), unused))
+#define CLEANUP_FILE __attribute__((cleanup(cleanup_file), unused))
 
 #define TAKE_FD(fd)               \
 	({                        \

@@ -2,6 +2,7 @@
 /* BTF: what clang wrote is read, what we write is read back and taken by the kernel (root). */
 #include <errno.h>
 #include <linux/btf.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,6 +122,38 @@ START_TEST(kernel_takes_what_is_written)
 	fd = bpf_btf_load(blob, size);
 	ck_assert_msg(fd >= 0, "the kernel says %s", strerror(-fd));
 	close(fd);
+	free(blob);
+}
+END_TEST
+
+/*
+ * Headers as <linux/btf.h> of 7.x has them, with two fields more than clang writes: they are read,
+ * and never written, whatever headers this was built with.
+ */
+START_TEST(longer_headers)
+{
+	enum { SHORT = 24, MORE = 8 };
+	struct btf_function function;
+	struct btf_writer writer;
+	struct btf read_back;
+	uint32_t size, length;
+	uint8_t *longer;
+	void *blob;
+
+	btf_writer_init(&writer);
+	btf_write_function(&writer, &written);
+	ck_assert_int_eq(btf_writer_finish(&writer, &blob, &size), 0);
+	memcpy(&length, (uint8_t *)blob + offsetof(struct btf_header, hdr_len), sizeof(length));
+	ck_assert_uint_eq(length, SHORT);
+	length += MORE;
+	longer = calloc(1, size + MORE);
+	memcpy(longer, blob, SHORT);
+	memcpy(longer + offsetof(struct btf_header, hdr_len), &length, sizeof(length));
+	memcpy(longer + length, (uint8_t *)blob + SHORT, size - SHORT);
+	ck_assert_int_eq(btf_parse(&read_back, longer, size + MORE), 0);
+	ck_assert_int_eq(btf_find_function(&read_back, "example", &function), 0);
+	btf_free(&read_back);
+	free(longer);
 	free(blob);
 }
 END_TEST
@@ -303,8 +336,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const real[] = {
-		prototype_of_a_global_function, other_prototypes,   written_is_read_back,
-		kernel_takes_what_is_written,	truncated_anywhere,
+		prototype_of_a_global_function, other_prototypes, written_is_read_back,
+		kernel_takes_what_is_written,	longer_headers,	  truncated_anywhere,
 	};
 	const TTest *const hostile[] = {
 		typedefs_in_a_circle,

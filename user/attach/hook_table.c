@@ -11,12 +11,14 @@
 #define OBJECT(name) .object = bpf_##name##_start, .object_end = bpf_##name##_end
 
 /* Arguments in registers, and on the stack: two objects of the same programs. */
-#define GO_FUNCTIONS                                                                               \
-	{                                                                                          \
-		{ "crypto/tls.aeadAESGCMTLS13", "go_aes_13" },                                     \
-			{ "crypto/tls.aeadAESGCM", "go_aes_12" },                                  \
-			{ "crypto/tls.aeadChaCha20Poly1305", "go_chacha20" },                      \
-			{ "crypto/tls.(*Conn).Write", "go_write", .checked = "go_write_checked" }, \
+#define GO_FUNCTIONS                                                                             \
+	{                                                                                        \
+		{ .symbol = "crypto/tls.aeadAESGCMTLS13", .entry = "go_aes_13" },                \
+			{ .symbol = "crypto/tls.aeadAESGCM", .entry = "go_aes_12" },             \
+			{ .symbol = "crypto/tls.aeadChaCha20Poly1305", .entry = "go_chacha20" }, \
+			{ .symbol = "crypto/tls.(*Conn).Write",                                  \
+			  .entry = "go_write",                                                   \
+			  .checked = "go_write_checked" },                                       \
 	}
 
 extern const uint8_t bpf_go_start[], bpf_go_end[];
@@ -69,12 +71,13 @@ const struct hook hooks[] = {
 		.usual = true,
 		.sonames = { "libssl.so", "libcrypto.so" },
 		.functions = {
-			{ "EVP_KDF_derive", "openssl_derive", "openssl_derived",
-			  .only_with = ONLY_OPENSSL3 },
-			{ "SSL_write", "openssl_write", .unless = { ONLY_BORINGSSL } },
-			{ "SSL_write_ex", "openssl_write",
+			{ .symbol = "EVP_KDF_derive", .entry = "openssl_derive",
+			  .on_return = "openssl_derived", .only_with = ONLY_OPENSSL3 },
+			{ .symbol = "SSL_write", .entry = "openssl_write",
+			  .unless = { ONLY_BORINGSSL } },
+			{ .symbol = "SSL_write_ex", .entry = "openssl_write",
 			  .unless = { ONLY_BORINGSSL, "SSL_write_ex2" } },
-			{ "SSL_write_ex2", "openssl_write" },
+			{ .symbol = "SSL_write_ex2", .entry = "openssl_write" },
 		},
 	},
 	{
@@ -82,9 +85,10 @@ const struct hook hooks[] = {
 		.title = "OpenSSL 1.1.1",
 		OBJECT(openssl11),
 		.functions = {
-			{ "EVP_PKEY_CTX_ctrl", "openssl11_say",
+			{ .symbol = "EVP_PKEY_CTX_ctrl", .entry = "openssl11_say",
 			  .unless = { ONLY_OPENSSL3, ONLY_BORINGSSL_CRYPTO } },
-			{ "EVP_PKEY_derive", "openssl11_derive", "openssl11_derived",
+			{ .symbol = "EVP_PKEY_derive", .entry = "openssl11_derive",
+			  .on_return = "openssl11_derived",
 			  .unless = { ONLY_OPENSSL3, ONLY_BORINGSSL_CRYPTO } },
 		},
 	},
@@ -94,13 +98,16 @@ const struct hook hooks[] = {
 		OBJECT(boringssl),
 		.sonames = { "libboringssl.so" },
 		.functions = {
-			{ "HKDF_expand", "boringssl_expand", "boringssl_derived",
+			{ .symbol = "HKDF_expand", .entry = "boringssl_expand",
+			  .on_return = "boringssl_derived",
 			  .unless = { "CRYPTO_tls13_hkdf_expand_label", FIPS_MODULE } },
-			{ "CRYPTO_tls13_hkdf_expand_label", "boringssl_expand_label",
-			  "boringssl_derived", .unless = { FIPS_MODULE } },
-			{ "CRYPTO_tls1_prf", "boringssl_prf", "boringssl_derived",
+			{ .symbol = "CRYPTO_tls13_hkdf_expand_label",
+			  .entry = "boringssl_expand_label", .on_return = "boringssl_derived",
 			  .unless = { FIPS_MODULE } },
-			{ "SSL_write", "boringssl_write", .only_with = ONLY_BORINGSSL },
+			{ .symbol = "CRYPTO_tls1_prf", .entry = "boringssl_prf",
+			  .on_return = "boringssl_derived", .unless = { FIPS_MODULE } },
+			{ .symbol = "SSL_write", .entry = "boringssl_write",
+			  .only_with = ONLY_BORINGSSL },
 		},
 	},
 	{
@@ -110,13 +117,16 @@ const struct hook hooks[] = {
 		.usual = true,
 		.sonames = { "libgnutls.so", "libnettle.so" },
 		.functions = {
-			{ "nettle_hkdf_expand", "gnutls_expand", "gnutls_derived" },
-			{ "_gnutls_prf_raw", "gnutls_prf", "gnutls_derived" },
-			{ "gnutls_record_send2", "gnutls_send" },
-			{ "gnutls_record_send_range", "gnutls_send_range" },
-			{ "gnutls_record_cork", "gnutls_cork" },
-			{ "gnutls_record_uncork", "gnutls_uncork", "gnutls_uncorked" },
-			{ "gnutls_deinit", "gnutls_end" },
+			{ .symbol = "nettle_hkdf_expand", .entry = "gnutls_expand",
+			  .on_return = "gnutls_derived" },
+			{ .symbol = "_gnutls_prf_raw", .entry = "gnutls_prf",
+			  .on_return = "gnutls_derived" },
+			{ .symbol = "gnutls_record_send2", .entry = "gnutls_send" },
+			{ .symbol = "gnutls_record_send_range", .entry = "gnutls_send_range" },
+			{ .symbol = "gnutls_record_cork", .entry = "gnutls_cork" },
+			{ .symbol = "gnutls_record_uncork", .entry = "gnutls_uncork",
+			  .on_return = "gnutls_uncorked" },
+			{ .symbol = "gnutls_deinit", .entry = "gnutls_end" },
 		},
 	},
 	{
@@ -125,11 +135,12 @@ const struct hook hooks[] = {
 		OBJECT(mbedtls),
 		.sonames = { "libmbedtls.so", "libmbedcrypto.so" },
 		.functions = {
-			{ "psa_key_derivation_input_bytes", "mbedtls_derive_input" },
-			{ "psa_key_derivation_output_bytes", "mbedtls_derive_output",
-			  "mbedtls_derived" },
-			{ "mbedtls_cipher_setkey", "mbedtls_setkey" },
-			{ "mbedtls_ssl_write", "mbedtls_write" },
+			{ .symbol = "psa_key_derivation_input_bytes",
+			  .entry = "mbedtls_derive_input" },
+			{ .symbol = "psa_key_derivation_output_bytes",
+			  .entry = "mbedtls_derive_output", .on_return = "mbedtls_derived" },
+			{ .symbol = "mbedtls_cipher_setkey", .entry = "mbedtls_setkey" },
+			{ .symbol = "mbedtls_ssl_write", .entry = "mbedtls_write" },
 		},
 	},
 	{
@@ -138,12 +149,15 @@ const struct hook hooks[] = {
 		OBJECT(wolfssl),
 		.sonames = { "libwolfssl.so" },
 		.functions = {
-			{ "wc_Tls13_HKDF_Expand_Label", "wolfssl_expand", "wolfssl_expanded",
+			{ .symbol = "wc_Tls13_HKDF_Expand_Label", .entry = "wolfssl_expand",
+			  .on_return = "wolfssl_expanded",
 			  .unless = { "wc_Tls13_HKDF_Expand_Label_ex" } },
-			{ "wc_Tls13_HKDF_Expand_Label_ex", "wolfssl_expand", "wolfssl_expanded" },
-			{ "wc_PRF_TLS", "wolfssl_prf", "wolfssl_prf_done" },
-			{ "wolfSSL_write", "wolfssl_write" },
-			{ "wolfSSL_write_ex", "wolfssl_write" },
+			{ .symbol = "wc_Tls13_HKDF_Expand_Label_ex", .entry = "wolfssl_expand",
+			  .on_return = "wolfssl_expanded" },
+			{ .symbol = "wc_PRF_TLS", .entry = "wolfssl_prf",
+			  .on_return = "wolfssl_prf_done" },
+			{ .symbol = "wolfSSL_write", .entry = "wolfssl_write" },
+			{ .symbol = "wolfSSL_write_ex", .entry = "wolfssl_write" },
 		},
 	},
 	{
@@ -152,12 +166,15 @@ const struct hook hooks[] = {
 		OBJECT(rustls),
 		.moves = true,
 		.functions = {
-			{ "*RingHkdfExpander*expand_slice*", "rustls_expand", "rustls_expanded" },
-			{ "*rustls*PrfUsingHmac*for_secret*", "rustls_prf", "rustls_prf_done" },
-			{ RUSTLS_WRITE, "rustls_write" },
-			{ "*rustls*PlaintextSink*14write_vectored*", "rustls_write_vectored" },
-			{ "*rustls*stream*StreamOwned*Write*5write*", "rustls_write",
-			  .unless = { RUSTLS_WRITE } },
+			{ .symbol = "*RingHkdfExpander*expand_slice*", .entry = "rustls_expand",
+			  .on_return = "rustls_expanded" },
+			{ .symbol = "*rustls*PrfUsingHmac*for_secret*", .entry = "rustls_prf",
+			  .on_return = "rustls_prf_done" },
+			{ .symbol = RUSTLS_WRITE, .entry = "rustls_write" },
+			{ .symbol = "*rustls*PlaintextSink*14write_vectored*",
+			  .entry = "rustls_write_vectored" },
+			{ .symbol = "*rustls*stream*StreamOwned*Write*5write*",
+			  .entry = "rustls_write", .unless = { RUSTLS_WRITE } },
 		},
 	},
 };
