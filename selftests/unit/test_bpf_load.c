@@ -135,8 +135,6 @@ START_TEST(return_probe)
 
 	OPEN(object, calls);
 	LOAD(object);
-	ck_assert(bpf_object_program_is_return(object, "on_return"));
-	ck_assert(!bpf_object_program_is_return(object, "on_entry"));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
 	link = link_create_uprobe(bpf_object_program(object, "on_return"), path, offset_of(probed),
 				  true);
@@ -304,23 +302,6 @@ START_TEST(set_refuses)
 	LOAD(object);
 	ck_assert_int_eq(bpf_object_set(object, "patched", &word, sizeof(word)), -EBUSY);
 	ck_assert_int_eq(bpf_object_load(object, &set, &err), -EBUSY);
-	bpf_object_close(object);
-}
-END_TEST
-
-START_TEST(skip_a_program)
-{
-	const uint32_t yes = 1;
-	struct bpf_object *object;
-
-	OPEN(object, guarded);
-	bpf_object_set(object, "take_bad_branch", &yes, sizeof(yes));
-	ck_assert_int_eq(bpf_object_skip(object, "nobody"), -ENOENT);
-	ck_assert_int_eq(bpf_object_skip(object, "guarded"), 0);
-	LOAD(object);
-	ck_assert_int_eq(bpf_object_program(object, "guarded"), -ENOENT);
-	ck_assert_int_eq(bpf_object_program(object, "nobody"), -ENOENT);
-	ck_assert_int_ge(bpf_object_program(object, "innocent"), 0);
 	bpf_object_close(object);
 }
 END_TEST
@@ -550,7 +531,6 @@ int main(void)
 		verifier_log,
 		global_functions_are_verified_alone,
 		set_refuses,
-		skip_a_program,
 		damaged_object,
 		nothing_left_open,
 		without_privileges,

@@ -293,30 +293,3 @@ const char *bpf_feature_name(enum bpf_feature feature)
 {
 	return features[feature].name;
 }
-
-bool bpf_feature_has_helper(uint32_t prog_type, int32_t number)
-{
-	static const char *const refusals[] = { "unknown func", "invalid func",
-						"program of this type cannot use helper" };
-	const struct bpf_insn insns[] = { BPF_HELPER(number), BPF_RETURN() };
-	CLEANUP_FREE char *log = NULL;
-	CLEANUP_FD int fd = -1;
-	size_t i;
-
-	fd = bpf_prog_load(
-		&(struct bpf_prog_source){
-			.name = "probe",
-			.type = prog_type,
-			.license = "GPL",
-			.insns = insns,
-			.insn_count = ARRAY_SIZE(insns),
-			.btf = -1,
-		},
-		&log, NULL);
-	if (fd >= 0)
-		return true;
-	for (i = 0; log && i < ARRAY_SIZE(refusals); i++)
-		if (strstr(log, refusals[i]))
-			return false;
-	return log; /* no log: the load never came to the helper */
-}

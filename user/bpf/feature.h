@@ -32,13 +32,6 @@ bool bpf_feature_has(enum bpf_feature feature);
 const char *bpf_feature_name(enum bpf_feature feature);
 
 /*
- * May programs of @prog_type (enum bpf_prog_type) call the helper @number
- * (BPF_FUNC_*)? Cannot be tried by use, since each wants other arguments: the
- * verifier is asked and its answer read. Not remembered.
- */
-bool bpf_feature_has_helper(uint32_t prog_type, int32_t number);
-
-/*
  * Probes a file in memory that nobody maps, where the kernel has uprobe_multi links.
  * The first probe after some 15 ms waits up to 10 ms for all mappings to stand
  * still, those after it need not. The fd is as slow to close as others.

@@ -25,37 +25,67 @@ struct program_kind {
 	uint32_t attach_type;
 	uint32_t flags;
 	bool is_uprobe;
-	bool is_return;
 	const char *context; /* the kernel's name of its context struct; NULL: not a struct */
 };
 
 static const struct program_kind kinds[] = {
-	{ "sockops", BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, 0, false, false, "bpf_sock_ops" },
-	{ "sk_msg", BPF_PROG_TYPE_SK_MSG, BPF_SK_MSG_VERDICT, 0, false, false, "sk_msg_md" },
-	{ "cgroup_skb/ingress", BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS, 0, false, false,
-	  "__sk_buff" },
-	{ "cgroup_skb/egress", BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, 0, false, false,
-	  "__sk_buff" },
-	{ "cgroup/setsockopt", BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_SETSOCKOPT, 0, false, false,
-	  "bpf_sockopt" },
-	{ "cgroup/sock_create", BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_CREATE, 0, false,
-	  false, "bpf_sock" },
-	{ "cgroup/connect4", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, 0, false,
-	  false, "bpf_sock_addr" },
-	{ "cgroup/connect6", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_CONNECT, 0, false,
-	  false, "bpf_sock_addr" },
-	{ "uprobe", BPF_PROG_TYPE_KPROBE, 0, 0, true, false, DESCRIBE_PT_REGS },
-	{ "uprobe.s", BPF_PROG_TYPE_KPROBE, 0, BPF_F_SLEEPABLE, true, false, DESCRIBE_PT_REGS },
-	{ "uretprobe", BPF_PROG_TYPE_KPROBE, 0, 0, true, true, DESCRIBE_PT_REGS },
-	{ "uretprobe.s", BPF_PROG_TYPE_KPROBE, 0, BPF_F_SLEEPABLE, true, true, DESCRIBE_PT_REGS },
-	{ "tracepoint", BPF_PROG_TYPE_TRACEPOINT, 0, 0, false, false, NULL },
+	{ .section = "sockops",
+	  .type = BPF_PROG_TYPE_SOCK_OPS,
+	  .attach_type = BPF_CGROUP_SOCK_OPS,
+	  .context = "bpf_sock_ops" },
+	{ .section = "sk_msg",
+	  .type = BPF_PROG_TYPE_SK_MSG,
+	  .attach_type = BPF_SK_MSG_VERDICT,
+	  .context = "sk_msg_md" },
+	{ .section = "cgroup_skb/ingress",
+	  .type = BPF_PROG_TYPE_CGROUP_SKB,
+	  .attach_type = BPF_CGROUP_INET_INGRESS,
+	  .context = "__sk_buff" },
+	{ .section = "cgroup_skb/egress",
+	  .type = BPF_PROG_TYPE_CGROUP_SKB,
+	  .attach_type = BPF_CGROUP_INET_EGRESS,
+	  .context = "__sk_buff" },
+	{ .section = "cgroup/setsockopt",
+	  .type = BPF_PROG_TYPE_CGROUP_SOCKOPT,
+	  .attach_type = BPF_CGROUP_SETSOCKOPT,
+	  .context = "bpf_sockopt" },
+	{ .section = "cgroup/sock_create",
+	  .type = BPF_PROG_TYPE_CGROUP_SOCK,
+	  .attach_type = BPF_CGROUP_INET_SOCK_CREATE,
+	  .context = "bpf_sock" },
+	{ .section = "cgroup/connect4",
+	  .type = BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+	  .attach_type = BPF_CGROUP_INET4_CONNECT,
+	  .context = "bpf_sock_addr" },
+	{ .section = "cgroup/connect6",
+	  .type = BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+	  .attach_type = BPF_CGROUP_INET6_CONNECT,
+	  .context = "bpf_sock_addr" },
+	{ .section = "uprobe",
+	  .type = BPF_PROG_TYPE_KPROBE,
+	  .is_uprobe = true,
+	  .context = DESCRIBE_PT_REGS },
+	{ .section = "uprobe.s",
+	  .type = BPF_PROG_TYPE_KPROBE,
+	  .flags = BPF_F_SLEEPABLE,
+	  .is_uprobe = true,
+	  .context = DESCRIBE_PT_REGS },
+	{ .section = "uretprobe",
+	  .type = BPF_PROG_TYPE_KPROBE,
+	  .is_uprobe = true,
+	  .context = DESCRIBE_PT_REGS },
+	{ .section = "uretprobe.s",
+	  .type = BPF_PROG_TYPE_KPROBE,
+	  .flags = BPF_F_SLEEPABLE,
+	  .is_uprobe = true,
+	  .context = DESCRIBE_PT_REGS },
+	{ .section = "tracepoint", .type = BPF_PROG_TYPE_TRACEPOINT },
 };
 
 struct program {
 	char name[PROGRAM_NAME_MAX];
 	const struct program_kind *kind;
 	const struct object_function *function; /* until loaded */
-	bool skip;
 	int fd;
 };
 
@@ -254,16 +284,6 @@ static struct program *find_program(const struct bpf_object *object, const char 
 	return NULL;
 }
 
-int bpf_object_skip(struct bpf_object *object, const char *program)
-{
-	struct program *found = find_program(object, program);
-
-	if (!found)
-		return -ENOENT;
-	found->skip = true;
-	return 0;
-}
-
 /* --- maps of an object ------------------------------------------------- */
 
 static int make_maps(struct loading *loading, struct bpf_map_set *set, struct error *err)
@@ -432,8 +452,7 @@ static void *load_programs(void *context)
 	uint32_t i;
 
 	for (i = 0; i < object->program_count && !job->ret; i++)
-		if (!object->programs[i].skip)
-			job->ret = load_program(object, &object->programs[i], &job->err);
+		job->ret = load_program(object, &object->programs[i], &job->err);
 	return NULL;
 }
 
@@ -506,13 +525,6 @@ int bpf_object_program(const struct bpf_object *object, const char *name)
 	const struct program *program = find_program(object, name);
 
 	return program && program->fd >= 0 ? program->fd : -ENOENT;
-}
-
-bool bpf_object_program_is_return(const struct bpf_object *object, const char *name)
-{
-	const struct program *program = find_program(object, name);
-
-	return program && program->kind->is_return;
 }
 
 void bpf_object_close(struct bpf_object *object)

@@ -49,9 +49,6 @@ int bpf_object_set(struct bpf_object *object, const char *variable, const void *
  */
 void bpf_object_use_uprobe_multi(struct bpf_object *object, bool multi);
 
-/* Leaves a program out. -ENOENT: no such program. */
-int bpf_object_skip(struct bpf_object *object, const char *program);
-
 /*
  * Loads everything and releases what was needed for it (all of the index and
  * buffers). On failure -errno and a sentence; bpf_object_log() may have more.
@@ -72,9 +69,6 @@ const char *bpf_object_log(const struct bpf_object *object);
 
 /* The fd of a loaded program, owned by the object; -ENOENT. */
 int bpf_object_program(const struct bpf_object *object, const char *name);
-
-/* What the section name of the program said; false: no such program. */
-bool bpf_object_program_is_return(const struct bpf_object *object, const char *name);
 
 /* NULL is allowed. */
 void bpf_object_close(struct bpf_object *object);

@@ -24,10 +24,4 @@ int guarded(struct pt_regs *ctx)
 	return 0;
 }
 
-SEC("uprobe/innocent")
-int innocent(struct pt_regs *ctx)
-{
-	return arg1(ctx) == 0;
-}
-
 LICENSE("GPL");
