@@ -50,7 +50,7 @@ class Dnsmasq:
 
     def _wait(self, count):
         """Until it listens; TCP comes after UDP."""
-        for _ in range(500):
+        for _ in range(3000):
             if self.process.poll() is not None:
                 raise RuntimeError("dnsmasq did not start")
             listening = 0

@@ -130,7 +130,7 @@ class _Server:
 
     def _wait_until_listening(self):
         port = "%04X" % self.port
-        for _ in range(500):
+        for _ in range(3000):
             if self.process.poll() is not None:
                 break
             for table in ("tcp", "tcp6"):
