@@ -21,7 +21,8 @@ COMMAND_LINE = ("console=ttyS0 quiet panic=-1 tsc=reliable tsc_early_khz=%d no_t
 START = """
 exec </dev/null >/dev/ttyS1 2>&1
 cd /kloak
-export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root O=build PYTHONDONTWRITEBYTECODE=1
+export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root PYTHONDONTWRITEBYTECODE=1
+export O=build TEST_AUTHORITY=/kloak/authority
 %s
 sleep 0.2
 echo b >/proc/sysrq-trigger

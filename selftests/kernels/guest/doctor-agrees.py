@@ -40,17 +40,17 @@ def check_agrees(prefix=()):
                     % (faults, result))
 
 
-@tap.test("as this machine is")
+@tap.test("doctor is right of this machine as it is")
 def as_it_is():
     check_agrees()
 
 
-@tap.test("as root without CAP_NET_ADMIN")
+@tap.test("doctor is right without CAP_NET_ADMIN")
 def without_net_admin():
     check_agrees(["setpriv", "--bounding-set=-net_admin", "--"])
 
 
-@tap.test("without the JIT compiler")
+@tap.test("doctor is right without the JIT compiler")
 def without_jit():
     with open(JIT) as file:
         old = file.read()
