@@ -311,6 +311,7 @@ enum counter {
 	COUNTER_QUERIES,      /* DNS queries noted: for names that some rule covers */
 	COUNTER_ANSWERS,      /* DNS answers that counted */
 	COUNTER_ANSWERS_LOST, /* ... that could not be taken: no room, or segments missing */
+	COUNTER_NO_DNS_STATE, /* sockets that got no storage for queries and answers */
 	COUNTER_IMPERSONATED, /* packets that the workload sent in a resolver's name */
 	COUNTER_COUNT,
 };

@@ -34,8 +34,24 @@ struct bpf_map_definition {
 	__u32 type, key_size, value_size, max_entries, flags;
 };
 
+/*
+ * The value of a storage map (whose rows hang on a socket, inode, task or cgroup) is
+ * allocated together with the kernel's own header of up to 136 bytes, and from Linux 7
+ * on where no lock may be taken: both have to fit into two pages. A map of larger ones
+ * can be made there all the same, but never gets a row.
+ */
+#define BPF_STORAGE_MAX	      (8192 - 192)
+#define MAP_TYPE_CGRP_STORAGE 32 /* since Linux 6.2, so not in every UAPI header */
+
+#define bpf_is_storage(type)                                                             \
+	((type) == BPF_MAP_TYPE_SK_STORAGE || (type) == BPF_MAP_TYPE_INODE_STORAGE ||    \
+	 (type) == BPF_MAP_TYPE_TASK_STORAGE || (type) == BPF_MAP_TYPE_CGROUP_STORAGE || \
+	 (type) == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE || (type) == MAP_TYPE_CGRP_STORAGE)
+
 /* Static and not "used", so that an object has just those maps of a header that it names. */
 #define BPF_MAP(name, type, key_size, value_size, max_entries, flags)                    \
+	_Static_assert(!bpf_is_storage(type) || (value_size) <= BPF_STORAGE_MAX,         \
+		       "storage " #name " is larger than BPF_STORAGE_MAX");              \
 	static const struct bpf_map_definition name                                      \
 		__attribute__((section("maps"), unused)) = { type, key_size, value_size, \
 							     max_entries, flags }

@@ -9,12 +9,13 @@
  * none, and so no say. Neither have those that the application bound to a
  * device: on another link the resolver's address can be another host's.
  *
- * "dns_streams" is made when a TCP connection to a resolver begins. Both sides'
- * bytes are put together from the segments as they pass. TCP has not sorted
- * them yet: a segment that comes again is left out, one that comes early ends
- * the reading of this connection.
+ * "dns_queries" and "dns_answers" are made when a TCP connection to a resolver
+ * begins. Each side's bytes are put together from the segments as they pass. TCP
+ * has not sorted them yet: a segment that comes again is left out, one that comes
+ * early ends the reading of this connection. A side each, since both together are
+ * more than the kernel allocates (BPF_STORAGE_MAX).
  *
- * The kernel frees both with the socket. No lock is held in these programs, and
+ * The kernel frees them with the socket. No lock is held in these programs, and
  * two packets of a socket can be in them at once: questions are single words,
  * and a side of a stream is claimed.
  */
@@ -57,14 +58,11 @@ struct dns_stream_side {
 	struct dns_message message;
 };
 
-struct dns_stream {
-	struct dns_stream_side query;
-	struct dns_stream_side answer;
-};
-
 BPF_MAP(dns_sockets, BPF_MAP_TYPE_SK_STORAGE, sizeof(u32), sizeof(struct dns_socket), 0,
 	BPF_F_NO_PREALLOC);
-BPF_MAP(dns_streams, BPF_MAP_TYPE_SK_STORAGE, sizeof(u32), sizeof(struct dns_stream), 0,
+BPF_MAP(dns_queries, BPF_MAP_TYPE_SK_STORAGE, sizeof(u32), sizeof(struct dns_stream_side), 0,
+	BPF_F_NO_PREALLOC);
+BPF_MAP(dns_answers, BPF_MAP_TYPE_SK_STORAGE, sizeof(u32), sizeof(struct dns_stream_side), 0,
 	BPF_F_NO_PREALLOC);
 
 /* What must be the same in a question and its answer. Never 0. */

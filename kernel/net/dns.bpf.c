@@ -39,17 +39,23 @@ int dns_socket_created(struct bpf_sock *ctx)
 		return 1;
 	if (workload_netns && bpf_get_netns_cookie(ctx) != workload_netns)
 		return 1;
-	bpf_sk_storage_get(&dns_sockets, ctx, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!bpf_sk_storage_get(&dns_sockets, ctx, NULL, BPF_SK_STORAGE_GET_F_CREATE))
+		counter_add(COUNTER_NO_DNS_STATE);
 	return 1;
 }
 
 /* NULL for a socket that has no say: see dns/socket.h. */
 KERNEL_INLINE struct dns_socket *dns_socket_get(struct bpf_sock *sk)
 {
+	struct dns_socket *socket;
+
 	if (sk->bound_dev_if && !dns_daemon)
 		return NULL;
-	return bpf_sk_storage_get(&dns_sockets, sk, NULL,
-				  dns_daemon ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+	socket = bpf_sk_storage_get(&dns_sockets, sk, NULL,
+				    dns_daemon ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+	if (!socket && dns_daemon)
+		counter_add(COUNTER_NO_DNS_STATE);
+	return socket;
 }
 
 /* A datagram's payload into work->message. */
@@ -90,27 +96,42 @@ KERNEL_GLOBAL int dns_messages(struct __sk_buff *skb, struct dns_stream_side *si
 	return 0;
 }
 
+/* A connection to a resolver begins. Without queries, answers would be doubted: neither is read. */
+KERNEL_INLINE void dns_stream_open(struct bpf_sock *sk)
+{
+	struct dns_stream_side *answer = NULL;
+
+	if (bpf_sk_storage_get(&dns_queries, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE))
+		answer = bpf_sk_storage_get(&dns_answers, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (answer)
+		answer->state = DNS_STREAM_NONE; /* what an earlier connection left */
+	else
+		counter_add(COUNTER_NO_DNS_STATE);
+}
+
+KERNEL_INLINE struct dns_stream_side *dns_stream_side(struct bpf_sock *sk, u32 is_answer)
+{
+	return is_answer ? bpf_sk_storage_get(&dns_answers, sk, NULL, 0)
+			 : bpf_sk_storage_get(&dns_queries, sk, NULL, 0);
+}
+
 /* A segment of the connection @sk to a trusted resolver. */
 KERNEL_INLINE void dns_segment(struct __sk_buff *skb, struct bpf_sock *sk,
 			       struct dns_socket *socket, const struct ports *ports, u64 slot)
 {
 	struct dns_work *work = dns_work_get(slot);
 	struct dns_stream_side *side;
-	struct dns_stream *stream;
 	struct segment segment;
-	u64 flags;
 
 	if (!work || packet_segment(skb, ports, &segment) || segment.flags & TCP_RST)
 		return;
 	if (!segment.size && !(segment.flags & TCP_SYN))
 		return; /* acknowledgements go by at any time, beside a segment that is read */
-	flags = segment.flags & TCP_SYN && !work->is_answer ? BPF_SK_STORAGE_GET_F_CREATE : 0;
-	stream = bpf_sk_storage_get(&dns_streams, sk, NULL, flags);
-	if (!stream)
+	if (segment.flags & TCP_SYN && !work->is_answer)
+		dns_stream_open(sk);
+	side = dns_stream_side(sk, work->is_answer);
+	if (!side)
 		return;
-	if (flags)
-		stream->answer.state = DNS_STREAM_NONE; /* what an earlier connection left */
-	side = work->is_answer ? &stream->answer : &stream->query;
 	if (__sync_lock_test_and_set(&side->busy, 1)) {
 		side->state = DNS_STREAM_LOST;
 		counter_add(COUNTER_ANSWERS_LOST);

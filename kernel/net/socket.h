@@ -105,12 +105,6 @@ struct record_iv {
 	u64 lo;
 };
 
-/*
- * From Linux 7 on socket storage has to fit into two pages, with the kernel's own
- * header of up to 136 bytes: it is allocated where no lock may be taken.
- */
-#define TLS_SOCKET_MAX (8192 - 192)
-
 struct tls_socket {
 	/* Set by sockops. */
 	u64 cookie;
@@ -215,7 +209,5 @@ struct tls_socket {
 	} keystream;
 	u8 delta[DELTA_SIZE];
 };
-
-_Static_assert(sizeof(struct tls_socket) <= TLS_SOCKET_MAX, "socket storage is too large");
 
 #endif

@@ -238,8 +238,9 @@ static inline void link_packet(struct link *l, bool out, struct packet *p, uint3
 /* What is claimed: works, and the link's stream. */
 static inline unsigned int world_claims(struct link *l)
 {
-	struct dns_stream *stream = bpf_sk_storage_get(&dns_streams, &l->socket, NULL, 0);
-	unsigned int claims = stream ? !!stream->query.busy + !!stream->answer.busy : 0;
+	const struct dns_stream_side *query = dns_stream_side(&l->socket.sock, 0);
+	const struct dns_stream_side *answer = dns_stream_side(&l->socket.sock, 1);
+	unsigned int claims = (query && query->busy) + (answer && answer->busy);
 
 	for (uint32_t i = 0; i < DNS_WORKS; i++) {
 		struct dns_work *work = bpf_map_lookup_elem(&dns_works, &i);

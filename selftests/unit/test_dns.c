@@ -227,7 +227,8 @@ START_TEST(untrusted)
 		ck_assert_uint_eq(world_counter(COUNTER_QUERIES), 0);
 		reply(77, NAME, WIRE_A, 1);
 		require_doubt(l.tcp ? REASON_NONE : REASON_RESOLVER);
-		ck_assert_ptr_null(bpf_sk_storage_get(&dns_streams, &l.socket, NULL, 0));
+		ck_assert_ptr_null(dns_stream_side(&l.socket.sock, 0));
+		ck_assert_ptr_null(dns_stream_side(&l.socket.sock, 1));
 	}
 	/* Trusted by somebody else. */
 	for (unsigned int kind = 0; kind < KIND_TCP; kind++) {

@@ -66,20 +66,25 @@ START_TEST(unmarked)
 		reply(77, NAME, WIRE_A, 1);
 		ck_assert_uint_eq(verified.count + doubts.count, 0);
 		ck_assert_ptr_null(l.socket.storage[0].map);
+		ck_assert_uint_eq(world_counter(COUNTER_NO_DNS_STATE), 1);
 	}
 }
 END_TEST
 
+/* There was no memory for one of the two sides. */
 START_TEST(no_stream_storage)
 {
-	teardown();
-	setup();
-	open_to(KIND_TCP, trusted(0));
-	host.storage_failure = 1;
-	link_handshake(&l);
-	ask(77, NAME, WIRE_A);
-	reply(77, NAME, WIRE_A, 1);
-	ck_assert_uint_eq(verified.count + doubts.count, 0);
+	for (unsigned int side = 0; side < 2; side++) {
+		teardown();
+		setup();
+		open_to(KIND_TCP, trusted(0));
+		host.storage_failure = side + 1;
+		link_handshake(&l);
+		ask(77, NAME, WIRE_A);
+		reply(77, NAME, WIRE_A, 1);
+		ck_assert_uint_eq(verified.count + doubts.count, 0);
+		ck_assert_uint_eq(world_counter(COUNTER_NO_DNS_STATE), 1);
+	}
 }
 END_TEST
 

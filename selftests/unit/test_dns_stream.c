@@ -373,11 +373,8 @@ END_TEST
 /* A new connection, and what says that a packet of one direction is being read. */
 static u32 *busy_mark(unsigned int side)
 {
-	struct dns_stream *state;
-
 	begin(KIND_TCP);
-	state = bpf_sk_storage_get(&dns_streams, &l.socket, NULL, 0);
-	return side ? &state->answer.busy : &state->query.busy;
+	return &dns_stream_side(&l.socket.sock, side)->busy;
 }
 
 /* Another packet of the same connection, in the same direction, is being read. */

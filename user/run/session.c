@@ -350,6 +350,7 @@ static void report_losses(const struct session *session)
 	uint64_t events = engine_counter(&session->engine, COUNTER_EVENTS_LOST);
 	uint64_t sockets = engine_counter(&session->engine, COUNTER_NO_STATE);
 	uint64_t answers = engine_counter(&session->engine, COUNTER_ANSWERS_LOST);
+	uint64_t unread = engine_counter(&session->engine, COUNTER_NO_DNS_STATE);
 
 	if (events)
 		warning("%llu events were lost: they came faster than they were read",
@@ -363,6 +364,10 @@ static void report_losses(const struct session *session)
 			"out "
 			"of order, or too many names are in use; --resolve or --pin do without",
 			(unsigned long long)answers);
+	if (unread)
+		warning("the kernel had no room to watch %llu sockets for answers of name servers, "
+			"and what these said did not count; --resolve or --pin do without",
+			(unsigned long long)unread);
 	if (engine_counter(&session->engine, COUNTER_IMPERSONATED))
 		warning("the command sent packets in the name of a trusted resolver; from then on "
 			"no answer of that one counted");

@@ -50,7 +50,7 @@ class Dnsmasq:
 
     def _wait(self, count):
         """Until it listens; TCP comes after UDP."""
-        for _ in range(500):
+        for _ in range(3000):
             if self.process.poll() is not None:
                 raise RuntimeError("dnsmasq did not start")
             listening = 0
@@ -69,7 +69,10 @@ class Dnsmasq:
     def _holds_sockets(self, count):
         """Others may listen in the namespace too."""
         directory = "/proc/%d/fd" % self.process.pid
-        names = [os.readlink(directory + "/" + name) for name in os.listdir(directory)]
+        try:
+            names = [os.readlink(directory + "/" + name) for name in os.listdir(directory)]
+        except FileNotFoundError:  # it has just closed one
+            return False
         return sum(name.startswith("socket:") for name in names) >= 2 * count
 
     def _write_hosts(self, hosts):

@@ -6,6 +6,7 @@ socket; OpensslServer is `openssl s_server`, one connection at a time. Both
 have .port, .recorder and .stop(), and are stopped at the end of the test file.
 """
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -46,12 +47,22 @@ def _new_key(kind):
 
 
 class Authority:
-    """A CA of this test run and one certificate per key type, good for all NAMES and ADDRESSES."""
+    """A CA of this test run and one certificate per key type, good for all NAMES and ADDRESSES.
+
+    TEST_AUTHORITY: the scratch directory of a test run that has made one, where that takes long.
+    """
 
     _the_one = None
 
     def __init__(self):
         self.ca = tap.scratch("ca.pem")
+        made = os.environ.get("TEST_AUTHORITY")
+        if made:
+            shutil.copytree(made, tap.scratch(), dirs_exist_ok=True)
+        else:
+            self._make()
+
+    def _make(self):
         _openssl("req", "-x509", *_new_key("ecdsa"), "-nodes", "-days", "2", "-subj",
                  "/CN=kloak selftest CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
                  "-keyout", tap.scratch("ca.key"), "-out", self.ca)
@@ -130,7 +141,7 @@ class _Server:
 
     def _wait_until_listening(self):
         port = "%04X" % self.port
-        for _ in range(500):
+        for _ in range(3000):
             if self.process.poll() is not None:
                 break
             for table in ("tcp", "tcp6"):
