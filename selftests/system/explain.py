@@ -280,18 +280,6 @@ def second_library():
     tap.check("aws-lc" in [note["name"] for note in answer["notes"]], str(answer["notes"]))
 
 
-@tap.test("the manual page has every reason")
-def manual():
-    with open(os.path.join(kloak.TREE, "user/explain/reason.c")) as file:
-        names = re.findall(r'\[EXPLAIN_\w+\] =\s*\{\s*"([^"]+)"', file.read())
-    with open(os.path.join(kloak.TREE, "Documentation/man/kloak.1")) as file:
-        page = file.read()
-    section = page[page.index(".Sh EXPLAIN"):page.index(".Sh ENVIRONMENT")]
-    tap.check(len(names) > 25, str(names))
-    missing = [name for name in names if ".It Li %s\n" % name not in section]
-    tap.check(not missing, "not in EXPLAIN: %s" % missing)
-
-
 # --- scripts and names -----------------------------------------------------------
 
 def write(name, data, mode=0o755):

@@ -42,8 +42,11 @@ def install():
     directory = tap.scratch("root")
     place = ["O=" + os.environ.get("O", "build"), "DESTDIR=" + directory, "PREFIX=/opt/kloak"]
     make("install", *place)
-    tap.check_equal(files_below(directory), ["opt/kloak/bin/kloak",
-                                             "opt/kloak/share/man/man1/kloak.1"], "installed")
+    tap.check_equal(files_below(directory), [
+        "opt/kloak/bin/kloak",
+        "opt/kloak/share/man/man1/kloak.1",
+        "opt/kloak/share/man/man5/kloak-events.5",
+        "opt/kloak/share/man/man7/kloak-verification.7"], "installed")
     installed = directory + "/opt/kloak/bin/kloak"
     tap.check_equal(os.stat(installed).st_mode & 0o7777, 0o755, "mode of the binary")
     version = subprocess.run([installed, "--version"], capture_output=True, text=True, check=True)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What becomes of events: one JSON object a line (kloak(1), EVENTS), and, where
+ * What becomes of events: one JSON object a line (kloak-events(5)), and, where
  * nobody asked for those, one line of refusals at the end.
  */
 #ifndef KLOAK_EVENT_REPORT_H

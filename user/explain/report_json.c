@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The report for programs: see explain.h; the members are documented in kloak(1). */
+/* The report for programs: see explain.h; the members are documented in kloak-events(5). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

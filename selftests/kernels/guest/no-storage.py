@@ -5,7 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../system"))
-from lib import dns, namespace, tap, trial as trials
+from lib import dns, tap, trial as trials
 
 RESOLVER = "10.53.2.53"
 trials.prepare(RESOLVER)
