@@ -29,7 +29,7 @@ def check_message(done, status, *words):
 
 def start(arguments, values=None, prefix=()):
     values = {"API_KEY": SECRET} if values is None else values
-    return subprocess.run(list(prefix) + [kloak.KLOAK] + list(arguments), timeout=30,
+    return subprocess.run(list(prefix) + [kloak.KLOAK] + list(arguments), timeout=tap.HANGS,
                           env=kloak.environment(values), stdin=subprocess.DEVNULL,
                           capture_output=True, cwd=tap.scratch())
 
@@ -136,7 +136,7 @@ def copy_for_everyone():
 
 @tap.test("not root")
 def not_root():
-    done = subprocess.run([*NOBODY, copy_for_everyone(), "run", *GRANT, *END], timeout=30,
+    done = subprocess.run([*NOBODY, copy_for_everyone(), "run", *GRANT, *END], timeout=tap.HANGS,
                           env=kloak.environment({"API_KEY": SECRET}), capture_output=True)
     check_message(done, FAILED, "root")
 
@@ -170,7 +170,7 @@ def doctor_json():
     import json
     done = start(["doctor", "--json"])
     json.loads(done.stdout)
-    done = subprocess.run([*NOBODY, copy_for_everyone(), "doctor", "--json"], timeout=30,
+    done = subprocess.run([*NOBODY, copy_for_everyone(), "doctor", "--json"], timeout=tap.HANGS,
                           capture_output=True, env=kloak.environment({}))
     json.loads(done.stdout)
     tap.check(done.returncode != 0, "doctor finds a user without rights good")

@@ -22,7 +22,7 @@ def check_still_works(server):
 
 
 def wait_for_bytes(server, size):
-    end = time.monotonic() + 10
+    end = time.monotonic() + tap.HAPPENS
     while len(server.recorder.raw) < size and time.monotonic() < end:
         time.sleep(0.005)
 

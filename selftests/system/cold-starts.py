@@ -70,7 +70,7 @@ def runtime_test(name, command_of):
         with servers.Nginx() as server:
             loop = "for i in $(seq %d); do %s || exit 1; done" % (
                 STARTS, words(command_of(server)))
-            result = kloak.run(["sh", "-c", loop], SECRET, [kloak.grant(server)], timeout=600)
+            result = kloak.run(["sh", "-c", loop], SECRET, [kloak.grant(server)], timeout=tap.HANGS)
             requests = take_requests(server, result, STARTS)
             report([str(result) for request in requests if KEY not in request])
 
@@ -100,7 +100,7 @@ def unknown_test(name, files, command_of, allowed):
                 file.write(UNKNOWN % {"starts": STARTS, "scratch": tap.scratch(),
                                       "files": words(files), "command": command_of(server)})
             os.chmod(script, 0o755)
-            result = kloak.run([script], SECRET, [kloak.grant(server)], timeout=600)
+            result = kloak.run([script], SECRET, [kloak.grant(server)], timeout=tap.HANGS)
             requests = take_requests(server, result, STARTS)
             report([str(result) for request in requests if KEY not in request], allowed)
 

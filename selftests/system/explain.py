@@ -38,7 +38,7 @@ TITLES = hooked_titles()
 
 def start(*arguments, prefix=(), **options):
     return subprocess.run([*prefix, options.pop("kloak", kloak.KLOAK), "explain", *arguments],
-                          env=options.pop("env", kloak.environment({})), timeout=60,
+                          env=options.pop("env", kloak.environment({})), timeout=tap.HANGS,
                           stdin=subprocess.DEVNULL, capture_output=True, **options)
 
 
@@ -152,7 +152,7 @@ EXPECTED = (
     (CLOUD + "platform/bundledpythonunix/lib/python3*/site-packages/grpc/_cython/cygrpc.*.so",
      not_hooked("boringssl-stripped")),
     (CLOUD + "platform/bundledpythonunix/bin/python3", not_hooked("openssl-stripped")),
-    ("/usr/bin/chromium", not_hooked("boringssl-stripped")),
+    ("/usr/lib/chromium/chromium", not_hooked("boringssl-stripped")),
     ("/bin/busybox", not_hooked("custom")),
     ("/usr/bin/ssh", not_hooked("crypto-only")),
     ("/usr/libexec/valgrind/memcheck-x86-linux", not_hooked("32-bit")),
@@ -203,7 +203,7 @@ def explain_in(root, path):
     """Kloak is not in there: it is opened before."""
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", 'mount --rbind /proc "$2/proc"; exec python3 -c "$0" "$@"',
-         IN_ROOT, kloak.KLOAK, root, path], capture_output=True, timeout=60)
+         IN_ROOT, kloak.KLOAK, root, path], capture_output=True, timeout=tap.HANGS)
     tap.check(done.returncode in (0, NOT_HOOKABLE), str(done))
     return json.loads(done.stdout)
 
@@ -470,7 +470,7 @@ def special():
     tap.check_equal(explain(held.pid)[1]["reason"], "ended", "a zombie")
     held.stop()
     script = 'exec "$0" explain $$ --json'
-    done = subprocess.run(["sh", "-c", script, kloak.KLOAK], capture_output=True, timeout=30)
+    done = subprocess.run(["sh", "-c", script, kloak.KLOAK], capture_output=True, timeout=tap.HANGS)
     answer = json.loads(done.stdout)
     tap.check_equal((done.returncode, answer["reason"]), (NOT_HOOKABLE, "no-tls"), str(done))
 

@@ -145,7 +145,7 @@ class Traffic:
     def _run(self):
         while self.going and not self.failures:
             done = subprocess.run(self.words, env=kloak.environment({"API_KEY": "of my own"}),
-                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=tap.HANGS)
             self.runs += 1
             if done.returncode != 0:
                 self.failures.append("status %d: %s" % (done.returncode, done.stderr[-2000:]))

@@ -30,7 +30,7 @@ def control():
     victim = subprocess.Popen(["sleep", "60"], env={"API_KEY": secret})
     try:
         subprocess.run([clients.PYTHON, HOSTILE, path, str(victim.pid)], check=True,
-                       stdout=subprocess.DEVNULL, cwd=tap.scratch(), timeout=60)
+                       stdout=subprocess.DEVNULL, cwd=tap.scratch(), timeout=tap.HANGS)
     finally:
         victim.kill()
         victim.wait()
@@ -157,13 +157,17 @@ def own_namespace():
 def own_hosts():
     """HOSTALIASES and RES_OPTIONS speak to the child's resolver, not to kloak."""
     secret = kloak.new_secret()
-    aliases = tap.scratch("aliases")
+    aliases, hosts = tap.scratch("aliases"), tap.scratch("hosts")
     with open(aliases, "w") as file:
         file.write("api.test localhost\n")
+    with open(hosts, "w") as file:
+        file.write("127.0.0.1 localhost\n")
+    # kloak believes the hosts file, and the machine's own may have api.test.
+    prefix = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
     with servers.Nginx() as server:
         command = clients.http_client(server, [clients.HEADER_REQUEST])
         result = kloak.run(["env", "HOSTALIASES=" + aliases] + command, {"API_KEY": secret},
-                           [kloak.grant(server)], pins=())
+                           [kloak.grant(server)], pins=(), prefix=prefix)
         requests = kloak.requests_seen(server, 1)
     check_request_holds_placeholder(requests[0], secret, result)
 

@@ -31,7 +31,7 @@ def unpacked(suite):
             made = subprocess.run(["mmdebstrap", "--variant=extract", "--include=" + PACKAGES[suite],
                                    "--aptopt=Acquire::Check-Valid-Until \"false\"",
                                    suite, partial, source],
-                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=240)
+                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=tap.HANGS)
         except (FileNotFoundError, subprocess.TimeoutExpired) as error:
             tap.skip("mmdebstrap of %s: %s" % (suite, error))
         if made.returncode != 0:

@@ -393,7 +393,7 @@ class Nscd(Cgroup):
         mounts = [(directory + "/run", "/run/nscd")]
         self.prefix = namespace.mounted(*mounts, NO_SERVER)
         self.start(namespace.mounted(*mounts), [program, "-F", "-f", directory + "/conf"])
-        end = time.monotonic() + 5
+        end = time.monotonic() + tap.HAPPENS
         while not os.path.exists(directory + "/run/socket") and time.monotonic() < end:
             time.sleep(0.02)
 
@@ -428,7 +428,7 @@ class Resolved(Cgroup):
                   (directory + "/nsswitch.conf", "/etc/nsswitch.conf")]
         self.prefix = namespace.mounted(*mounts, NO_SERVER)
         self.start(namespace.mounted(*mounts), ["env", "LD_LIBRARY_PATH=" + shared, program])
-        end = time.monotonic() + 5
+        end = time.monotonic() + tap.HAPPENS
         while not os.path.exists(directory + "/run/resolve/io.systemd.Resolve") and \
                 time.monotonic() < end:
             time.sleep(0.02)

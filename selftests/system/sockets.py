@@ -300,7 +300,7 @@ plain.close()""", LIAR=bare.port))
 
 
 def wait_for(bare, size):
-    end = time.monotonic() + 5
+    end = time.monotonic() + tap.HAPPENS
     while time.monotonic() < end:
         got = b"".join(map(bytes, bare.got))
         if len(got) >= size:
@@ -340,7 +340,7 @@ for _ in range(RACES):
     plain.settimeout(None)
     race(plain.fileno(), record, len(record), LIE.encode(), LIAR, random.randrange(60000))
     plain.close()
-""", LIAR=bare.port, LIBRARY=library, RACES=RACES), timeout=100)
+""", LIAR=bare.port, LIBRARY=library, RACES=RACES), timeout=tap.HANGS)
         records = {bytes.fromhex(word) for word in trial.result.output.decode().split()}
         time.sleep(0.2)
         changed = [got for got in map(bytes, bare.got)
@@ -557,7 +557,7 @@ def interleaved(title, text):
                 def line(number):
                     return b"%05d %s\\n" % (number, os.environ["API_KEY"].encode())
                 """, WRITES=WRITES) + trials.dedent(text) + "\ngood.close()\nbad.close()\n",
-                      timeout=100)
+                      timeout=tap.HANGS)
             for server, key in enumerate((trial.values["API_KEY"], trial.placeholder)):
                 want = b"".join(b"%05d %s\n" % (n, key.encode()) for n in range(WRITES))
                 got = received(trial.servers[server], len(want))
@@ -572,7 +572,7 @@ def interleaved(title, text):
                 ("refused", "address-not-verified", LIE, trial.servers[1].port)}, "events")
 
 
-def received(server, size, seconds=20):
+def received(server, size, seconds=tap.HAPPENS):
     end = time.monotonic() + seconds
     while len(server.recorder.raw) < size and time.monotonic() < end:
         time.sleep(0.02)

@@ -6,6 +6,8 @@ import os
 import struct
 import time
 
+from lib import tap
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 _NEXT_ID = {"program": 11, "map": 12, "link": 31}
@@ -62,7 +64,7 @@ class Inventory:
         self.things = {(kind, number) for kind in _NEXT_ID for number in ids(kind)}
         self.things |= {("cgroup", path) for path in cgroups()}
 
-    def left_since(self, seconds=20):
+    def left_since(self, seconds=tap.HAPPENS):
         """What is new, once the kernel had time to free what nobody holds."""
         end = time.monotonic() + seconds
         while True:

@@ -50,7 +50,8 @@ class Dnsmasq:
 
     def _wait(self, count):
         """Until it listens; TCP comes after UDP."""
-        for _ in range(3000):
+        end = time.monotonic() + tap.HAPPENS
+        while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError("dnsmasq did not start")
             listening = 0

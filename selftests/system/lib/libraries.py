@@ -65,5 +65,5 @@ class Process:
 
     def finish(self):
         """Its exit status."""
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=tap.HANGS)
         return self.process.returncode

@@ -27,7 +27,7 @@ def check_sealed(run, secret, control, moment):
 
 
 def wait_for_request(server, run):
-    end = time.monotonic() + 20
+    end = time.monotonic() + tap.HAPPENS
     while not server.recorder.requests and time.monotonic() < end:
         if run.process.poll() is not None:
             raise tap.Failure("the client ended early; %s" % run.finish())

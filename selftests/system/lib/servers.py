@@ -141,7 +141,8 @@ class _Server:
 
     def _wait_until_listening(self):
         port = "%04X" % self.port
-        for _ in range(3000):
+        end = time.monotonic() + tap.HAPPENS
+        while time.monotonic() < end:
             if self.process.poll() is not None:
                 break
             for table in ("tcp", "tcp6"):
@@ -294,7 +295,7 @@ class EarlyNginx(_Server):
                       "-e", "stderr"))
         self._wait_until_listening()
 
-    def requests(self, count, seconds=5):
+    def requests(self, count, seconds=tap.HAPPENS):
         """Waits for so many, returns and forgets them, sorted: (target, key)."""
         end = time.monotonic() + seconds
         path = self.directory + "/requests"

@@ -18,6 +18,11 @@ _tests = []
 _cleanups = []
 
 
+# Seconds by the clock, on a machine that may be busy: not how long something may take.
+HANGS = 1800  # a process that has not ended by then waits for something
+HAPPENS = 60  # what has not happened by then does not happen
+
+
 class Failure(Exception):
     """What was promised and what was seen instead."""
 
