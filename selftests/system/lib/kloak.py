@@ -93,7 +93,7 @@ class Running:
     def read_line(self):
         return self.process.stdout.readline()
 
-    def finish(self, data=b"", timeout=120):
+    def finish(self, data=b"", timeout=300):
         try:
             output, errors = self.process.communicate(data, timeout)
         except subprocess.TimeoutExpired:
@@ -156,11 +156,11 @@ def without_root_warning(errors):
                     if not line.startswith(b"kloak: warning: the command runs as root"))
 
 
-def run(command, values, grants, timeout=120, **options):
+def run(command, values, grants, timeout=300, **options):
     return Running(command, values, grants, **options).finish(timeout=timeout)
 
 
-def run_plain(command, values, timeout=120):
+def run_plain(command, values, timeout=300):
     """The same command without Kloak: what the server must see."""
     done = subprocess.run(command, env=environment(values), stdin=subprocess.DEVNULL,
                           cwd=tap.scratch(), capture_output=True, timeout=timeout)

@@ -118,12 +118,12 @@ class Trial:
             raise tap.Failure("the application said nothing; %s" % self.describe())
         return line.decode().strip()
 
-    def finish(self, data=b"", timeout=60):
+    def finish(self, data=b"", timeout=300):
         self.result = self.running.finish(data, timeout)
         self.running = None
         tap.check(self.result.status == 0, "the application failed: %s" % self.result)
 
-    def run(self, program=None, timeout=60, **options):
+    def run(self, program=None, timeout=300, **options):
         self.start(program, **options)
         self.finish(timeout=timeout)
         return self
