@@ -3,7 +3,3 @@
 import os
 
 CACHE = os.environ.get("KLOAK_KERNELS", "/var/cache/kloak-kernels")
-
-
-class Unreachable(Exception):
-    """What cannot be had here, and why."""

@@ -5,6 +5,7 @@ All in software (TCG), since there may be no /dev/kvm. The kernel's own words go
 first serial port, the output of the commands to the second; it is over when the guest
 reboots.
 """
+import glob
 import os
 import shutil
 import subprocess
@@ -15,7 +16,8 @@ import tools
 from cache import CACHE
 
 MEMORY_MB = 1024
-SECONDS = 900
+CPU_SECONDS = 300
+SECONDS = 3600  # a machine that waits for ever uses none
 COMMAND_LINE = ("console=ttyS0 quiet panic=-1 tsc=reliable tsc_early_khz=%d no_timer_check "
                 "mitigations=off random.trust_cpu=on")
 START = """
@@ -30,14 +32,46 @@ echo b >/proc/sysrq-trigger
 
 
 class Outcome:
-    """output: of the commands; console: of the kernel; cpu: seconds that QEMU used."""
+    """output: of the commands; console: of QEMU and the kernel; cpu: seconds that QEMU used."""
 
-    def __init__(self, output, console, seconds, cpu, late):
-        self.output, self.console = output, console
-        self.seconds, self.cpu, self.late = seconds, cpu, late
+    def __init__(self, output, console, seconds, cpu):
+        self.output, self.console, self.seconds, self.cpu = output, console, seconds, cpu
+
+
+def remove_leftovers():
+    """Of runs that were killed."""
+    for path in glob.glob(CACHE + "/machine-*.*"):
+        pid = os.path.basename(path)[len("machine-"):].partition(".")[0]
+        if not os.path.exists("/proc/" + pid):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+_running = set()
+
+
+def end_all():
+    """The threads that wait for them go on."""
+    for process in list(_running):
+        process.kill()
+
+
+def _wait(process):
+    """What it used, as wait4(2) says; Popen does not."""
+    end = time.monotonic() + SECONDS
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return usage
+        if time.monotonic() > end:
+            process.kill()
+        time.sleep(0.1)
 
 
 def _text(path):
+    """QEMU may not have come so far as to make the file."""
+    if not os.path.exists(path):
+        return ""
     with open(path, errors="replace") as file:
         return file.read().replace("\r", "")
 
@@ -51,7 +85,7 @@ class Machine:
         self.append = COMMAND_LINE % tsc_khz + " " + append
 
     def run(self, payload, commands):
-        directory = tempfile.mkdtemp(prefix="machine-", dir=CACHE)
+        directory = tempfile.mkdtemp(prefix="machine-%d." % os.getpid(), dir=CACHE)
         try:
             self._write_initrd(directory, payload, commands)
             return self._run(directory)
@@ -70,8 +104,8 @@ class Machine:
     def _words(self, directory):
         place = tools.inside(directory)
         return tools.command(
-            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
-            "-no-reboot", "-M", "q35", "-accel", "tcg", "-cpu", self.cpu, "-m", str(MEMORY_MB),
+            "prlimit", "--cpu=%d" % CPU_SECONDS, "qemu-system-x86_64", "-nodefaults",
+            "-no-user-config", "-display", "none", "-no-reboot", "-M", "q35", "-accel", "tcg", "-cpu", self.cpu, "-m", str(MEMORY_MB),
             "-serial", "file:%s/console" % place, "-serial", "file:%s/output" % place,
             "-kernel", tools.inside(self.kernel.image), "-initrd", place + "/initrd",
             "-append", self.append, "-drive",
@@ -83,21 +117,12 @@ class Machine:
         with open(directory + "/qemu", "w") as said:
             process = subprocess.Popen(self._words(directory), stdin=subprocess.DEVNULL,
                                        stdout=said, stderr=said)
-        late = False
-        try:
-            while True:
-                pid, _, usage = os.wait4(process.pid, os.WNOHANG)
-                if pid:
-                    break
-                late = time.monotonic() - start > SECONDS
-                if late:
-                    process.kill()
-                time.sleep(0.1)
-        except BaseException:
-            process.kill()
-            raise
-        process.returncode = 0  # it has been waited for
-        output = directory + "/output"
-        return Outcome(_text(output) if os.path.exists(output) else "",
-                       _text(directory + "/qemu") + (_text(directory + "/console")),
-                       time.monotonic() - start, usage.ru_utime + usage.ru_stime, late)
+        _running.add(process)
+        usage = _wait(process)
+        _running.discard(process)
+        seconds = time.monotonic() - start
+        console = _text(directory + "/qemu") + _text(directory + "/console")
+        if process.returncode:
+            console += "\nQEMU ended with %d after %d s\n" % (process.returncode, seconds)
+        return Outcome(_text(directory + "/output"), console, seconds,
+                       usage.ru_utime + usage.ru_stime)

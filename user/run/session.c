@@ -365,9 +365,9 @@ static void report_losses(const struct session *session)
 			"of order, or too many names are in use; --resolve or --pin do without",
 			(unsigned long long)answers);
 	if (unread)
-		warning("the kernel had no room to watch %llu sockets for answers of name servers, "
-			"and what these said did not count; --resolve or --pin do without",
-			(unsigned long long)unread);
+		warning("the kernel had no room to watch %llu socket%s for answers of name "
+			"servers, and what these said did not count; --resolve or --pin do without",
+			(unsigned long long)unread, unread == 1 ? "" : "s");
 	if (engine_counter(&session->engine, COUNTER_IMPERSONATED))
 		warning("the command sent packets in the name of a trusted resolver; from then on "
 			"no answer of that one counted");

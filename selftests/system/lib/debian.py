@@ -15,17 +15,17 @@ class CannotBeFetched(Exception):
     """Why not."""
 
 
-def mirror():
-    """Of Debian itself, as this machine's apt is set up."""
+def mirror(wanted="Debian", otherwise="http://deb.debian.org/debian"):
+    """Of what has this label, as this machine's apt is set up."""
     done = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(LABEL) $(COMPONENT) $(REPO_URI)",
          "Created-By: Packages"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         check=False)
     for line in done.stdout.splitlines():
         label, component, address = line.split(" ", 2)
-        if (label, component) == ("Debian", "main"):
+        if (label, component) == (wanted, "main"):
             return address.rstrip("/")
-    return "http://deb.debian.org/debian"
+    return otherwise
 
 
 def source(suite):

@@ -3,7 +3,7 @@
 
 One package index of all suites that have kernels, in CACHE/apt; it knows nothing of
 what is installed here. A kernel is unpacked to CACHE/kernels/VERSION and kept; the
-index is read anew when it is a week old, and what is there is used where it cannot be.
+index is read anew when it is a day old, and what is there is used where it cannot be.
 """
 import glob
 import os
@@ -12,12 +12,13 @@ import shutil
 import subprocess
 import time
 
-import mirror
-from cache import CACHE, Unreachable
+from cache import CACHE
+from lib import debian
 
-SUITES = ("bookworm", "bookworm-backports", "trixie", "trixie-backports", "sid", "experimental")
+SUITES = ("bookworm", "trixie", "trixie-backports", "sid", "experimental")
+SECURITY = ("Debian-Security", "http://deb.debian.org/debian-security")
 SECURITY_SUITES = ("bookworm-security", "trixie-security")
-INDEX_SECONDS = 7 * 24 * 3600
+INDEX_SECONDS = 24 * 3600
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 IMAGE = re.compile(r"linux-image-((\d+(?:\.\d+)*).*)-cloud-amd64$")
 # Besides the image itself, in later packages: the bare kernel, its modules.
@@ -45,13 +46,14 @@ def _write_state():
         os.makedirs(os.path.join(_STATE, name), exist_ok=True)
     open(_STATE + "/status", "a").close()
     with open(_STATE + "/sources.list", "w") as file:
-        for address, suites in ((mirror.debian(), SUITES), (mirror.security(), SECURITY_SUITES)):
+        for address, suites in ((debian.mirror(), SUITES),
+                                (debian.mirror(*SECURITY), SECURITY_SUITES)):
             file.writelines("deb [signed-by=%s] %s %s main\n" % (KEYRING, address, suite)
                             for suite in suites)
 
 
 def update_index():
-    """Raises Unreachable only if there is no index at all."""
+    """Raises CannotBeFetched only if there is no index at all."""
     stamp = os.path.join(_STATE, "updated")
     if os.path.exists(stamp) and time.time() - os.path.getmtime(stamp) < INDEX_SECONDS:
         return
@@ -61,7 +63,7 @@ def update_index():
         open(stamp, "w").close()
     elif not os.path.exists(stamp):
         lines = [line for line in done.stderr.splitlines() if line.startswith("E:")]
-        raise Unreachable("no index of Debian's kernels: " + "; ".join(lines[:2])[:300])
+        raise debian.CannotBeFetched("no index of Debian's kernels: " + "; ".join(lines[:2])[:300])
 
 
 def _order(version):
@@ -83,7 +85,7 @@ def _unpack(version, directory):
     packages = [image, *PARTS.findall(_apt("apt-cache", "depends", image).stdout)]
     done = _apt("apt-get", "download", "-q", *packages, cwd=directory)
     if done.returncode != 0:
-        raise Unreachable("%s cannot be fetched: %s" % (image, done.stderr.strip()[-300:]))
+        raise debian.CannotBeFetched("%s cannot be fetched: %s" % (image, done.stderr.strip()[-300:]))
     for package in glob.glob(directory + "/*.deb"):
         subprocess.run(["dpkg-deb", "-x", package, directory], check=True)
         os.unlink(package)
