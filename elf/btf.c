@@ -27,7 +27,7 @@ struct header {
 #define BTF_KIND_ENUM64 19
 #endif
 
-/* Bytes behind struct btf_type: fixed + vlen * each. Sources: btf.rst, section 2.2. */
+/* Bytes after struct btf_type: fixed + vlen * each. Sources: btf.rst, section 2.2. */
 static const struct {
 	uint8_t known, fixed, each;
 } kinds[] = {
@@ -154,7 +154,7 @@ void btf_free(struct btf *btf)
 	*btf = (struct btf){ 0 };
 }
 
-/* The type behind typedefs and qualifiers; 0 is void. False: malformed or a cycle. */
+/* The type that typedefs and qualifiers lead to; 0 is void. False: malformed or a cycle. */
 static bool strip(const struct btf *btf, uint32_t id, uint32_t *stripped, struct btf_type *type)
 {
 	unsigned int hop;
@@ -253,7 +253,7 @@ static int read_value(const struct btf *btf, uint32_t id, struct btf_value *valu
 		return 0;
 	if (BTF_INFO_KIND(type.info) == BTF_KIND_PTR)
 		return read_pointer(btf, type.type, value);
-	/* Structs by value have no place in r1 to r5: clang inlines such functions away. */
+	/* Structs passed by value do not fit r1 to r5: clang inlines such functions. */
 	value->kind = BTF_VALUE_SCALAR;
 	value->size = type.size == 1 || type.size == 2 || type.size == 4 ? type.size : 8;
 	value->is_signed = BTF_INFO_KIND(type.info) == BTF_KIND_INT && integer_is_signed(btf, id);

@@ -2,7 +2,7 @@
 /*
  * BTF: the type notes that clang leaves in section .BTF.
  *
- * Kloak needs two things of them only. A global BPF function is verified once,
+ * Kloak needs them for two things only. A global BPF function is verified once,
  * by its prototype and not by its callers, so the kernel must be told that
  * prototype; and a socket storage map must say what its key and value are. So
  * there is a reader that finds functions by name and reduces their prototypes

@@ -14,11 +14,11 @@
 #define MAGIC_TAIL	"buildinf:"
 #define MAGIC_SIZE	14
 #define ALIGNMENT	16
-#define HEADER_SIZE	32 /* the strings are behind it, or pointers to them at 16 and 24 */
+#define HEADER_SIZE	32 /* the strings follow it, or pointers to them at 16 and 24 */
 #define POINTER_SIZE	8
 #define FLAG_BIG	1     /* big endian */
 #define FLAG_INLINE	2     /* the strings are here */
-#define GUARD		16    /* bytes in front of and behind the modules' text */
+#define GUARD		16    /* bytes before and after the modules' text */
 #define SEARCHED	65536 /* of a file without section headers, as Go does */
 
 struct header {
@@ -52,7 +52,7 @@ static int visit_section(void *data, const Elf64_Shdr *section)
 	return 1;
 }
 
-/* It is near the start of the first data that is written. */
+/* It is near the start of the first segment that may be written. */
 static int search_segments(struct place *place)
 {
 	const struct elf_image *image = place->image;
@@ -97,8 +97,8 @@ struct text {
 };
 
 /*
- * The Go string whose address is at @address: that of its bytes, and its length.
- * One that is empty may be where the file has nothing, among zeroed data.
+ * The Go string at @address: the address of its bytes, and its length. An empty
+ * one may be where the file has nothing, among zeroed data.
  */
 static int follow(const struct elf_image *image, uint64_t address, struct text *text)
 {
@@ -114,7 +114,7 @@ static int follow(const struct elf_image *image, uint64_t address, struct text *
 	return ret ? -EBADMSG : 0;
 }
 
-/* The string behind its length, 7 bits of it in a byte, the lowest first. */
+/* The string after its length, which has 7 bits in a byte, the lowest first. */
 static int take_counted(const struct elf_image *image, uint64_t *offset, struct text *text)
 {
 	uint8_t byte = 0x80;
@@ -164,7 +164,7 @@ static unsigned int minor_of(const char *version)
 	return minor < 1000 ? (unsigned int)minor : 0;
 }
 
-/* Is @word, up to a comma or the end of the line, one of the words behind @name in the settings? */
+/* Is @word, up to a comma or the end of the line, one of the words after @name in the settings? */
 static bool is_set(const char *settings, const char *name, const char *word)
 {
 	const char *line = strstr(settings, name), *end, *at;
@@ -197,7 +197,7 @@ static int read_settings(const struct elf_image *image, const struct text *modul
 	if (ret)
 		return ret;
 	text[size] = '\0';
-	/* Guards are bytes without meaning, but for strstr() a NUL in them would be the end. */
+	/* The guards mean nothing, but a NUL in them would end the text for strstr(). */
 	text[size - GUARD] = '\0';
 	info->boring |= is_set(text + GUARD, "\nbuild\tGOEXPERIMENT=", "boringcrypto");
 	info->fips = strstr(text + GUARD, "\nbuild\tGOFIPS140=") ||
@@ -225,7 +225,7 @@ int buildinfo_read(const struct elf_image *image, struct buildinfo *info)
 	info->stack_arguments = info->minor &&
 				(info->minor < 17 || strstr(info->version, "noregabi"));
 	info->boring = strstr(info->version, "X:boringcrypto") != NULL;
-	/* Settings are for reports: a program with too many of them is a program all the same. */
+	/* Settings are for reports: a program that has too many of them is still accepted. */
 	ret = read_settings(image, &modules, info);
 	return ret == -E2BIG || ret == -EBADMSG ? 0 : ret;
 }

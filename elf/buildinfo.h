@@ -5,7 +5,7 @@
  * not, for `go version`.
  *
  * Source: Go's src/debug/buildinfo/buildinfo.go. Up to 1.17 there are pointers to
- * two Go strings, since then the strings themselves, each behind its length.
+ * two Go strings; since then the strings themselves, each after its length.
  */
 #ifndef KLOAK_ELF_BUILDINFO_H
 #define KLOAK_ELF_BUILDINFO_H

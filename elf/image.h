@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A read-only view of an ELF file that nobody vouches for.
+ * A read-only view of an ELF file that may be hostile.
  *
  * The file is read with pread(2), never mapped: its owner may truncate it at
- * any moment, and a mapping would then answer with SIGBUS where pread answers
- * with a short count. It also keeps memory small: node has 100 MB, a symbol
- * lookup touches a few hundred bytes of it.
+ * any moment, and a mapping would then raise SIGBUS where pread returns a short
+ * count. It also keeps memory small: node has 100 MB, of which a symbol lookup
+ * touches a few hundred bytes.
  *
  * All access goes through elf_image_read(), which checks the range against the
  * size that the file had when it was opened. Fields are read into local copies.
  *
- * Read in full: 64-bit little-endian files. Others are ELF, but not for us:
- * elf_image_open() says -ENOTSUP. The machine is the caller's to judge.
+ * Only 64-bit little-endian files are read; for other ELF files elf_image_open()
+ * returns -ENOTSUP. Whether the machine is the right one is for the caller to judge.
  *
  * Format: System V gABI, chapters 4 and 5; elf(5).
  */
@@ -29,7 +29,7 @@
 
 /*
  * Filled by elf_image_open(), valid until elf_image_close(). The descriptor
- * stays the caller's and must stay open as long. Section headers are a help
+ * remains the caller's and must stay open until then. Section headers are a help
  * for tools, not for the loader: a file whose table is missing or broken has
  * section_count 0 and is otherwise as good as any.
  */
@@ -56,8 +56,8 @@ int elf_image_open(struct elf_image *image, int fd);
 void elf_image_close(struct elf_image *image);
 
 /*
- * Whether [@offset, @offset + @size) lies in [0, @limit). The one test behind
- * every access, also of other formats that are read from files.
+ * Whether [@offset, @offset + @size) lies in [0, @limit). Every
+ * access is tested by it, also to other formats that are read from files.
  */
 bool elf_range_valid(uint64_t limit, uint64_t offset, uint64_t size);
 

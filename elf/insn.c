@@ -9,8 +9,8 @@
  * with the opcode in one of several maps: one byte, 0F, 0F 38, 0F 3A, or in a
  * map that a VEX (C4, C5), EVEX (62) or XOP (8F, AMD) prefix selects. Whether
  * there is a ModRM byte and how long the immediate is depends on map and
- * opcode alone but for a handful of cases: elf/insn_table.h has it all. What
- * is left to do here is to walk the bytes.
+ * opcode alone, except for a handful of cases: elf/insn_table.h has all that.
+ * What remains to be done here is to walk the bytes.
  */
 #include <errno.h>
 

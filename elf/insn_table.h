@@ -5,8 +5,8 @@
  * Sources: Intel SDM vol. 2, appendix A, tables A-2, A-3 and A-6; AMD64 APM
  * vol. 3, appendix A, for what only AMD has. Every row says which bytes follow
  * the opcode and which general registers it may write. Where the latter is not
- * exactly known it errs towards "writes": the cost is a slower probe, never a
- * wrong argument.
+ * known exactly, the table errs on the side of "writes": that costs a slower
+ * probe, never a wrong argument.
  */
 #ifndef KLOAK_ELF_INSN_TABLE_H
 #define KLOAK_ELF_INSN_TABLE_H
@@ -50,7 +50,7 @@ enum {
 	[base] = RM_BYTE, [(base) + 1] = RM, [(base) + 2] = REG_BYTE, [(base) + 3] = REG, \
 	[(base) + 4] = IMM8 | TO_AX, [(base) + 5] = IMMZ | TO_AX
 
-/* SDM vol. 2, table A-2. Prefixes and escapes are dealt with before it is asked. */
+/* SDM vol. 2, table A-2. Prefixes and escapes are handled before the table is used. */
 static const uint32_t one_byte[256] = {
 	ARITHMETIC(0x00), /* add */
 	ARITHMETIC(0x08), /* or */

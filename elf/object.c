@@ -25,9 +25,9 @@
 #define DEFINITION_SIZE 20 /* struct bpf_map_definition: five __u32 */
 
 /*
- * The one way to the bytes of the object: NULL unless [offset, offset + size)
- * lies inside. Fields are copied out of the range, since nothing in a hostile
- * file is aligned.
+ * All access to the bytes of the object: NULL unless [offset, offset + size)
+ * lies inside. Fields are copied out of the range, since a hostile file aligns
+ * nothing.
  */
 static const uint8_t *object_bytes(const struct object *object, uint64_t offset, uint64_t size)
 {

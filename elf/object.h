@@ -3,7 +3,7 @@
  * Reading BPF object files: relocatable ELF64 of machine EM_BPF, as clang
  * --target=bpf writes them. This reader knows the container only: sections,
  * functions, map definitions, variables, relocations. What they mean to the
- * kernel is the matter of user/bpf/object.c.
+ * kernel is the business of user/bpf/object.c.
  *
  * The object stays in the caller's buffer (it is embedded in Kloak's binary);
  * struct object points into it and owns only its index arrays. Whatever the

@@ -2,11 +2,10 @@
 /*
  * Finding functions by parts of their names: see pattern.h.
  *
- * The strings are read in order, in chunks, and each pattern's longest part is
- * searched there, which is in next to no string. Where it is, the whole string
+ * The strings are read in order, in chunks, and searched for the longest part of
+ * each pattern, which very few strings have. Where it is found, the whole string
  * is compared. The entries are read only if a string matched. An entry may point
- * to the middle of a string, whose tail is its name then, so it is compared again
- * from there.
+ * to the middle of a string: then its name is the tail, which is compared again.
  */
 #include "elf/pattern.h"
 
@@ -39,7 +38,7 @@ struct matching {
 	size_t found, room;
 };
 
-/* The part of a pattern that begins at @text, or the next one; size 0 behind the last. */
+/* The part of a pattern that begins at @text, or the next one; size 0 after the last. */
 static struct part part_next(const char *text)
 {
 	struct part part;
@@ -49,7 +48,7 @@ static struct part part_next(const char *text)
 	return part;
 }
 
-/* Parts are taken where they come first: what is left for the others is most then. */
+/* Parts are taken where they come first, which leaves most for the others. */
 bool elf_pattern_matches(const char *pattern, const char *name)
 {
 	struct part part = { .text = pattern, .size = strcspn(pattern, "*") };
@@ -63,7 +62,7 @@ bool elf_pattern_matches(const char *pattern, const char *name)
 	for (part = part_next(part.text + part.size); part.size;
 	     part = part_next(part.text + part.size)) {
 		left = strlen(name);
-		if (!part.text[part.size]) /* the last one, and no star behind it */
+		if (!part.text[part.size]) /* the last one, and no star after it */
 			return left >= part.size &&
 			       memcmp(name + left - part.size, part.text, part.size) == 0;
 		name = memmem(name, left, part.text, part.size);
@@ -98,7 +97,7 @@ static int take_anchors(struct matching *matching)
 
 /* --- strings ----------------------------------------------------------- */
 
-/* A pattern without star at its begin may match a tail of what it does not match. */
+/* A pattern that begins with no star may match the tail of a string that it does not match. */
 static bool may_match(const char *pattern, const char *text)
 {
 	return pattern[0] != '*' || elf_pattern_matches(pattern, text);
@@ -118,8 +117,8 @@ static int add_string(struct matching *matching, uint64_t offset, uint64_t end)
 }
 
 /*
- * Strings of text[0..size) that may match one pattern. One that is not whole here
- * comes again, or came before, in another chunk, or is too long for any.
+ * Strings of text[0..size) that may match one pattern. One that is cut here is
+ * whole in the next or previous chunk, or is too long for any.
  */
 static int search_anchor(struct matching *matching, size_t pattern, const char *text, size_t size,
 			 uint64_t base)

@@ -2,15 +2,15 @@
 /*
  * Finding functions by parts of their names, in .symtab.
  *
- * Rust has no fixed names: what the linker sees is mangled, in one of two ways
- * (legacy _ZN...E, v0 _R...), with a hash of crate and compiler in it, and a
- * generic function is there once for each type that it is made for. But the
- * identifiers are in it, in order. A pattern is such identifiers with '*' between
- * them, for anything or nothing; there is no other special character:
+ * Rust has no fixed names: those that the linker sees are mangled, in one of two
+ * ways (legacy _ZN...E, v0 _R...), and contain a hash of crate and compiler; a
+ * generic function has one for each type that it is made for. But they contain
+ * the identifiers, in order. A pattern is such identifiers with '*' between them,
+ * which stands for anything or nothing; there is no other special character:
  *
  *	*RingHkdfExpander*expand_slice*
  *
- * Several functions may match one pattern. Unlike with symbol.h, all are meant.
+ * Several functions may match one pattern. Unlike in symbol.h, all of them count.
  */
 #ifndef KLOAK_ELF_PATTERN_H
 #define KLOAK_ELF_PATTERN_H
@@ -32,7 +32,7 @@ struct elf_match {
 /* Whether @name matches, from its first to its last byte. */
 bool elf_pattern_matches(const char *pattern, const char *name);
 
-/* Of names and patterns in one table: a pattern begins with a star. Go's names have one inside. */
+/* In a table of names and patterns, a pattern begins with a star. Go's names have one inside. */
 static inline bool elf_is_pattern(const char *name)
 {
 	return name[0] == '*';

@@ -16,10 +16,10 @@
 #define MODULE_MAX     (32U << 20) /* bytes that are searched for the module's record */
 
 #define HEADER_SIZE  8
-#define HEADER_WORDS 8		 /* behind these, at most */
+#define HEADER_WORDS 8		 /* after these, at most */
 #define HEADER_REST  0x08010000U /* 0, 0, quantum 1, pointer size 8 */
 
-/* Where the header has what, in words behind the first 8 bytes; 0: nowhere. */
+/* Where the header has what, in words after the first 8 bytes; 0: nowhere. */
 static const struct layout {
 	uint32_t magic;
 	uint8_t code;
@@ -201,7 +201,7 @@ static int take_header(struct pclntab *table)
 	return ret;
 }
 
-/* Addresses of @count entries from @index on; behind the last function's is that of the end. */
+/* Addresses of @count entries from @index on; after the last function's comes that of the end. */
 static int read_addresses(const struct pclntab *table, uint64_t index, uint64_t *addresses,
 			  size_t count)
 {
@@ -261,7 +261,7 @@ struct code_search {
 	uint64_t start;	     /* 0: not found yet */
 };
 
-/* Two words, one behind the other, may be the addresses of the first function and of the end. */
+/* Two adjacent words may be the addresses of the first function and of the end. */
 static int consider_code(struct code_search *search, const uint64_t words[2])
 {
 	uint64_t start = words[0] - search->first;
@@ -295,7 +295,7 @@ static int search_words(struct code_search *search, uint64_t address, uint64_t s
 
 /*
  * Fills table->code where the header does not say it. The runtime's record of the
- * module has the addresses of the first function and of the end, one behind the
+ * module has the addresses of the first function and of the end, one after the
  * other (minpc, maxpc), and the runtime refuses to start if they are not what the
  * table says. So two such words are looked for: in .go.module, where Go 1.26 and
  * later have that record, or else in all data.
@@ -363,7 +363,7 @@ static int check_code(const struct pclntab *table)
 	return ret;
 }
 
-/* Is there a table at @address, that does not go on behind @size bytes? */
+/* Is there a table at @address that ends within @size bytes? */
 static int open_at(const struct sections *sections, uint64_t address, uint64_t size,
 		   struct pclntab *table)
 {

@@ -2,7 +2,7 @@
 /*
  * The function table of a Go program, "pclntab": every function by name, with
  * its address. Go's runtime needs it for stack traces and garbage collection,
- * so it is in every Go program, also in one that is linked with -s -w and has no
+ * so it is in every Go program, even in one that is linked with -s -w and has no
  * symbol table.
  *
  * Four formats, told by their first word:

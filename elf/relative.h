@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Words that hold addresses, in a file that is loaded anywhere.
+ * Words that hold addresses, in a file that can be loaded anywhere.
  *
- * What the loader puts into such a word is in a relocation, R_X86_64_RELATIVE:
- * the word's own bytes in the file mean nothing. GNU ld and Go's linker put the
- * same value there, lld leaves zeros. Here one reads what would be there if the
- * file were loaded at 0, that is: addresses as they are elsewhere in the file.
+ * A relocation, R_X86_64_RELATIVE, has what the loader puts into such a word; the
+ * word's own bytes in the file mean nothing. GNU ld and Go's linker put the same
+ * value there, lld leaves zeros. What is read here is what would be there if the
+ * file were loaded at 0: addresses like those elsewhere in the file.
  *
  * Source: psABI AMD64, section 4.4; elf(5). DT_RELR has its addends in the words.
  */
@@ -18,7 +18,7 @@
 
 /*
  * Copies @size bytes from virtual @address, relocated. A word that is only partly
- * among them stays as it is in the file. -EFAULT: they are in no segment; -E2BIG:
+ * among them is copied from the file unchanged. -EFAULT: they are in no segment; -E2BIG:
  * over ELF_RELOCATIONS_MAX; other errors as elf_image_read().
  */
 int elf_relative_read(const struct elf_image *image, uint64_t address, void *buffer, size_t size);

@@ -5,7 +5,7 @@
  * What the kernel emulates (arch/x86/kernel/uprobes.c, branch_setup_xol_ops
  * and push_setup_xol_ops, read in 6.1 to 7.x):
  *  - jmp and jcc with rel8 or rel32, call rel32, and nop (90), with any prefix
- *    but those that it refuses to probe at all: LOCK, ES, CS, SS, DS, and 66
+ *    except those that it refuses to probe at all: LOCK, ES, CS, SS, DS, and 66
  *    (on a nop: refused until 6.2);
  *  - push of a register as 50+r or 41 50+r, with no other prefix (since 4.16);
  *  - the long nops of x86_nops[], byte for byte (since 6.16; all others later).
@@ -36,7 +36,7 @@
 	 INSN_REGISTER(INSN_R9) | INSN_REGISTER(INSN_R10) | INSN_REGISTER(INSN_R11))
 
 #define JBE_SHORT 0x76
-#define JBE_NEAR  0x86 /* behind 0f */
+#define JBE_NEAR  0x86 /* after 0f */
 
 /* What has to be at the site as it was at entry. */
 static const struct need {
@@ -149,7 +149,7 @@ static bool is_wanted(const struct walk *walk, const struct insn *insn)
 	return !walk->need->go || insn->kind != INSN_JCC || is_jbe(insn);
 }
 
-/* Looks at one instruction; true if the walk may go on behind it. */
+/* Looks at one instruction; true if the walk may go on after it. */
 static bool walk_step(struct walk *walk, struct site *best)
 {
 	const uint8_t *code = walk->code + walk->at;

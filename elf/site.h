@@ -4,10 +4,10 @@
  *
  * The kernel runs the instruction under a uprobe in one of two ways: it
  * emulates it (push, nop, jcc, call, jmp: about half a microsecond a hit), or
- * copies it elsewhere and single-steps it (all the rest: two more traps, 2 to
- * 20 times as long). Compilers open most functions with something of the
- * second kind, but a few bytes on there is often one of the first kind while
- * the arguments are still in their registers.
+ * copies it elsewhere and single-steps it (all others: two more traps, 2 to 20
+ * times as long). Compilers open most functions with an instruction of the second
+ * kind, but a few bytes further there is often one of the first kind, while the
+ * arguments are still in their registers.
  */
 #ifndef KLOAK_ELF_SITE_H
 #define KLOAK_ELF_SITE_H
@@ -37,12 +37,12 @@ struct site {
 };
 
 /*
- * Of Go's functions, the cheap instruction is the jbe of the stack check in their
- * prologue ("cmp 0x10(%r14), %rsp; jbe"). If it is taken the stack is too small,
- * or the goroutine shall make room for another one, and the function will start
- * anew, maybe in another thread: then the site is passed twice in a call. So no
- * other conditional branch is a site there, and whoever has to know looks at the
- * flags, which are those that the branch will see (struct site has .kind).
+ * In Go's functions the cheap instruction is the jbe of the stack check in the
+ * prologue ("cmp 0x10(%r14), %rsp; jbe"). If it is taken, the stack is too small,
+ * or the goroutine has to yield, and the function will start again, maybe in
+ * another thread: then one call passes the site twice. So no other conditional
+ * branch is a site there, and a program that has to know looks at the flags, which
+ * are those that the branch will see (struct site has .kind).
  *
  * Sources: Go's src/cmd/compile/abi-internal.md, "amd64 architecture";
  * src/cmd/internal/obj/x86/obj6.go, stacksplit().

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where in a table of NUL-terminated strings do some names end strings? In one
- * pass, whatever the number of strings. A string may be the tail of a longer
- * one, since linkers share them: so what is found is any place from where on the
- * name would be read.
+ * Finds the places in a table of NUL-terminated strings where one of some names
+ * ends a string, in one pass. A string may be the tail of a longer one, since
+ * linkers share them: so every place counts from which the name would be read.
  */
 #ifndef KLOAK_ELF_STRINGS_H
 #define KLOAK_ELF_STRINGS_H

@@ -2,10 +2,10 @@
 /*
  * Finding symbols by name: see symbol.h.
  *
- * Without a hash the obvious way, reading every symbol's name, would read at
- * 100,000 random places. So it is done in two sequential passes: the strings
- * are searched for places where one of the names ends (a string may be the tail
- * of a longer one: linkers share them), then the entries for one that starts
+ * Without a hash the obvious way, reading the name of every symbol, would read at
+ * 100,000 random places. So there are two sequential passes: one searches the
+ * strings for places where one of the names ends (a string may be the tail of a
+ * longer one: linkers share them), the other the entries for one that starts
  * there. If no string matches, the entries need not be read at all.
  */
 #include "elf/symbol.h"

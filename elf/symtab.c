@@ -6,8 +6,8 @@
  * bucket[hash % buckets] is the index of the first symbol with that hash; the
  * symbols of one bucket follow each other, and chain[index - first] is the
  * symbol's hash with bit 0 used to mark the last of its bucket. Chains thus
- * only run forward and cannot be cyclic; what a hostile file can do is never to
- * end one, so their length is limited.
+ * only run forward and cannot be cyclic; but in a hostile file they may never
+ * end, so their length is limited.
  */
 #include "elf/symtab.h"
 
@@ -78,7 +78,7 @@ static int last_bucket(const struct elf_image *image, const struct elf_gnu_hash 
 	return 0;
 }
 
-/* The table's length is written nowhere in it: it ends with the chain of the last bucket. */
+/* The table does not say how long it is: it ends with the chain of the last bucket. */
 static int count_hashed(const struct elf_image *image, const struct elf_gnu_hash *hash,
 			uint64_t *count)
 {

@@ -4,11 +4,11 @@
  *
  * .dynsym is what the file offers to others. It is found through PT_DYNAMIC as
  * the loader finds it, so section headers may be stripped, and is usually
- * indexed by a GNU hash. .symtab is everything, for debuggers, found through
- * section headers only and often absent. Most callers want symbol.h instead.
+ * indexed by a GNU hash. .symtab has everything, for debuggers; it is found
+ * through section headers only and often absent. Most callers want symbol.h instead.
  *
  * Sources: gABI chapter 4 "Symbol Table", chapter 5 "Hash Table"; the GNU hash
- * table has no specification but glibc's do_lookup_x() (elf/dl-lookup.c).
+ * table has no specification other than glibc's do_lookup_x() (elf/dl-lookup.c).
  */
 #ifndef KLOAK_ELF_SYMTAB_H
 #define KLOAK_ELF_SYMTAB_H

@@ -25,7 +25,7 @@ int address_parse(const char *text, size_t size, uint8_t address[static ADDRESS_
 const char *address_format(const uint8_t address[static ADDRESS_SIZE],
 			   char text[static INET6_ADDRSTRLEN]);
 
-/* Are the first @bits bits of both the same? */
+/* Do both have the same first @bits bits? */
 bool address_in_prefix(const uint8_t address[static ADDRESS_SIZE],
 		       const uint8_t prefix[static ADDRESS_SIZE], unsigned int bits);
 

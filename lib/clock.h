@@ -10,7 +10,7 @@
 
 uint64_t clock_now(void);
 
-/* The same moment of CLOCK_REALTIME (nanoseconds since 1970) for a @moment of clock_now(). */
+/* A @moment of clock_now() on CLOCK_REALTIME: nanoseconds since 1970. */
 uint64_t clock_real(uint64_t moment);
 
 #endif

@@ -27,7 +27,7 @@ struct error {
 	char text[480]; /* one sentence, no "kloak:" prefix, no newline */
 };
 
-/* Writes the sentence (err may be NULL) and returns @code, so that it can be returned on. */
+/* Writes the sentence (err may be NULL) and returns @code, for the caller to return in turn. */
 int error_set(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

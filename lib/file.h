@@ -17,7 +17,7 @@
 int file_open_regular(const char *path, struct stat *status);
 
 /*
- * Reads all of the regular file @path into new memory with a NUL behind it;
+ * Reads all of the regular file @path into new memory with a NUL after it;
  * the caller frees *@data. -EFBIG: more than @max bytes.
  */
 int file_read_regular(const char *path, size_t max, void **data, size_t *size);

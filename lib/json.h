@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A JSON writer (RFC 8259) into a buffer of the caller. Commas, quotes and
- * escapes are the writer's business; pairing the open and end calls is the
- * caller's. Overflow is remembered and reported once, by json_finish().
+ * A JSON writer (RFC 8259) into a buffer of the caller. The writer
+ * sees to commas, quotes and escapes; the caller pairs the open and end calls.
+ * Overflow is remembered and reported once, by json_finish().
  *
  * Strings may hold any bytes, such as a process's comm: what is not valid
  * UTF-8 (RFC 3629) becomes U+FFFD, byte by byte, and control characters,

@@ -13,8 +13,8 @@
 int text_read(const char *path, size_t limit, char **text);
 
 /*
- * Cuts the next line off *@rest: the newline becomes NUL. Returns NULL after
- * the last one. An embedded NUL ends the text.
+ * Takes the next line from the text at *@rest, which moves on: the newline
+ * becomes NUL. Returns NULL after the last line. An embedded NUL ends the text.
  */
 char *text_line(char **rest);
 

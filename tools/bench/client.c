@@ -12,9 +12,9 @@
  *						   and how many of them this thread worked
  *
  * A payload has a hole of HOLE_SIZE bytes at HOLE; PLACEHOLDER 1 fills it with
- * environment variable BENCH_SECRET, as Kloak or its absence has made it. WALL 0
- * counts the time of this thread, the kernel's work for it included, but not the
- * time for which others had its processor. NODELAY 1 sends each write as a packet
+ * environment variable BENCH_SECRET: a placeholder under Kloak, else the secret.
+ * WALL 0 counts the time of this thread, including the kernel's work for it, but
+ * not the time for which others had its processor. NODELAY 1 sends each write as a packet
  * of its own, NODELAY 0 lets TCP queue them until a packet is full.
  */
 #include <arpa/inet.h>
@@ -125,7 +125,7 @@ static void close_connection(SSL *ssl)
 	close(fd);
 }
 
-/* Returns when the server has done with it too, so that the next one finds it idle. */
+/* Returns when the server has finished with it too, so that the next one finds it idle. */
 static void finish_connection(SSL *ssl)
 {
 	char rest[4096];

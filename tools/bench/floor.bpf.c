@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Programs that do nothing, where Kloak's would be: what is left is the kernel's own cost. */
+/* Programs that do nothing, in the places of Kloak's: what they cost is the kernel's share. */
 #include "kernel/bpf.h"
 
 /* The socket's key in the sockhash, which sk_msg programs cannot ask for. */
@@ -41,7 +41,7 @@ int floor_message(__attribute__((unused)) struct sk_msg_md *message)
 	return SK_PASS;
 }
 
-/* What a patched message needs on top: it passes through the socket's own redirection. */
+/* What a patched message needs besides: it is redirected to its own socket. */
 SEC("sk_msg")
 int floor_redirect(struct sk_msg_md *message)
 {

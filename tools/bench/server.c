@@ -4,18 +4,18 @@
  *
  *	server CERTIFICATE KEY [CERTIFICATE KEY]	prints the port it listens on
  *
- * It says with one byte what arrived in the first write of a connection: 'S'
- * the secret (environment variable BENCH_SECRET), 'P' a placeholder, '-' something
- * else. What follows is dropped undecrypted, inside the kernel; when, is told
- * on stdin, and each line is answered with one:
+ * It answers the first write of a connection with one byte, which says what
+ * arrived: 'S' the secret (environment variable BENCH_SECRET), 'P' a placeholder,
+ * '-' something else. What follows is dropped undecrypted, inside the kernel. Lines
+ * on stdin say when, and each is answered with one:
  *
- *	drain	now, what has come
- *	flow	from now on as it comes
- *	still	from now on only at "drain"
- *	worked	(only tells the processor time that this process has used, in ns)
+ *	drain	now, all that has arrived
+ *	flow	from now on, as it arrives
+ *	still	from now on, only at "drain"
+ *	worked	(drops nothing; answers with the processor time of this process, in ns)
  *
- * A reader at work costs the writer more than anything that is to be measured
- * here (wake-ups, the socket's lock), and not always the same: hence "drain".
+ * A reader at work costs the writer more than anything that is measured here
+ * (wake-ups, the socket's lock), and not always the same: hence "drain".
  */
 #include <arpa/inet.h>
 #include <openssl/ssl.h>
@@ -48,7 +48,7 @@ static char verdict_on(const char *first, const char *secret)
 	return memcmp(first + HOLE, "kloak:", 6) == 0 ? 'P' : '-';
 }
 
-/* Whether the connection goes on: one that is closed behind the handshake was only that. */
+/* Whether the connection goes on: one that is closed after the handshake was nothing else. */
 static bool greet(const struct server *server, SSL *ssl)
 {
 	char first[PAYLOAD_MAX];

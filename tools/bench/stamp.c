@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Prints when it began, in ns of CLOCK_MONOTONIC. Static: there is little before main(). */
+/* Prints when it started, in ns of CLOCK_MONOTONIC. It is static: little comes before main(). */
 #include <stdio.h>
 #include <time.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Times what Kloak does to find its functions in a file: open it, read the
- * headers, look all names of the hooks up. One line per file: the fastest, the
- * median and the first time in us, and how many names were found.
+ * Times how Kloak finds its functions in a file: opens it, reads the headers,
+ * looks up all names of the hooks. One line per file: the fastest, the median and
+ * the first time in us, and how many names were found.
  *
  *	symbols FILE...
  */

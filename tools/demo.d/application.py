@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The application of the demo: knows nothing of Kloak. argv: port, CA file.
+"""The application of the demo, which knows nothing of Kloak. argv: port, CA file.
 
-Sends the API key that it finds in its environment to api.test, shows what it
-held and wrote, and stays so that its memory can be looked at.
+Sends the API key that it finds in its environment to api.test and evil.test, prints
+it, and waits for a line, so that its memory can be searched.
 """
 import http.client
 import os

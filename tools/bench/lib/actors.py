@@ -16,7 +16,7 @@ def pinned(processor):
 
 
 class Process:
-    """A program that is told what to do by lines, and answers with lines."""
+    """A program that reads commands, one to a line, and answers each with a line."""
 
     def __init__(self, name, command, environment, processor, errors):
         self.name, self.errors = name, errors
@@ -89,14 +89,14 @@ class Client(Process):
         return taken
 
     def stream(self, payload, count, placeholder):
-        """ns by the clock on the wall, while the server reads."""
+        """ns by the wall clock, while the server reads."""
         self.server.ask("flow")
         taken = float(self.ask("write", payload, count, int(placeholder), 1))
         self.server.ask("still")
         return taken
 
     def handshake(self, suite, count):
-        """ns for one by the clock on the wall, and ns of work for both sides."""
+        """ns for one by the wall clock, and ns of work for both sides."""
         before = int(self.server.ask("worked"))
         passed, worked = map(float, self.ask("handshake", suite.version, suite.name, suite.auth,
                                              count).split())
@@ -104,7 +104,7 @@ class Client(Process):
 
 
 def kloak_prefix(server, name=SERVER_NAME):
-    """A rule of a name, so that the programs that watch name servers are there; or of an address."""
+    """A rule of a name, which brings the programs that watch name servers; or of an address."""
     pin = ["--pin", name + "=127.0.0.1"] if name == SERVER_NAME else []
     return [rigs.KLOAK, "run", "-s", "BENCH_SECRET@%s:%d" % (name, server.port), *pin, "--"]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The clients that are compared, started together and driven in turns."""
+"""The clients that are compared: started together, they take turns."""
 import contextlib
 
 from lib import actors, rig as rigs
@@ -8,11 +8,11 @@ from lib import actors, rig as rigs
 class Cast:
     """
     base        not under Kloak, its libraries not probed
-    again       the same once more: what differs between these two is noise
+    again       the same once more: any difference between these two is noise
     outside     not under Kloak, but uses the libraries that Kloak has probed
     inside      under kloak run
-    by-address  the same with a rule of an address: without the programs that watch
-                name servers, which see every packet
+    by-address  the same with a rule of an address, which needs no programs that watch
+                name servers (those see every packet)
     to-outside  as base, but the server is one that uses the probed libraries
     floor-*     empty programs instead of Kloak's: a probe at SSL_write's site, a
                 sockhash with sk_msg, both, both with each message redirected to

@@ -4,7 +4,7 @@ import statistics
 
 
 class Samples:
-    """Figures of one thing, in the order in which they were taken."""
+    """Measurements of one thing, in the order in which they were taken."""
 
     def __init__(self, values):
         self.values = list(values)
@@ -22,7 +22,7 @@ class Samples:
         return sorted(self.values)[int(len(self.values) * 0.9)]
 
     def minus(self, other):
-        """Differences of pairs that were taken right after each other."""
+        """Differences of pairs that were taken one right after the other."""
         return Samples(a - b for a, b in zip(self.values, other.values))
 
     def when_fast(self, other):

@@ -83,7 +83,7 @@ def run_bulk(rig, table):
 
 
 def run_programs(rig, table):
-    """How long each program runs. Counting costs something itself: not together with the rest."""
+    """How long each program runs. Counting costs time itself, so it is done separately."""
     del table
     figures.heading("Kloak's programs, ns a run (kernel.bpf_stats)")
     with cast(rig) as clients, programs.statistics():

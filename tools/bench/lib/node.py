@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What Kloak takes on the node: size, memory, and finding functions in large files."""
+"""What Kloak takes on the machine: size, memory, and finding functions in large files."""
 import os
 import shutil
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run time of loaded BPF programs, as bpf(2) tells it (BPF_ENABLE_STATS, struct bpf_prog_info)."""
+"""Run time of loaded BPF programs, from bpf(2): BPF_ENABLE_STATS, struct bpf_prog_info."""
 import contextlib
 import ctypes
 import os
@@ -31,7 +31,7 @@ def statistics():
 
 
 def _describe(number):
-    """(name, run time in ns, runs) of a program, None if it has gone."""
+    """(name, run time in ns, runs) of a program, None if it is gone."""
     fd, _ = _bpf(_PROG_GET_FD_BY_ID, struct.pack("II", number, 0))
     if fd < 0:
         return None

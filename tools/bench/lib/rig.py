@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Everything that must be there before a measurement: programs, certificates, payloads, libraries.
 
-Who pays for a probe is decided by the file that a process has mapped. So each
-kind of client gets a copy of libssl and libcrypto of its own: the clients
-without Kloak can take their turns while it runs, and a Kloak that somebody else
-runs on this machine disturbs nobody here.
+A process pays for a probe if it has mapped the file that the probe is in. So each
+kind of client gets its own copy of libssl and libcrypto: the clients without
+Kloak can take their turns while it runs, and another Kloak on this machine
+does not disturb the measurement.
 """
 import base64
 import json
@@ -68,7 +68,7 @@ def payload_text():
 
 
 class Rig:
-    """Files of one benchmark run, in a directory that goes away with it."""
+    """Files of one benchmark run, in a directory that is removed after it."""
 
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="bench-", dir=BUILD)

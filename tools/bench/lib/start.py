@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How long until the command runs, and what the time goes into."""
+"""How long it takes until the command runs, and where that time goes."""
 import os
 import re
 import shutil
@@ -78,7 +78,7 @@ class Call:
 
 
 def trace(rig):
-    """The system calls of a kloak run that matter, in order; [] without strace."""
+    """The system calls that matter in a kloak run, in order; [] without strace."""
     if not shutil.which("strace"):
         return []
     prefix = os.path.join(rig.directory, "trace")
@@ -112,7 +112,7 @@ def show_breakdown(rig):
 
 
 def show_timeline(calls):
-    """What took long, and the marks between which it did."""
+    """What took long, between which marks."""
     begin = calls[0].begin
     marks = {"execve", "bpf BPF_PROG_LOAD", "clone", "clone3", "vfork", "exit_group"}
     print("in order, calls of 2 ms and more:")

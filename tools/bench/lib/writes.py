@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Writes, handshakes and bulk: turns of a few hundred microseconds, in changing order."""
+"""Writes, handshakes and bulk: turns of a few hundred microseconds, in varying order."""
 import time
 
 from lib.figures import Samples
@@ -19,7 +19,7 @@ class Cell:
 
 
 def in_turns(actions, rounds=None, seconds=None):
-    """Does all actions in each round, beginning with another one each time: one Samples each."""
+    """Does all actions in each round, starting with a different one each time: one Samples each."""
     results = [[] for _ in actions]
     end = time.monotonic() + seconds if seconds else None
     number = 0
@@ -57,7 +57,7 @@ def measure_bulk(cells, rounds):
 
 
 def measure_handshakes(clients, suite, seconds):
-    """ns for one handshake, by the clock and of work: two {client name: Samples}."""
+    """ns for one handshake, by the wall clock and of work: two {client name: Samples}."""
     pairs = in_turns([lambda client=client: client.handshake(suite, 2) for client in clients],
                      seconds=seconds)
     return [{client.name: Samples(pair[which] for pair in samples.values)
