@@ -3,8 +3,8 @@
  * Can this kernel and this user run Kloak? A table of checks, each of which
  * says what it found and, if that is not good, what to do about it. Wherever
  * possible a check uses the thing instead of reading a version: vendors
- * backport, containers forbid. The last word has a check that starts a command as
- * kloak run does; the others tell why it may fail.
+ * backport, containers forbid. The last word has a check that goes through the
+ * start of kloak run; the others tell why it may fail.
  */
 #ifndef KLOAK_DOCTOR_DOCTOR_H
 #define KLOAK_DOCTOR_DOCTOR_H

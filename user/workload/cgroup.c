@@ -53,7 +53,8 @@ static const char *create_remedy(int code)
 		int code;
 		const char *remedy;
 	} remedies[] = {
-		{ EACCES, "run kloak as root" },
+		{ EACCES, "run kloak as root with CAP_DAC_OVERRIDE, or from a cgroup that its user "
+			  "may write to" },
 		{ EPERM, "run kloak as root" },
 		{ EROFS, "the mount is read-only here (a container?): mount cgroup2 writable" },
 		{ EAGAIN, "raise cgroup.max.descendants or cgroup.max.depth above it" },
