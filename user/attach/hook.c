@@ -139,8 +139,8 @@ int hook_attach(const struct hook_plan *plan, const struct bpf_object *object, i
 	for (i = 0; i < set.count; i++) {
 		ret = probe_attach(&set.probes[i], object, fd, links);
 		if (ret)
-			return error_set(err, ret, "cannot attach to %s: %s; see 'kloak doctor'",
-					 path, strerror(-ret));
+			return error_set(err, ret, "cannot attach to %s: %s; %s", path,
+					 strerror(-ret), link_uprobe_remedy(ret));
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <linux/btf.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "elf/btf.h"
 #include "lib/cleanup.h"
@@ -65,9 +66,17 @@ static int try_ringbuf(void)
 	return try_map(BPF_MAP_TYPE_RINGBUF, 0, 0, (uint32_t)sysconf(_SC_PAGESIZE));
 }
 
+/* Linux 7 makes the map anywhere, but gives a socket its part only with cmpxchg16b. */
 static int try_sk_storage(void)
 {
-	return try_map(BPF_MAP_TYPE_SK_STORAGE, sizeof(uint32_t), 64, 0);
+	const struct bpf_map_shape shape = { BPF_MAP_TYPE_SK_STORAGE, sizeof(uint32_t), 64, 0, 0 };
+	CLEANUP_FD int map = bpf_map_create("probe", &shape);
+	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const uint8_t value[64] = { 0 };
+
+	if (map < 0)
+		return map;
+	return fd < 0 ? -errno : bpf_map_update(map, &fd, value, BPF_ANY);
 }
 
 static int try_sockhash(void)
@@ -166,7 +175,7 @@ static int find_target(struct dl_phdr_info *info, size_t size, void *context)
 }
 
 /* A program that adds one to the value at element 0 of @map. */
-static int load_counter(int map, uint32_t flags)
+static int load_counter(int map, uint32_t attach_type, uint32_t flags)
 {
 	const struct bpf_insn insns[] = {
 		BPF_SET_WIDE(BPF_REG_1, BPF_PSEUDO_MAP_VALUE, (uint32_t)map),
@@ -176,10 +185,17 @@ static int load_counter(int map, uint32_t flags)
 		BPF_RETURN(),
 	};
 
-	return load(BPF_PROG_TYPE_KPROBE, 0, flags, insns, ARRAY_SIZE(insns));
+	return load(BPF_PROG_TYPE_KPROBE, attach_type, flags, insns, ARRAY_SIZE(insns));
 }
 
-static int try_probe(uint32_t flags)
+static int attach_to_self(int prog, uint64_t offset, uint32_t attach_type)
+{
+	if (attach_type == KLOAK_BPF_TRACE_UPROBE_MULTI)
+		return link_create_uprobe_multi(prog, "/proc/self/exe", &offset, 1, false);
+	return link_create_uprobe(prog, "/proc/self/exe", offset, false);
+}
+
+static int try_probe(uint32_t attach_type, uint32_t flags)
 {
 	const struct bpf_map_shape shape = { BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0 };
 	CLEANUP_FD int map = bpf_map_create("probe", &shape);
@@ -190,12 +206,12 @@ static int try_probe(uint32_t flags)
 
 	if (map < 0)
 		return map;
-	prog = load_counter(map, flags);
+	prog = load_counter(map, attach_type, flags);
 	if (prog < 0)
 		return prog;
 	if (!dl_iterate_phdr(find_target, &offset))
 		return -ENOENT;
-	link = link_create_uprobe(prog, "/proc/self/exe", offset, false);
+	link = attach_to_self(prog, offset, attach_type);
 	if (link < 0)
 		return link;
 	probe_target();
@@ -205,12 +221,17 @@ static int try_probe(uint32_t flags)
 
 static int try_uprobe(void)
 {
-	return try_probe(0);
+	return try_probe(0, 0);
 }
 
 static int try_sleepable_uprobe(void)
 {
-	return try_probe(BPF_F_SLEEPABLE);
+	return try_probe(0, BPF_F_SLEEPABLE);
+}
+
+static int try_multi_probe(void)
+{
+	return try_probe(KLOAK_BPF_TRACE_UPROBE_MULTI, BPF_F_SLEEPABLE);
 }
 
 static int load_uprobe_multi(void)
@@ -266,6 +287,7 @@ static const struct {
 	[BPF_FEATURE_UPROBE] = { "uprobes", try_uprobe },
 	[BPF_FEATURE_SLEEPABLE_UPROBE] = { "sleepable uprobes", try_sleepable_uprobe },
 	[BPF_FEATURE_UPROBE_MULTI] = { "uprobe_multi links", try_uprobe_multi },
+	[BPF_FEATURE_MULTI_PROBE] = { "a probe by a uprobe_multi link", try_multi_probe },
 };
 
 _Static_assert(ARRAY_SIZE(features) == BPF_FEATURE_COUNT, "one trial for each feature");

@@ -14,12 +14,13 @@
 enum bpf_feature {
 	BPF_FEATURE_PROGRAM,	      /* BPF programs at all, with maps */
 	BPF_FEATURE_RINGBUF,	      /* 5.8 */
-	BPF_FEATURE_SK_STORAGE,	      /* 5.2, a socket storage map of our kind */
+	BPF_FEATURE_SK_STORAGE,	      /* 5.2, a socket gets storage of our kind */
 	BPF_FEATURE_SOCKHASH,	      /* with an sk_msg program on it */
 	BPF_FEATURE_LOOP,	      /* 5.17, bpf_loop with a callback */
 	BPF_FEATURE_UPROBE,	      /* the uprobe PMU: a probe on ourselves fires (100 ms) */
 	BPF_FEATURE_SLEEPABLE_UPROBE, /* 6.0, the same with a program that may sleep (100 ms) */
 	BPF_FEATURE_UPROBE_MULTI,     /* 6.6, many probes of a file in one link */
+	BPF_FEATURE_MULTI_PROBE,      /* the same, and a probe on ourselves fires (50 ms) */
 	BPF_FEATURE_COUNT,
 };
 

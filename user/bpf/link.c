@@ -112,6 +112,23 @@ int link_create_uprobe_multi(int prog, const char *path, const uint64_t *offsets
 	return bpf_syscall(BPF_LINK_CREATE, &attr);
 }
 
+const char *link_uprobe_remedy(int code)
+{
+	switch (code) {
+	case -EPERM:
+	case -EACCES:
+		return "run kloak as root, for example with sudo, or with CAP_SYS_ADMIN, which "
+		       "probes need before Linux 6.6";
+	case -ENOENT:
+		return "before Linux 6.6 probes need /sys: mount -t sysfs sysfs /sys";
+	case -ENODATA:
+		return "please report this with the kernel version";
+	default:
+		return bpf_remedy(code, "the kernel needs CONFIG_UPROBE_EVENTS; use Linux 6.1 or "
+					"later");
+	}
+}
+
 int bpf_prog_attach_map(int prog, int map, uint32_t attach_type)
 {
 	union bpf_attr attr;

@@ -34,10 +34,13 @@ int link_create_uprobe(int prog, const char *path, uint64_t offset, bool is_retu
  * program must be loaded for it: bpf_object_use_uprobe_multi(). A hit costs as
  * much as perf's (measured on 6.18: 1465 and 1335 ns, return 1734 and 1766);
  * better is that the wait at closing is one for all places (50 ms), and that
- * no access to the uprobe PMU is needed (perf_event_paranoid).
+ * no access to the uprobe PMU is needed (CAP_SYS_ADMIN).
  */
 int link_create_uprobe_multi(int prog, const char *path, const uint64_t *offsets, uint32_t count,
 			     bool is_return);
+
+/* What to do where one of both ended with @code. */
+const char *link_uprobe_remedy(int code);
 
 /* Runs the sk_msg program @prog for every message of sockets in the sockhash @map. */
 int bpf_prog_attach_map(int prog, int map, uint32_t attach_type);

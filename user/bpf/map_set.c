@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "user/bpf/syscall.h"
 
 int bpf_map_set_find(const struct bpf_map_set *set, const char *name)
 {
@@ -35,10 +36,11 @@ void bpf_map_set_close(struct bpf_map_set *set)
 static const char *map_remedy(int code)
 {
 	if (code == -EPERM)
-		return "this process may not make BPF maps; run as root, or with CAP_BPF";
+		return "this process may not make BPF maps; run as root, or with CAP_BPF and "
+		       "CAP_NET_ADMIN";
 	if (code == -ENOMEM || code == -E2BIG)
 		return "not enough memory for its size; before Linux 5.11 also raise 'ulimit -l'";
-	return "this kernel may lack this type of map; use Linux 6.1 or later";
+	return bpf_remedy(code, "this kernel may lack this type of map; use Linux 6.1 or later");
 }
 
 int bpf_map_make(const char *name, const struct bpf_map_shape *shape, struct error *err)

@@ -124,12 +124,13 @@ static const struct {
 
 static const char *remedy(int code)
 {
+	const char *text = "run 'kloak doctor' to see what this kernel can do";
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(remedies); i++)
 		if (remedies[i].code == code)
-			return remedies[i].text;
-	return "run 'kloak doctor' to see what this kernel can do";
+			text = remedies[i].text;
+	return bpf_remedy(code, text);
 }
 
 static int explain(int code, const char *name, char *log, char **excerpt, struct error *err)

@@ -3,9 +3,13 @@
 #include "user/bpf/syscall.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/text.h"
 
 int bpf_syscall(enum bpf_cmd command, union bpf_attr *attr)
 {
@@ -31,4 +35,27 @@ void bpf_raise_memlock(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
+static bool jit_is_off(void)
+{
+	CLEANUP_FREE char *text = NULL;
+
+	return !text_read("/proc/sys/net/core/bpf_jit_enable", 16, &text) && *text == '0';
+}
+
+const char *bpf_remedy(int code, const char *otherwise)
+{
+	switch (code) {
+	case -EMFILE:
+		return "the limit of open files is reached: ulimit -n 1024";
+	case -ENFILE:
+		return "the machine has no more open files to give: sysctl -w fs.file-max=1000000";
+	case -EINVAL:
+		return jit_is_off()
+			       ? "turn the BPF compiler on: sysctl -w net.core.bpf_jit_enable=1"
+			       : otherwise;
+	default:
+		return otherwise;
+	}
 }

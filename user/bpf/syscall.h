@@ -45,4 +45,10 @@ int perf_event_syscall(struct perf_event_attr *attr, pid_t pid, int cpu);
  */
 void bpf_raise_memlock(void);
 
+/*
+ * What to do about @code where it means the same whatever was tried: descriptors, and
+ * the JIT compiler, without which no kernel takes programs with callbacks. Else @otherwise.
+ */
+const char *bpf_remedy(int code, const char *otherwise);
+
 #endif

@@ -4,10 +4,14 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/text.h"
+#include "user/attach/sideband.h"
 #include "user/bpf/feature.h"
+#include "user/bpf/link.h"
+#include "user/bpf/syscall.h"
 #include "user/doctor/checks.h"
 #include "user/workload/caps.h"
 #include "user/workload/cgroup.h"
@@ -18,8 +22,9 @@
 #define AS_ROOT "run kloak as root, for example with sudo"
 
 /*
- * Tried with each left out, on 6.18: programs of the hooks want BPF and PERFMON,
- * those of sockets NET_ADMIN; SYS_ADMIN stands for all three.
+ * Tried with each left out, on 6.1, 6.12, 6.18 and 7.3 (selftests/system/doctor.py):
+ * programs of the hooks want BPF and PERFMON, those of sockets NET_ADMIN. SYS_ADMIN
+ * stands for all three, for the last from 6.9 on only.
  */
 static const struct {
 	unsigned int cap;
@@ -34,7 +39,17 @@ static const struct {
 	{ CAP_SETGID, DOCTOR_WARN, false },
 	{ CAP_KILL, DOCTOR_WARN, false },	/* signals to a command of another user */
 	{ CAP_SYS_PTRACE, DOCTOR_WARN, false }, /* its libraries that are mapped later */
+	{ CAP_SYS_ADMIN, DOCTOR_FAIL, false },	/* the uprobe PMU */
 };
+
+/* Does another one, or this kernel, do without? */
+static bool is_dispensable(unsigned int cap, bool covered, uint64_t effective)
+{
+	if (cap == CAP_SYS_ADMIN)
+		return !(effective & CAP_BIT(CAP_BPF)) || bpf_feature_has(BPF_FEATURE_UPROBE_MULTI);
+	return covered && effective & CAP_BIT(CAP_SYS_ADMIN) &&
+	       (cap != CAP_NET_ADMIN || bpf_feature_has(BPF_FEATURE_SOCKHASH));
+}
 
 void check_capabilities(const char *root, struct doctor_finding *finding)
 {
@@ -47,7 +62,7 @@ void check_capabilities(const char *root, struct doctor_finding *finding)
 		size_t used = strlen(missing);
 
 		if (effective & CAP_BIT(needed[i].cap) ||
-		    (needed[i].covered && effective & CAP_BIT(CAP_SYS_ADMIN)))
+		    is_dispensable(needed[i].cap, needed[i].covered, effective))
 			continue;
 		if (needed[i].verdict > verdict)
 			verdict = needed[i].verdict;
@@ -72,8 +87,8 @@ static void try(const struct trial *trial, struct doctor_finding *finding)
 	if (!ret)
 		doctor_set(finding, DOCTOR_OK, NULL, "works");
 	else
-		doctor_set(finding, DOCTOR_FAIL, denied ? AS_ROOT : trial->remedy, "%s: %s",
-			   bpf_feature_name(trial->feature), strerror(-ret));
+		doctor_set(finding, DOCTOR_FAIL, bpf_remedy(ret, denied ? AS_ROOT : trial->remedy),
+			   "%s: %s", bpf_feature_name(trial->feature), strerror(-ret));
 }
 
 void check_programs(const char *root, struct doctor_finding *finding)
@@ -99,21 +114,16 @@ void check_ringbuf(const char *root, struct doctor_finding *finding)
 	try(&(struct trial){ BPF_FEATURE_RINGBUF, "use Linux 6.1 or later" }, finding);
 }
 
-/*
- * From 7.0 on the kernel gives a socket its storage with cmpxchg16b, which every
- * real x86-64 CPU has, but not every virtual one.
- */
 void check_storage(const char *root, struct doctor_finding *finding)
 {
-	char path[PATH_MAX];
-	CLEANUP_FREE char *cpu = NULL;
+	int ret = bpf_feature_probe(BPF_FEATURE_SK_STORAGE);
 
-	try(&(struct trial){ BPF_FEATURE_SK_STORAGE, "use Linux 6.1 or later" }, finding);
-	snprintf(path, sizeof(path), "%s/proc/cpuinfo", root);
-	if (finding->verdict == DOCTOR_OK && text_read(path, 16 << 20, &cpu) == 0 &&
-	    strstr(cpu, "\nflags") && !strstr(cpu, " cx16"))
-		doctor_set(finding, DOCTOR_WARN, "give the virtual machine a CPU with cx16",
-			   "this CPU has no cmpxchg16b: Linux 7 refuses sockets their storage");
+	(void)root;
+	try(&(struct trial){ BPF_FEATURE_SK_STORAGE,
+			     ret == -ENOMEM ? "give the virtual machine a CPU model with cx16 "
+					      "(QEMU: -cpu max), or use an older kernel"
+					    : "use Linux 6.1 or later" },
+	    finding);
 }
 
 void check_sockhash(const char *root, struct doctor_finding *finding)
@@ -123,23 +133,38 @@ void check_sockhash(const char *root, struct doctor_finding *finding)
 	    finding);
 }
 
-/* The PMU may be denied where uprobe_multi links are not; then the latter do. */
+/* As a run does: by uprobe_multi links where the kernel has them, else by the PMU. */
 void check_uprobes(const char *root, struct doctor_finding *finding)
 {
-	static const struct trial sleepable = {
-		BPF_FEATURE_SLEEPABLE_UPROBE,
-		"the kernel needs CONFIG_UPROBE_EVENTS; use Linux 6.1 or later",
-	};
 	bool multi = bpf_feature_has(BPF_FEATURE_UPROBE_MULTI);
+	enum bpf_feature feature = multi ? BPF_FEATURE_MULTI_PROBE : BPF_FEATURE_SLEEPABLE_UPROBE;
+	int ret = bpf_feature_probe(feature);
 
 	(void)root;
-	try(&sleepable, finding);
-	if (finding->verdict == DOCTOR_OK)
-		doctor_set(finding, DOCTOR_OK, NULL, "sleepable; PMU%s",
-			   multi ? " and uprobe_multi links" : " (no uprobe_multi links: 6.6)");
-	else if (multi)
-		doctor_set(finding, DOCTOR_OK, NULL,
-			   "uprobe_multi links (the PMU is denied: it needs CAP_SYS_ADMIN here)");
+	if (ret)
+		doctor_set(finding, DOCTOR_FAIL, link_uprobe_remedy(ret), "%s: %s",
+			   bpf_feature_name(feature), strerror(-ret));
+	else
+		doctor_set(finding, DOCTOR_OK, NULL, "a probe on kloak itself fired (%s)",
+			   multi ? "uprobe_multi link" : "PMU; uprobe_multi links: from 6.6");
+}
+
+/* The reports of the kernel by which a run learns of libraries that are mapped later. */
+void check_watch(const char *root, struct doctor_finding *finding)
+{
+	struct sideband sideband;
+	int ret = sideband_open(&sideband, -1, getpid());
+
+	(void)root;
+	if (ret) {
+		doctor_set(finding, DOCTOR_WARN, bpf_remedy(ret, AS_ROOT),
+			   "mappings are not reported (%s): only libraries that are known at the "
+			   "start are served",
+			   strerror(-ret));
+		return;
+	}
+	sideband_close(&sideband);
+	doctor_set(finding, DOCTOR_OK, NULL, "mappings are reported");
 }
 
 static void examine_level(const struct cgroup_place *place, struct doctor_finding *finding)

@@ -9,7 +9,6 @@
 void check_kernel(const char *root, struct doctor_finding *finding);
 void check_lockdown(const char *root, struct doctor_finding *finding);
 void check_jit(const char *root, struct doctor_finding *finding);
-void check_paranoid(const char *root, struct doctor_finding *finding);
 void check_unprivileged(const char *root, struct doctor_finding *finding);
 void check_ktls(const char *root, struct doctor_finding *finding);
 void check_names(const char *root, struct doctor_finding *finding);
@@ -22,9 +21,13 @@ void check_ringbuf(const char *root, struct doctor_finding *finding);
 void check_storage(const char *root, struct doctor_finding *finding);
 void check_sockhash(const char *root, struct doctor_finding *finding);
 void check_uprobes(const char *root, struct doctor_finding *finding);
+void check_watch(const char *root, struct doctor_finding *finding);
 void check_cgroup(const char *root, struct doctor_finding *finding);
 void check_netns(const char *root, struct doctor_finding *finding);
 void check_memlock(const char *root, struct doctor_finding *finding);
+
+/* start.c */
+void check_start(const char *root, struct doctor_finding *finding);
 
 /* cost.c */
 void check_cost(const char *root, struct doctor_finding *finding);

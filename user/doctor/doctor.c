@@ -10,7 +10,7 @@
 #include "lib/json.h"
 #include "user/doctor/checks.h"
 
-#define JSON_SIZE (64 << 10) /* every character of every finding escaped */
+#define JSON_SIZE (128 << 10) /* every character of every finding escaped */
 
 const struct doctor_check doctor_checks[DOCTOR_CHECKS] = {
 	{ "kernel", check_kernel },
@@ -23,10 +23,11 @@ const struct doctor_check doctor_checks[DOCTOR_CHECKS] = {
 	{ "sockmap", check_sockhash },
 	{ "uprobes", check_uprobes },
 	{ "probe cost", check_cost },
+	{ "later libraries", check_watch },
 	{ "cgroup2", check_cgroup },
 	{ "netns cookie", check_netns },
-	{ "perf_event_paranoid", check_paranoid },
 	{ "memlock", check_memlock },
+	{ "start", check_start },
 	{ "unprivileged bpf", check_unprivileged },
 	{ "ktls", check_ktls },
 	{ "name service", check_names },

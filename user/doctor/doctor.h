@@ -3,7 +3,8 @@
  * Can this kernel and this user run Kloak? A table of checks, each of which
  * says what it found and, if that is not good, what to do about it. Wherever
  * possible a check uses the thing instead of reading a version: vendors
- * backport, containers forbid.
+ * backport, containers forbid. The last word has a check that goes through the
+ * start of kloak run; the others tell why it may fail.
  */
 #ifndef KLOAK_DOCTOR_DOCTOR_H
 #define KLOAK_DOCTOR_DOCTOR_H
@@ -21,7 +22,7 @@ enum doctor_verdict {
 struct doctor_finding {
 	enum doctor_verdict verdict;
 	char found[240];
-	char remedy[320]; /* empty if there is nothing to do */
+	char remedy[480]; /* empty if there is nothing to do; room for a struct error's sentence */
 };
 
 struct doctor_check {
@@ -30,11 +31,11 @@ struct doctor_check {
 	void (*examine)(const char *root, struct doctor_finding *finding);
 };
 
-#define DOCTOR_CHECKS 18
+#define DOCTOR_CHECKS 19
 
 extern const struct doctor_check doctor_checks[DOCTOR_CHECKS];
 
-/* One finding for each check. Returns true if none failed. Takes about half a second. */
+/* One finding for each check. Returns true if none failed. Takes about a second. */
 bool doctor_examine(const char *root, struct doctor_finding findings[static DOCTOR_CHECKS]);
 
 /* A table for people, with the remedies below it. */

@@ -17,9 +17,9 @@
 #include "user/doctor/checks.h"
 #include "user/policy/resolvers.h"
 #include "user/policy/trusted_file.h"
-#include "user/workload/caps.h"
 
 #define FILE_LIMIT (64 << 10)
+#define JIT_REMEDY "turn the BPF compiler on: sysctl -w net.core.bpf_jit_enable=1"
 
 /* The caller frees it. NULL: it cannot be read. */
 static char *read_file(const char *root, const char *path)
@@ -64,9 +64,9 @@ void check_lockdown(const char *root, struct doctor_finding *finding)
 	if (!text)
 		doctor_set(finding, DOCTOR_OK, NULL, "not in use");
 	else if (strstr(text, "[confidentiality]"))
-		doctor_set(finding, DOCTOR_FAIL,
-			   "start the kernel with lockdown=integrity, or without",
-			   "confidentiality: BPF programs may not read memory");
+		doctor_set(finding, DOCTOR_OK, NULL,
+			   "confidentiality: forbids to read the kernel's memory, which Kloak does "
+			   "not do");
 	else
 		doctor_set(finding, DOCTOR_OK, NULL, "%s", text);
 }
@@ -78,30 +78,14 @@ void check_jit(const char *root, struct doctor_finding *finding)
 	if (!text)
 		doctor_set(finding, DOCTOR_WARN, "read it as root: sysctl net.core.bpf_jit_enable",
 			   "cannot be read");
-	else if (strcmp(text, "0") == 0)
-		doctor_set(finding, DOCTOR_WARN, "turn it on: sysctl -w net.core.bpf_jit_enable=1",
+	else if (strcmp(text, "0") == 0 && bpf_feature_has(BPF_FEATURE_LOOP))
+		doctor_set(finding, DOCTOR_WARN, JIT_REMEDY,
 			   "off: BPF programs are interpreted, TLS writes get slow");
+	else if (strcmp(text, "0") == 0)
+		doctor_set(finding, DOCTOR_FAIL, JIT_REMEDY,
+			   "off: this kernel's interpreter does not run programs with loops");
 	else
 		doctor_set(finding, DOCTOR_OK, NULL, "on (bpf_jit_enable is %s)", text);
-}
-
-void check_paranoid(const char *root, struct doctor_finding *finding)
-{
-	CLEANUP_FREE char *text = read_first_line(root, "/proc/sys/kernel/perf_event_paranoid");
-	long level = text ? strtol(text, NULL, 10) : -1;
-	bool admin = caps_effective() & CAP_BIT(CAP_SYS_ADMIN);
-
-	if (!text)
-		doctor_set(finding, DOCTOR_WARN, "the kernel needs CONFIG_PERF_EVENTS",
-			   "cannot be read");
-	else if (level > 2 && !admin && !bpf_feature_has(BPF_FEATURE_UPROBE_MULTI))
-		doctor_set(
-			finding, DOCTOR_WARN,
-			"run kloak with CAP_SYS_ADMIN, or sysctl -w kernel.perf_event_paranoid=2",
-			"%ld: probes need CAP_SYS_ADMIN", level);
-	else
-		doctor_set(finding, DOCTOR_OK, NULL, "%ld%s", level,
-			   admin ? " (does not concern CAP_SYS_ADMIN)" : "");
 }
 
 void check_unprivileged(const char *root, struct doctor_finding *finding)

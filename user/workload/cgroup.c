@@ -26,9 +26,14 @@ int cgroup_find(struct cgroup_place *place, struct error *err)
 	if (ret)
 		return error_set(err, ret,
 				 "cannot read /proc/self/mountinfo and cgroup: %s; "
-				 "is /proc mounted?",
+				 "mount it: mount -t proc proc /proc",
 				 strerror(-ret));
 	ret = cgroup_parse(mountinfo, membership, place);
+	if (ret == -ENODEV && access("/sys/fs/cgroup", F_OK))
+		return error_set(err, ret,
+				 "neither /sys nor a cgroup2 file system is mounted; mount both: "
+				 "mount -t sysfs sysfs /sys && mount -t cgroup2 none "
+				 "/sys/fs/cgroup");
 	if (ret == -ENODEV)
 		return error_set(err, ret,
 				 "no cgroup2 file system is mounted; mount it: "
@@ -48,7 +53,8 @@ static const char *create_remedy(int code)
 		int code;
 		const char *remedy;
 	} remedies[] = {
-		{ EACCES, "run kloak as root" },
+		{ EACCES, "run kloak as root with CAP_DAC_OVERRIDE, or from a cgroup that its user "
+			  "may write to" },
 		{ EPERM, "run kloak as root" },
 		{ EROFS, "the mount is read-only here (a container?): mount cgroup2 writable" },
 		{ EAGAIN, "raise cgroup.max.descendants or cgroup.max.depth above it" },
