@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 
 #include "lib/cleanup.h"
-#include "user/workload/account.h"
 #include "user/workload/caps.h"
 #include "user/workload/cgroup.h"
 #include "user/workload/command.h"
@@ -54,8 +53,7 @@ static int seal(void)
  * The order matters: the bounding set and the limits need capabilities that go
  * with the identity; no_new_privs comes before anything foreign is looked at.
  */
-static enum stage become(const struct child_options *options, const struct account *account,
-			 int *code)
+static enum stage become(const struct child_options *options, int *code)
 {
 	uint64_t taken = CAPS_TAKEN & ~options->keep_caps;
 
@@ -65,7 +63,7 @@ static enum stage become(const struct child_options *options, const struct accou
 	*code = caps_drop_bounding(taken);
 	if (*code)
 		return STAGE_BOUNDING;
-	*code = account_assume(account);
+	*code = account_assume(options->account);
 	if (*code)
 		return STAGE_IDENTITY;
 	*code = caps_drop(taken);
@@ -76,10 +74,10 @@ static enum stage become(const struct child_options *options, const struct accou
 }
 
 static _Noreturn void run(const struct child_options *options, const struct child *child,
-			  const struct account *account, char *const *envp, int channel)
+			  char *const *envp, int channel)
 {
 	struct message message = { .code = 0 };
-	enum stage stage = become(options, account, &message.code);
+	enum stage stage = become(options, &message.code);
 	char go;
 
 	if (stage == STAGE_READY) {
@@ -203,8 +201,8 @@ static int await_ready(struct child *child, const char *name, struct error *err)
 	return 0;
 }
 
-static int start(const struct child_options *options, struct child *child,
-		 const struct account *account, char *const *envp, struct error *err)
+static int start(const struct child_options *options, struct child *child, char *const *envp,
+		 struct error *err)
 {
 	CLEANUP_FD int far = -1;
 	int pair[2];
@@ -219,7 +217,7 @@ static int start(const struct child_options *options, struct child *child,
 	child->pid = make_process(options->cgroup);
 	if (child->pid == 0) {
 		close(pair[0]);
-		run(options, child, account, envp, far);
+		run(options, child, envp, far);
 	}
 	if (child->pid < 0) {
 		return error_set(err, child->pid,
@@ -241,16 +239,10 @@ static void warn_kept(uint64_t kept)
 
 int child_prepare(const struct child_options *options, struct child *child, struct error *err)
 {
-	struct account account;
-	char **envp;
+	char **envp = account_environment(options->account, options->envp);
 	int ret;
 
 	*child = (struct child){ .pid = -1, .channel = -1, .signals = -1 };
-	ret = account_find(options->user, &account, err);
-	if (ret)
-		return ret;
-	child->uid = account.uid;
-	envp = account_environment(&account, options->envp);
 	if (!envp)
 		return error_no_memory(err, "the environment of the command");
 	warn_kept(options->keep_caps);
@@ -261,7 +253,7 @@ int child_prepare(const struct child_options *options, struct child *child, stru
 			  "reached?",
 			  strerror(-ret));
 	else
-		ret = start(options, child, &account, envp, err);
+		ret = start(options, child, envp, err);
 	account_environment_free(envp);
 	if (ret)
 		child_release(child);

@@ -31,12 +31,13 @@
 #include <sys/types.h>
 
 #include "lib/error.h"
+#include "user/workload/account.h"
 #include "user/workload/protect.h"
 
 struct child_options {
 	char *const *argv; /* argv[0] is searched for in the PATH of envp, as execvp(3) does */
 	char *const *envp;
-	const char *user;   /* as for account_find() */
+	const struct account *account; /* who runs it */
 	uint64_t keep_caps; /* of CAPS_TAKEN, not to be taken away; each gives a warning */
 	int cgroup;	    /* directory fd; < 0: stay in kloak's */
 	const struct protect_limits *limits; /* NULL: kloak's present ones */
@@ -44,7 +45,6 @@ struct child_options {
 
 struct child {
 	pid_t pid;
-	uid_t uid;
 	int channel;		/* to the process while it waits, else -1 */
 	int signals;		/* signalfd(2) */
 	sigset_t mask;		/* as kloak inherited it */
