@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -170,15 +171,26 @@ static int explain(const struct message *message, const char *name, struct error
 	return error_set(err, message->code, sentences[stage], strerror(-message->code));
 }
 
-/* Bytes of the next message; 0: the process closed its end by exec. */
-static ssize_t receive(int channel, struct message *message)
+/*
+ * Bytes of the next message; 0: the process closed its end by exec. It may be stopped
+ * meanwhile, by a Ctrl-Z that came before it executes, or ended: so signals are served.
+ */
+static ssize_t receive(struct child *child, struct message *message)
 {
-	ssize_t got;
+	struct pollfd fds[2] = { { .fd = child->channel, .events = POLLIN },
+				 { .fd = child->signals, .events = POLLIN } };
 
-	do
-		got = recv(channel, message, sizeof(*message), 0);
-	while (got < 0 && errno == EINTR);
-	return got;
+	for (;;) {
+		if (poll(fds, 2, -1) < 0) {
+			if (errno != EINTR)
+				return -errno;
+			continue;
+		}
+		if (fds[1].revents)
+			child_signals_serve(child);
+		if (fds[0].revents)
+			return recv(child->channel, message, sizeof(*message), MSG_DONTWAIT);
+	}
 }
 
 static int lost(struct error *err)
@@ -192,7 +204,7 @@ static int await_ready(struct child *child, const char *name, struct error *err)
 {
 	struct message message;
 
-	if (receive(child->channel, &message) != sizeof(message))
+	if (receive(child, &message) != sizeof(message))
 		return lost(err);
 	if (message.stage != STAGE_READY)
 		return explain(&message, name, err);
@@ -205,6 +217,7 @@ static int start(const struct child_options *options, struct child *child, char 
 		 struct error *err)
 {
 	CLEANUP_FD int far = -1;
+	sigset_t early;
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
@@ -214,6 +227,7 @@ static int start(const struct child_options *options, struct child *child, char 
 				 strerror(errno));
 	child->channel = pair[0];
 	far = pair[1];
+	sigpending(&early);
 	child->pid = make_process(options->cgroup);
 	if (child->pid == 0) {
 		close(pair[0]);
@@ -225,6 +239,7 @@ static int start(const struct child_options *options, struct child *child, char 
 				 "%s; check pids.max and cgroup.type there",
 				 strerror(-child->pid));
 	}
+	child_signals_deliver(child, &early);
 	close(TAKE_FD(far));
 	return await_ready(child, options->argv[0], err);
 }
@@ -266,10 +281,11 @@ int child_go(struct child *child, struct error *err)
 	ssize_t got = 0;
 	int ret = 0;
 
+	child_signals_serve(child); /* while it blocks them: what comes twice merges */
 	if (send(child->channel, "g", 1, MSG_NOSIGNAL) != 1)
 		ret = lost(err);
 	else
-		got = receive(child->channel, &message);
+		got = receive(child, &message);
 	if (got == sizeof(message))
 		ret = explain(&message, child->path, err);
 	close(TAKE_FD(child->channel));
