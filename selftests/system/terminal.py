@@ -1,15 +1,19 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""A command on a terminal stops and continues as without Kloak."""
+"""The command shares its caller's terminal: it cannot type there, and stops and continues as
+without Kloak."""
+import errno
 import os
 import re
 import shlex
 
-from lib import kloak, tap, terminal
+from lib import build, clients, identity, kloak, tap, terminal
 from lib.terminal import CTRL_Z, PROMPT
 
 VALUES = {"API_KEY": kloak.new_secret()}
 RUN = [kloak.KLOAK, "run", "-s", "API_KEY@api.test"]
+OTHER_USER = ["--user", "65534:65534"]
+SETPRIV = ["setpriv", "--reuid=65534", "--regid=65534", "--groups=65534"]
 
 
 def words(command):
@@ -18,6 +22,88 @@ def words(command):
 
 def shell():
     return terminal.Shell(VALUES)
+
+
+# --- typing ------------------------------------------------------------
+
+TYPE = """
+import fcntl, os, sys, termios
+try:
+    for byte in sys.argv[1].encode() + b"\\n":
+        fcntl.ioctl(int(os.environ.get("FD", 0)), termios.TIOCSTI, bytes([byte]))
+    print("errno 0.")
+except OSError as error:
+    print("errno %d." % error.errno)
+"""
+
+
+def type_as_command(prefix, path):
+    """errno of the attempt; what is typed makes a file, once the shell reads it."""
+    with shell() as root:
+        root.type(words([*prefix, *identity.said(
+            [clients.PYTHON, "-c", TYPE, "echo >" + path])]) + "\n")
+        said = root.expect(r"(?s)(.*)errno (\d+)\.")
+        identity.check(said.group(1).replace("\r", ""), 65534, 65534)
+        root.expect(re.escape(PROMPT))
+        root.type("echo all-$((1 + 1))-read\n")
+        root.expect("all-2-read")
+    return int(said.group(2))
+
+
+def without_kloak():
+    """Whether this kernel lets a process type at all; the same as under Kloak, as a control."""
+    path = tap.scratch("typed-without")
+    number = type_as_command(SETPRIV, path)
+    if number == errno.EIO:
+        return False  # dev.tty.legacy_tiocsti is 0
+    tap.check_equal((number, os.path.exists(path)), (0, True), "the attempt without Kloak")
+    return True
+
+
+@tap.test("a command of another user cannot type into root's shell")
+def typing():
+    if not without_kloak():
+        tap.skip("this kernel lets nobody type: dev.tty.legacy_tiocsti is 0")
+    path = tap.scratch("typed")
+    number = type_as_command([*RUN, *OTHER_USER, "--"], path)
+    tap.check_equal((number, os.path.exists(path)), (errno.EPERM, False), "the attempt")
+
+
+def answer(prefix, way, request):
+    with shell() as root:
+        root.type(words([*prefix, build.typing_client(), way, request]) + "; echo end $?.\n")
+        said = root.expect(r"(?s)(?:(\d+)\r?\n)?end (\d+)\.")
+    return int(said.group(1)) if said.group(2) == "0" else None
+
+
+WAYS = ("x64", "x32", "x64-as-x32", "x32-as-x64", "i386")
+TIOCSTI, TIOCLINUX, TIOCGWINSZ = "5412", "541c", "5413"
+
+
+def way_test(way):
+    @tap.test("terminal requests through " + way)
+    def asked():
+        without = answer([], way, TIOCGWINSZ)
+        if without is None:
+            tap.skip("this kernel has no such way in")
+        kloak_run = [*RUN, "--"]
+        for request in (TIOCSTI, TIOCLINUX, "1" + TIOCSTI.zfill(8), "ffffffff" + TIOCSTI.zfill(8)):
+            tap.check_equal(answer(kloak_run, way, request), errno.EPERM, "request " + request)
+        tap.check_equal(answer(kloak_run, way, TIOCGWINSZ), without, "a harmless request")
+
+
+for the_way in WAYS:
+    way_test(the_way)
+
+
+@tap.test("the filter is there for whatever the command starts")
+def inherited():
+    attempt = "FD=3 %s -c %s x" % (clients.PYTHON, shlex.quote(TYPE))
+    script = "exec 3</dev/tty; setsid -w %s; %s" % ("env " + attempt, attempt)
+    with shell() as root:
+        root.type(words([*RUN, "--", "sh", "-c", script]) + "\n")
+        for _ in range(2):
+            tap.check_equal(int(root.expect(r"errno (\d+)\.").group(1)), errno.EPERM, "errno")
 
 
 # --- stopping ----------------------------------------------------------

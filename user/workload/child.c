@@ -15,6 +15,7 @@
 #include "user/workload/caps.h"
 #include "user/workload/cgroup.h"
 #include "user/workload/command.h"
+#include "user/workload/typing.h"
 
 enum stage {
 	STAGE_READY,
@@ -23,6 +24,7 @@ enum stage {
 	STAGE_IDENTITY,
 	STAGE_CAPS,
 	STAGE_PRIVILEGES,
+	STAGE_TYPING,
 	STAGE_FIND,
 	STAGE_EXECUTE,
 	STAGE_COUNT,
@@ -52,7 +54,8 @@ static int seal(void)
 
 /*
  * The order matters: the bounding set and the limits need capabilities that go
- * with the identity; no_new_privs comes before anything foreign is looked at.
+ * with the identity; no_new_privs comes before anything foreign is looked at, and
+ * before the filter, which else would need CAP_SYS_ADMIN.
  */
 static enum stage become(const struct child_options *options, int *code)
 {
@@ -71,7 +74,10 @@ static enum stage become(const struct child_options *options, int *code)
 	if (*code)
 		return STAGE_CAPS;
 	*code = seal();
-	return *code ? STAGE_PRIVILEGES : STAGE_READY;
+	if (*code)
+		return STAGE_PRIVILEGES;
+	*code = typing_deny();
+	return *code ? STAGE_TYPING : STAGE_READY;
 }
 
 static _Noreturn void run(const struct child_options *options, const struct child *child,
@@ -163,6 +169,9 @@ static int explain(const struct message *message, const char *name, struct error
 		[STAGE_CAPS] = "cannot drop capabilities: %s; a seccomp filter must allow capset",
 		[STAGE_PRIVILEGES] = "cannot set no_new_privs: %s; "
 				     "a seccomp filter must allow prctl",
+		[STAGE_TYPING] = "cannot keep the command from typing into this terminal: %s; "
+				 "the kernel needs CONFIG_SECCOMP_FILTER, and a seccomp filter "
+				 "around kloak must allow seccomp",
 	};
 	enum stage stage = message->stage;
 
