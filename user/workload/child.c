@@ -15,12 +15,14 @@
 #include "user/workload/caps.h"
 #include "user/workload/cgroup.h"
 #include "user/workload/command.h"
+#include "user/workload/keyring.h"
 #include "user/workload/typing.h"
 
 enum stage {
 	STAGE_READY,
 	STAGE_LIMITS,
 	STAGE_BOUNDING,
+	STAGE_KEYRING,
 	STAGE_IDENTITY,
 	STAGE_CAPS,
 	STAGE_PRIVILEGES,
@@ -53,7 +55,7 @@ static int seal(void)
 }
 
 /*
- * The order matters: the bounding set and the limits need capabilities that go
+ * The order matters: the bounding set, the limits and the keyring need capabilities that go
  * with the identity; no_new_privs comes before anything foreign is looked at, and
  * before the filter, which else would need CAP_SYS_ADMIN.
  */
@@ -67,6 +69,9 @@ static enum stage become(const struct child_options *options, int *code)
 	*code = caps_drop_bounding(taken);
 	if (*code)
 		return STAGE_BOUNDING;
+	*code = keyring_renew(options->account);
+	if (*code)
+		return STAGE_KEYRING;
 	*code = account_assume(options->account);
 	if (*code)
 		return STAGE_IDENTITY;
@@ -164,6 +169,9 @@ static int explain(const struct message *message, const char *name, struct error
 				 "kloak needs CAP_SYS_RESOURCE",
 		[STAGE_BOUNDING] = "cannot take capabilities from the bounding set: %s; "
 				   "kloak needs CAP_SETPCAP (run it as root)",
+		[STAGE_KEYRING] = "cannot give the command a session keyring of its own: %s; "
+				  "raise kernel.keys.root_maxkeys, or kernel.keys.maxkeys for "
+				  "another user than root",
 		[STAGE_IDENTITY] = "cannot become the user that runs the command: %s; "
 				   "kloak needs CAP_SETUID and CAP_SETGID (run it as root)",
 		[STAGE_CAPS] = "cannot drop capabilities: %s; a seccomp filter must allow capset",
