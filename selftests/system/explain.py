@@ -16,7 +16,7 @@ import signal
 import subprocess
 import time
 
-from lib import kloak, servers, tap
+from lib import identity, kloak, servers, tap
 
 NOT_HOOKABLE, CONFIGURATION, FAILED = 1, 78, 125
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
@@ -647,6 +647,7 @@ def hooked_unprivileged():
         run = kloak.Running(["/usr/bin/python3", "-c", REQUESTS % ("", server.port)], SECRET,
                             ["API_KEY@127.0.0.1:%d" % server.port], options=["--user", "65534"])
         tap.check_equal(run.read_line(), b"ready\n", "the held client")
+        identity.check_process(run.descendants()[0], 65534, 65534)
         done = start(str(run.descendants()[0]), "--json", prefix=NOBODY,
                      kloak=copy_for_everyone())
         answer = json.loads(done.stdout)

@@ -3,9 +3,10 @@
 """Code inside the workload, of any user, root too, cannot read the secret or lead it elsewhere."""
 import os
 import shlex
+import shutil
 import subprocess
 
-from lib import bpf, clients, kloak, memory, servers, tap
+from lib import bpf, clients, identity, kloak, memory, namespace, servers, tap
 
 HOSTILE = clients.script("hostile.py")
 
@@ -37,11 +38,13 @@ def control():
     tap.check(pieces_in(path, secret).hits, "nothing found: the test proves nothing")
 
 
-def attack(secret, extra=None, **options):
+def attack(secret, who, extra=None, **options):
+    """who: as for identity.check(). The attempts count only if it was this user that made them."""
     path = dump_path()
-    result = kloak.run([clients.PYTHON, HOSTILE, path], {"API_KEY": secret, **(extra or {})},
-                       ["API_KEY@api.test"], **options)
+    result = kloak.run(identity.said([clients.PYTHON, HOSTILE, path]),
+                       {"API_KEY": secret, **(extra or {})}, ["API_KEY@api.test"], **options)
     tap.check(result.output.count(b"\n") > 20, "the attempts ended early: %s" % result)
+    identity.check(result.output.decode(), *who)
     found = pieces_in(path, secret)
     tap.check(not found.hits, "%s\n%s" % (found, result.output.decode()))
     tap.check(not memory.Needle(secret.encode()).count(result.output + result.errors),
@@ -60,26 +63,52 @@ DENIED = ("/mem:", "process_vm_readv", "ptrace attach", "ptrace seize", "pidfd_g
           "bpf map ids", "bpf program ids", "bpf link ids", "AF_PACKET", "raw TCP")
 
 
-def user_test(name, options):
+def user_test(name, who, options=(), **extra):
     @tap.test("a child " + name)
     def denied():
-        check_denied(attack(kloak.new_secret(32), options=options), *DENIED)
+        check_denied(attack(kloak.new_secret(32), who, extra, options=options), *DENIED)
 
 
-user_test("running as root", ())
-user_test("of another user (--user)", ("--user", "65534:65534"))
+NOBODY = (65534, 65534)
+user_test("running as root", (0, 0, os.getgroups()))
+user_test("of another user (--user)", NOBODY, ("--user", "65534:65534"))
+user_test("of the user who called sudo, by sudo's variables", NOBODY,
+          SUDO_UID="65534", SUDO_GID="65534", SUDO_USER="nobody")
+user_test("of a user and a group that no file knows, by sudo's variables", (54321, 54322),
+          SUDO_UID="54321", SUDO_GID="54322", SUDO_USER="kloak-nosuchuser")
+user_test("of another user than the one who called sudo (--user)", (2, 3), ("--user", "2:3"),
+          SUDO_UID="65534", SUDO_GID="65534", SUDO_USER="nobody")
 
 
-@tap.test("a child of the same user, kloak having come through sudo")
-def sudo_user():
-    extra = {"SUDO_UID": "65534", "SUDO_GID": "65534", "SUDO_USER": "nobody"}
-    check_denied(attack(kloak.new_secret(32), extra), *DENIED)
+def write(name, text, mode):
+    path = tap.scratch(name)
+    with open(path, "w") as file:
+        file.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+def sudo():
+    """Words in front of kloak: nobody, who is in a group more, calls sudo and may do so."""
+    if not shutil.which("sudo"):
+        tap.skip("no sudo")
+    with open("/etc/group") as file:
+        groups = file.read() + "kloak-test:x:54321:nobody\n"
+    files = (write("sudoers", "nobody ALL=(root) NOPASSWD:SETENV: ALL\n", 0o440), "/etc/sudoers"), \
+        (write("group", groups, 0o644), "/etc/group")
+    return [*namespace.mounted(*files), "setpriv", "--reuid=65534", "--regid=65534",
+            "--clear-groups", "sudo", "-n", "--preserve-env=API_KEY"]
+
+
+@tap.test("a child of the user who called sudo")
+def real_sudo():
+    check_denied(attack(kloak.new_secret(32), (*NOBODY, [65534, 54321]), prefix=sudo()), *DENIED)
 
 
 @tap.test("a child that makes kloak crash gets no core file")
 def core():
     secret = kloak.new_secret(32)
-    attack(secret, {"CORE": "1"})
+    attack(secret, (0, 0, os.getgroups()), {"CORE": "1"})
     found = memory.Found()
     memory.search_tree(tap.scratch(), memory.Needle(secret.encode()), found)
     tap.check(not found.hits, "files: %s" % found)

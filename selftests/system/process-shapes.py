@@ -3,12 +3,13 @@
 """However a process of the run came about, and whoever it runs as, it is served, or refused with a
 reason: forks, exec chains, daemons, other users, namespaces, many processes of one image."""
 import os
+import pwd
 import shlex
 import shutil
 import subprocess
 import time
 
-from lib import bpf, build, clients, kloak, libraries, servers, tap
+from lib import bpf, build, clients, identity, kloak, libraries, servers, tap
 
 SECRET = {"API_KEY": kloak.new_secret()}
 KEY = SECRET["API_KEY"].encode()
@@ -121,7 +122,14 @@ def gosu():
                                   [kloak.grant(server)], 1)
 
 
-served_test("kloak run --user nobody", request, options=["--user", "nobody"])
+@tap.test("kloak run --user nobody")
+def other_user():
+    with servers.Nginx() as server:
+        result = kloak.check_same_as_plain(server, identity.said(request(server)), SECRET,
+                                           [kloak.grant(server)], 1, options=["--user", "nobody"])
+    nobody = pwd.getpwnam("nobody")
+    identity.check(result.output.decode(), nobody.pw_uid, nobody.pw_gid,
+                   os.getgrouplist("nobody", nobody.pw_gid))
 
 
 @tap.test("a network namespace of its own: refused, with the reason")

@@ -207,6 +207,7 @@ def moved():
                    options=["--user", "65534:65534"],
                    prefix=namespace.mounted((path, "/etc/resolv.conf"))) as trial:
             trial.start("""
+                assert os.geteuid() == 65534
                 send(look_up("api.test")[0], "api.test", PORT)
                 print("sent", flush=True)
                 sys.stdin.readline()

@@ -10,7 +10,7 @@ import json
 import os
 import random
 
-from lib import clients, kloak, servers, tap
+from lib import clients, identity, kloak, servers, tap
 
 SECRET = {"API_KEY": kloak.new_secret()}
 PLACES = clients.request(
@@ -242,7 +242,11 @@ def shell_node():
 
 @tap.test("another user (--user)")
 def other_user():
-    send([clients.HEADER_REQUEST], run={"options": ("--user", "65534:65534")})
+    def who_says_so(server, requests):
+        return identity.said(clients.http_client(server, requests))
+    result = send([clients.HEADER_REQUEST], client=who_says_so,
+                  run={"options": ("--user", "65534:65534")})
+    identity.check(result.output.decode(), 65534, 65534)
 
 
 @tap.test("a child of a child")

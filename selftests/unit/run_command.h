@@ -30,11 +30,15 @@ struct result {
 	char output[8192];
 };
 
-/* Runs to the end, stdout and stderr into result->output. Returns child_prepare's or go's error. */
-static inline int run(struct child_options *options, char *const *argv, struct result *result,
-		      struct error *err)
+/*
+ * Runs to the end as @user, who is as for account_find(); stdout and stderr into result->output.
+ * Returns child_prepare's or go's error.
+ */
+static inline int run_as(const char *user, struct child_options *options, char *const *argv,
+			 struct result *result, struct error *err)
 {
 	int out[2], saved[2] = { dup(1), dup(2) }, ret;
+	struct account account;
 	struct child child;
 	size_t used = 0;
 	ssize_t got;
@@ -50,7 +54,10 @@ static inline int run(struct child_options *options, char *const *argv, struct r
 	options->argv = argv;
 	if (!options->envp)
 		options->envp = environ;
-	ret = child_prepare(options, &child, err);
+	ret = account_find(user, &account, err);
+	options->account = &account;
+	if (!ret)
+		ret = child_prepare(options, &child, err);
 	if (!ret)
 		ret = child_go(&child, err);
 	dup2(saved[0], 1);
@@ -63,17 +70,30 @@ static inline int run(struct child_options *options, char *const *argv, struct r
 	close(out[0]);
 	if (!ret)
 		ck_assert_int_eq(child_wait(&child, NULL, &result->status), 0);
-	child_release(&child);
+	if (!ret)
+		child_release(&child);
 	return ret;
+}
+
+static inline int run(struct child_options *options, char *const *argv, struct result *result,
+		      struct error *err)
+{
+	return run_as(NULL, options, argv, result, err);
+}
+
+static inline void run_shell_as(const char *user, struct child_options *options, const char *script,
+				struct result *result)
+{
+	char *const argv[] = { "sh", "-c", (char *)script, NULL };
+	struct error err = { 0 };
+
+	ck_assert_msg(run_as(user, options, argv, result, &err) == 0, "%s", err.text);
 }
 
 static inline void run_shell(struct child_options *options, const char *script,
 			     struct result *result)
 {
-	char *const argv[] = { "sh", "-c", (char *)script, NULL };
-	struct error err = { 0 };
-
-	ck_assert_msg(run(options, argv, result, &err) == 0, "%s", err.text);
+	run_shell_as(NULL, options, script, result);
 }
 
 /* A field of /proc/PID/status as text, without its name. */

@@ -21,6 +21,7 @@
 #include "selftests/unit/run_command.h"
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"
+#include "user/workload/account.h"
 #include "user/workload/caps.h"
 #include "user/workload/cgroup.h"
 #include "user/workload/child.h"
@@ -30,6 +31,7 @@
 #define FDS 64
 
 static char self[PATH_MAX];
+static struct account me;
 
 /* ---- modes of this program as a command ---- */
 
@@ -162,6 +164,7 @@ static void set_up(void)
 {
 	scratch_make();
 	forget_sudo();
+	ck_assert_int_eq(account_find(NULL, &me, NULL), 0);
 }
 
 static void expect_status(const char *command, int expected)
@@ -260,8 +263,7 @@ START_TEST(path_is_searched_as_the_user)
 		 scratch, scratch, scratch, scratch);
 	ck_assert_int_eq(run(&options, argv, &result, NULL), 0);
 	ck_assert_str_eq(result.output, "private\n");
-	options.user = "nobody";
-	ck_assert_int_eq(run(&options, argv, &result, NULL), 0);
+	ck_assert_int_eq(run_as("nobody", &options, argv, &result, NULL), 0);
 	ck_assert_str_eq(result.output, "public\n");
 }
 END_TEST
@@ -270,7 +272,9 @@ START_TEST(path_is_reported_before_it_executes)
 {
 	char marker[PATH_MAX + 64];
 	char *const argv[] = { "touch", marker, NULL };
-	struct child_options options = { .argv = argv, .envp = environ, .cgroup = -1 };
+	struct child_options options = {
+		.argv = argv, .envp = environ, .account = &me, .cgroup = -1
+	};
 	struct child child;
 	int status;
 
@@ -293,7 +297,9 @@ START_TEST(nothing_executes_if_kloak_dies_first)
 {
 	char marker[PATH_MAX + 64];
 	char *const argv[] = { "touch", marker, NULL };
-	struct child_options options = { .argv = argv, .envp = environ, .cgroup = -1 };
+	struct child_options options = {
+		.argv = argv, .envp = environ, .account = &me, .cgroup = -1
+	};
 	int ended[2];
 	pid_t pid;
 	char byte;
@@ -344,7 +350,9 @@ static void pull(void *data)
 static int status_after_signal(const char *script, int signal)
 {
 	char *const argv[] = { "sh", "-c", (char *)script, NULL };
-	struct child_options options = { .argv = argv, .envp = environ, .cgroup = -1 };
+	struct child_options options = {
+		.argv = argv, .envp = environ, .account = &me, .cgroup = -1
+	};
 	struct trigger trigger = { .signal = signal };
 	struct child_watch watch = { .interval_ms = -1, .ready = pull, .data = &trigger };
 	struct child child;
@@ -389,7 +397,9 @@ END_TEST
 START_TEST(timer_runs_while_waiting)
 {
 	char *const argv[] = { "sleep", "0.3", NULL };
-	struct child_options options = { .argv = argv, .envp = environ, .cgroup = -1 };
+	struct child_options options = {
+		.argv = argv, .envp = environ, .account = &me, .cgroup = -1
+	};
 	struct trigger trigger = { .fd = -1 };
 	struct child_watch watch = { -1, 20, pull, &trigger };
 	struct child child;
@@ -407,7 +417,9 @@ END_TEST
 /* In a process of its own: kloak on the terminal @slave, with its output there. */
 static _Noreturn void run_on_terminal(const char *slave, char *const *argv)
 {
-	struct child_options options = { .argv = argv, .envp = environ, .cgroup = -1 };
+	struct child_options options = {
+		.argv = argv, .envp = environ, .account = &me, .cgroup = -1
+	};
 	struct child child;
 	int status, fd;
 
@@ -456,7 +468,9 @@ END_TEST
 static _Noreturn void run_stopping(const char *script)
 {
 	char *const argv[] = { "sh", "-c", (char *)script, NULL };
-	struct child_options options = { .argv = argv, .envp = environ, .cgroup = -1 };
+	struct child_options options = {
+		.argv = argv, .envp = environ, .account = &me, .cgroup = -1
+	};
 	struct child child;
 	int status;
 

@@ -86,13 +86,13 @@ static const char print_identity[] = "cat /proc/self/status; echo HOME:$HOME; ec
 
 START_TEST(user_is_switched)
 {
-	struct child_options options = { .cgroup = -1, .user = "nobody" };
+	struct child_options options = { .cgroup = -1 };
 	struct result result;
 
 	setenv("HOME", "/root", 1);
 	setenv("USER", "root", 1);
 	setenv("MARK", "kept", 1);
-	run_shell(&options, print_identity, &result);
+	run_shell_as("nobody", &options, print_identity, &result);
 	ck_assert_str_eq(status_field(result.output, "Uid"), "65534\t65534\t65534\t65534");
 	ck_assert_str_eq(status_field(result.output, "Gid"), "65534\t65534\t65534\t65534");
 	ck_assert_str_eq(status_field(result.output, "Groups"), "65534 ");

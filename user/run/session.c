@@ -19,6 +19,7 @@
 #include "user/run/engine.h"
 #include "user/secret/environment.h"
 #include "user/secret/set.h"
+#include "user/workload/account.h"
 #include "user/workload/cgroup.h"
 #include "user/workload/child.h"
 #include "user/workload/netns.h"
@@ -30,6 +31,7 @@
 
 struct session {
 	const struct run_options *options;
+	struct account account; /* who runs the command */
 	struct protect_limits limits;
 	struct secret_set secrets;
 	struct rule_set rules;
@@ -223,7 +225,7 @@ static int start_command(struct session *session, struct error *err)
 	struct child_options options = {
 		.argv = session->options->command,
 		.envp = session->environment,
-		.user = session->options->user,
+		.account = &session->account,
 		.keep_caps = session->options->keep_caps,
 		.cgroup = session->cgroup.fd,
 		.limits = &session->limits,
@@ -232,7 +234,7 @@ static int start_command(struct session *session, struct error *err)
 
 	if (ret)
 		return ret;
-	if (session->child.uid == 0)
+	if (session->account.uid == 0)
 		warning("the command runs as root, which can get around Kloak by changing the "
 			"system; --user USER runs it as somebody else");
 	ret = attach(session, err);
@@ -257,8 +259,8 @@ static void follow_resolvers(struct session *session, uint64_t now)
 {
 	struct resolver_set before;
 
-	if (now < session->next_follow || session->child.uid == 0 ||
-	    session->child.uid == geteuid())
+	if (now < session->next_follow || session->account.uid == 0 ||
+	    session->account.uid == geteuid())
 		return;
 	session->next_follow = now + FOLLOW_INTERVAL;
 	if (resolver_set_follow(&session->resolvers, RESOLV_CONF_PATH, &before))
@@ -318,6 +320,9 @@ static int session_start(struct session *session, struct error *err)
 {
 	int ret = protect_self(&session->limits, err);
 
+	/* Before the environment is wiped: sudo says there who called it. */
+	if (!ret)
+		ret = account_find(session->options->user, &session->account, err);
 	if (!ret)
 		ret = read_secrets(session, err);
 	if (!ret)

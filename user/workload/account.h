@@ -31,8 +31,8 @@ struct account {
 /*
  * @user is the text of --user: NAME, UID, NAME:GROUP or UID:GID. A group given
  * here is the only one, as in docker(1). NULL: the user behind sudo(8)
- * (SUDO_UID, SUDO_GID, SUDO_USER, if we are root), else the real user of this
- * process. Mistakes have exit code EXIT_CONFIG.
+ * (SUDO_UID, SUDO_GID, SUDO_USER, if we are root: to be called while the environment
+ * is there), else the real user of this process. Mistakes have exit code EXIT_CONFIG.
  */
 int account_find(const char *user, struct account *account, struct error *err);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -11,18 +12,21 @@
 #include <sys/wait.h>
 
 #include "lib/cleanup.h"
-#include "user/workload/account.h"
 #include "user/workload/caps.h"
 #include "user/workload/cgroup.h"
 #include "user/workload/command.h"
+#include "user/workload/keyring.h"
+#include "user/workload/typing.h"
 
 enum stage {
 	STAGE_READY,
 	STAGE_LIMITS,
 	STAGE_BOUNDING,
+	STAGE_KEYRING,
 	STAGE_IDENTITY,
 	STAGE_CAPS,
 	STAGE_PRIVILEGES,
+	STAGE_TYPING,
 	STAGE_FIND,
 	STAGE_EXECUTE,
 	STAGE_COUNT,
@@ -51,11 +55,11 @@ static int seal(void)
 }
 
 /*
- * The order matters: the bounding set and the limits need capabilities that go
- * with the identity; no_new_privs comes before anything foreign is looked at.
+ * The order matters: the bounding set, the limits and the keyring need capabilities that go
+ * with the identity; no_new_privs comes before anything foreign is looked at, and
+ * before the filter, which else would need CAP_SYS_ADMIN.
  */
-static enum stage become(const struct child_options *options, const struct account *account,
-			 int *code)
+static enum stage become(const struct child_options *options, int *code)
 {
 	uint64_t taken = CAPS_TAKEN & ~options->keep_caps;
 
@@ -65,21 +69,27 @@ static enum stage become(const struct child_options *options, const struct accou
 	*code = caps_drop_bounding(taken);
 	if (*code)
 		return STAGE_BOUNDING;
-	*code = account_assume(account);
+	*code = keyring_renew(options->account);
+	if (*code)
+		return STAGE_KEYRING;
+	*code = account_assume(options->account);
 	if (*code)
 		return STAGE_IDENTITY;
 	*code = caps_drop(taken);
 	if (*code)
 		return STAGE_CAPS;
 	*code = seal();
-	return *code ? STAGE_PRIVILEGES : STAGE_READY;
+	if (*code)
+		return STAGE_PRIVILEGES;
+	*code = typing_deny();
+	return *code ? STAGE_TYPING : STAGE_READY;
 }
 
 static _Noreturn void run(const struct child_options *options, const struct child *child,
-			  const struct account *account, char *const *envp, int channel)
+			  char *const *envp, int channel)
 {
 	struct message message = { .code = 0 };
-	enum stage stage = become(options, account, &message.code);
+	enum stage stage = become(options, &message.code);
 	char go;
 
 	if (stage == STAGE_READY) {
@@ -159,11 +169,17 @@ static int explain(const struct message *message, const char *name, struct error
 				 "kloak needs CAP_SYS_RESOURCE",
 		[STAGE_BOUNDING] = "cannot take capabilities from the bounding set: %s; "
 				   "kloak needs CAP_SETPCAP (run it as root)",
+		[STAGE_KEYRING] = "cannot give the command a session keyring of its own: %s; "
+				  "raise kernel.keys.root_maxkeys, or kernel.keys.maxkeys for "
+				  "another user than root",
 		[STAGE_IDENTITY] = "cannot become the user that runs the command: %s; "
 				   "kloak needs CAP_SETUID and CAP_SETGID (run it as root)",
 		[STAGE_CAPS] = "cannot drop capabilities: %s; a seccomp filter must allow capset",
 		[STAGE_PRIVILEGES] = "cannot set no_new_privs: %s; "
 				     "a seccomp filter must allow prctl",
+		[STAGE_TYPING] = "cannot keep the command from typing into this terminal: %s; "
+				 "the kernel needs CONFIG_SECCOMP_FILTER, and a seccomp filter "
+				 "around kloak must allow seccomp",
 	};
 	enum stage stage = message->stage;
 
@@ -172,15 +188,26 @@ static int explain(const struct message *message, const char *name, struct error
 	return error_set(err, message->code, sentences[stage], strerror(-message->code));
 }
 
-/* Bytes of the next message; 0: the process closed its end by exec. */
-static ssize_t receive(int channel, struct message *message)
+/*
+ * Bytes of the next message; 0: the process closed its end by exec. It may be stopped
+ * meanwhile, by a Ctrl-Z that came before it executes, or ended: so signals are served.
+ */
+static ssize_t receive(struct child *child, struct message *message)
 {
-	ssize_t got;
+	struct pollfd fds[2] = { { .fd = child->channel, .events = POLLIN },
+				 { .fd = child->signals, .events = POLLIN } };
 
-	do
-		got = recv(channel, message, sizeof(*message), 0);
-	while (got < 0 && errno == EINTR);
-	return got;
+	for (;;) {
+		if (poll(fds, 2, -1) < 0) {
+			if (errno != EINTR)
+				return -errno;
+			continue;
+		}
+		if (fds[1].revents)
+			child_signals_serve(child);
+		if (fds[0].revents)
+			return recv(child->channel, message, sizeof(*message), MSG_DONTWAIT);
+	}
 }
 
 static int lost(struct error *err)
@@ -194,7 +221,7 @@ static int await_ready(struct child *child, const char *name, struct error *err)
 {
 	struct message message;
 
-	if (receive(child->channel, &message) != sizeof(message))
+	if (receive(child, &message) != sizeof(message))
 		return lost(err);
 	if (message.stage != STAGE_READY)
 		return explain(&message, name, err);
@@ -203,10 +230,11 @@ static int await_ready(struct child *child, const char *name, struct error *err)
 	return 0;
 }
 
-static int start(const struct child_options *options, struct child *child,
-		 const struct account *account, char *const *envp, struct error *err)
+static int start(const struct child_options *options, struct child *child, char *const *envp,
+		 struct error *err)
 {
 	CLEANUP_FD int far = -1;
+	sigset_t early;
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
@@ -216,10 +244,11 @@ static int start(const struct child_options *options, struct child *child,
 				 strerror(errno));
 	child->channel = pair[0];
 	far = pair[1];
+	sigpending(&early);
 	child->pid = make_process(options->cgroup);
 	if (child->pid == 0) {
 		close(pair[0]);
-		run(options, child, account, envp, far);
+		run(options, child, envp, far);
 	}
 	if (child->pid < 0) {
 		return error_set(err, child->pid,
@@ -227,6 +256,7 @@ static int start(const struct child_options *options, struct child *child,
 				 "%s; check pids.max and cgroup.type there",
 				 strerror(-child->pid));
 	}
+	child_signals_deliver(child, &early);
 	close(TAKE_FD(far));
 	return await_ready(child, options->argv[0], err);
 }
@@ -241,16 +271,10 @@ static void warn_kept(uint64_t kept)
 
 int child_prepare(const struct child_options *options, struct child *child, struct error *err)
 {
-	struct account account;
-	char **envp;
+	char **envp = account_environment(options->account, options->envp);
 	int ret;
 
 	*child = (struct child){ .pid = -1, .channel = -1, .signals = -1 };
-	ret = account_find(options->user, &account, err);
-	if (ret)
-		return ret;
-	child->uid = account.uid;
-	envp = account_environment(&account, options->envp);
 	if (!envp)
 		return error_no_memory(err, "the environment of the command");
 	warn_kept(options->keep_caps);
@@ -261,7 +285,7 @@ int child_prepare(const struct child_options *options, struct child *child, stru
 			  "reached?",
 			  strerror(-ret));
 	else
-		ret = start(options, child, &account, envp, err);
+		ret = start(options, child, envp, err);
 	account_environment_free(envp);
 	if (ret)
 		child_release(child);
@@ -274,10 +298,11 @@ int child_go(struct child *child, struct error *err)
 	ssize_t got = 0;
 	int ret = 0;
 
+	child_signals_serve(child); /* while it blocks them: what comes twice merges */
 	if (send(child->channel, "g", 1, MSG_NOSIGNAL) != 1)
 		ret = lost(err);
 	else
-		got = receive(child->channel, &message);
+		got = receive(child, &message);
 	if (got == sizeof(message))
 		ret = explain(&message, child->path, err);
 	close(TAKE_FD(child->channel));

@@ -31,20 +31,21 @@
 #include <sys/types.h>
 
 #include "lib/error.h"
+#include "user/workload/account.h"
 #include "user/workload/protect.h"
 
 struct child_options {
 	char *const *argv; /* argv[0] is searched for in the PATH of envp, as execvp(3) does */
 	char *const *envp;
-	const char *user;   /* as for account_find() */
+	const struct account *account; /* who runs it */
 	uint64_t keep_caps; /* of CAPS_TAKEN, not to be taken away; each gives a warning */
 	int cgroup;	    /* directory fd; < 0: stay in kloak's */
 	const struct protect_limits *limits; /* NULL: kloak's present ones */
 };
 
 struct child {
-	pid_t pid;
-	uid_t uid;
+	pid_t pid;		/* -1: it has ended, and is reaped */
+	int status;		/* then: as from waitpid(2) */
 	int channel;		/* to the process while it waits, else -1 */
 	int signals;		/* signalfd(2) */
 	sigset_t mask;		/* as kloak inherited it */
@@ -74,7 +75,7 @@ struct child_watch {
  * Waits for the end of the command; @watch may be NULL. *@status is as from
  * waitpid(2). Signals to kloak are passed on; those which the terminal sent to
  * the whole foreground group, command included, are not sent twice. If the
- * command is stopped by job control, kloak stops as well.
+ * command stops, kloak stops as well, if somebody is there to continue it.
  */
 int child_wait(struct child *child, const struct child_watch *watch, int *status);
 
@@ -95,5 +96,11 @@ int child_exit_code(int status);
 /* Shared by child.c and wait.c: blocks all signals into a signalfd, and back. */
 int child_signals_take(struct child *child);
 void child_signals_restore(const struct child *child);
+
+/* Does what the signals that have come ask for: passes on, stops, reaps. */
+void child_signals_serve(struct child *child);
+
+/* Gives the process those of @pending that the terminal sent before it existed. */
+void child_signals_deliver(const struct child *child, const sigset_t *pending);
 
 #endif

@@ -35,6 +35,10 @@ def glibc_look_up():
     return _made("look_up.c", "look_up-glibc", ["gcc", "-O2", "-Wall", "-Werror"])
 
 
+def typing_client():
+    return _made("typing.c", "typing", ["gcc", "-O2", "-Wall", "-Werror"])
+
+
 def race_library():
     return _made("race.c", "race.so", ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror"])
 
