@@ -104,4 +104,11 @@ const Elf64_Phdr *elf_image_find_segment(const struct elf_image *image, uint32_t
  */
 int elf_address_to_offset(const struct elf_image *image, uint64_t address, uint64_t *offset);
 
+/*
+ * The same for code: the segment is executable. -EFAULT also if it is not; -ETXTBSY
+ * if the program may write there, and -EEXIST if another segment that is not
+ * executable has the same byte of the file: a change of the one would be seen as data.
+ */
+int elf_code_to_offset(const struct elf_image *image, uint64_t address, uint64_t *offset);
+
 #endif

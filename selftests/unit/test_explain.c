@@ -260,9 +260,11 @@ static struct hook_probe *plan(struct explain_file *file, const char *hook, cons
 	struct hook_plan *of = &file->plans->of[hook_number(hook)];
 	const struct hook_function *function = hooks[hook_number(hook)].functions;
 
+	of->probes = reallocarray(of->probes, of->count + 1, sizeof(*of->probes));
+	ck_assert_ptr_nonnull(of->probes);
 	for (size_t k = 0; k < HOOK_FUNCTIONS && function->symbol; k++, function++)
 		if (strcmp(function->symbol, symbol) == 0) {
-			of->probes[of->count].function = function;
+			of->probes[of->count] = (struct hook_probe){ .function = function };
 			return &of->probes[of->count++];
 		}
 	ck_abort_msg("no function %s of %s", symbol, hook);
@@ -401,6 +403,19 @@ START_TEST(a_build_without_a_place_for_probes_is_said_to_be_one)
 }
 END_TEST
 
+/* A name of the table that is a variable there says nothing of TLS; a function does. */
+START_TEST(what_was_passed_over_is_a_reason_if_it_is_a_function)
+{
+	struct explain_file *file = add("/bin/x", EXPLAIN_PROGRAM);
+
+	file->passed_count = 1;
+	file->passed[0] = (struct hook_passed){ .symbol = "SSL_write", .why = "a variable" };
+	expect(EXPLAIN_NOT, EXPLAIN_NO_TLS, "");
+	file->passed[0].is_function = true;
+	expect(EXPLAIN_NOT, EXPLAIN_UNUSUAL_BUILD, "");
+}
+END_TEST
+
 static void expect_live(const char *workload, const char *unknown, bool programs, bool attached,
 			uint64_t keys, enum explain_state state, enum explain_reason reason)
 {
@@ -411,7 +426,7 @@ static void expect_live(const char *workload, const char *unknown, bool programs
 	live->links_known = programs;
 	live->programs = programs;
 	live->keys = keys;
-	subject.files[2].attached[hook_number("openssl")] = attached;
+	subject.files[2].plans->of[hook_number("openssl")].probes[0].attached = attached;
 	expect(state, reason, "OpenSSL");
 }
 
@@ -522,7 +537,7 @@ START_TEST(json_is_as_documented)
 		"\"version\":\"\",\"functions\":[{\"symbol\":\"EVP_KDF_derive\",\"gives\":\"keys\","
 		"\"address\":\"0x401000\",\"offset\":\"0x1000\",\"site\":3,"
 		"\"instruction\":\"jcc\",\"cost\":\"emulated\",\"stack_moved\":0,"
-		"\"on_return\":true,\"attached\":false}]}],\"known\":[]}],\"files_left_out\":0}\n");
+		"\"on_return\":true,\"attached\":false}]}],\"not_probed\":[],\"known\":[]}],\"files_left_out\":0}\n");
 	free(text);
 }
 END_TEST
@@ -603,6 +618,7 @@ int main(void)
 		the_last_interpreter_of_a_script_decides,
 		a_go_program_without_tls_is_told_apart,
 		a_build_without_a_place_for_probes_is_said_to_be_one,
+		what_was_passed_over_is_a_reason_if_it_is_a_function,
 		a_process_stands_as_the_kernel_says,
 		what_a_process_does_besides_is_noted,
 		a_process_that_cannot_be_read_is_not_said_to_have_no_tls,

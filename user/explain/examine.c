@@ -130,13 +130,17 @@ static void plan(struct explain_file *file, int fd)
 	struct error err = { 0 };
 	int ret = plans ? hook_plan_file(fd, file->path, plans, &err) : -ENOMEM;
 
-	if (ret > 0) {
-		file->plans = plans;
+	if (ret < 0) {
+		snprintf(file->trouble, sizeof(file->trouble), "%.200s", err.text);
+		free(plans);
 		return;
 	}
-	if (ret < 0)
-		snprintf(file->trouble, sizeof(file->trouble), "%.200s", err.text);
-	free(plans);
+	file->passed_count = plans->passed_count;
+	memcpy(file->passed, plans->passed, sizeof(file->passed));
+	if (ret > 0)
+		file->plans = plans;
+	else
+		free(plans);
 }
 
 static void note_class(struct explain_file *file, int fd)
@@ -189,8 +193,6 @@ void explain_examine(struct explain_file *file, int fd)
 	elf_image_close(&image);
 }
 
-_Static_assert(ARRAY_SIZE(((struct hook_plan *)0)->probes) <= 32, "explain_file.attached");
-
 /* --- the list of files --------------------------------------------------------- */
 
 int explain_add_file(struct explain *explain, const char *path, enum explain_role role, int fd,
@@ -219,13 +221,21 @@ int explain_add_file(struct explain *explain, const char *path, enum explain_rol
 	return 0;
 }
 
-void explain_release(struct explain *explain)
+void explain_forget_files(struct explain *explain)
 {
 	for (size_t i = 0; i < explain->count; i++) {
 		free(explain->files[i].path);
 		free(explain->files[i].real);
+		if (explain->files[i].plans)
+			hook_plans_release(explain->files[i].plans);
 		free(explain->files[i].plans);
 	}
+	explain->count = 0;
+}
+
+void explain_release(struct explain *explain)
+{
+	explain_forget_files(explain);
 	free(explain->files);
 	memset(explain, 0, sizeof(*explain));
 }

@@ -52,10 +52,11 @@ struct explain_file {
 	char soname[64];
 	struct elf_build_id build_id; /* size 0: it has none */
 	struct marks marks;
-	uint64_t reasons;	      /* EXPLAIN_BIT of what is in the file */
-	struct hook_plans *plans;     /* NULL: nothing would be probed */
-	uint32_t attached[HOOKS_MAX]; /* bit n: probe n of that plan is attached now */
-	char trouble[240];	      /* why no probe can be placed, although there are functions */
+	uint64_t reasons;	  /* EXPLAIN_BIT of what is in the file */
+	struct hook_plans *plans; /* NULL: nothing would be probed */
+	size_t passed_count;	  /* names of hooks that cannot be probed in it */
+	struct hook_passed passed[HOOK_PASSED_MAX];
+	char trouble[240]; /* why it could not be looked through for functions */
 };
 
 /* What is known of a running process; see live.c. */
@@ -133,6 +134,9 @@ void explain_release(struct explain *explain);
 /* Adds a file; @fd stays the caller's, -1 with @error if it could not be opened. */
 int explain_add_file(struct explain *explain, const char *path, enum explain_role role, int fd,
 		     int error);
+
+/* Releases what is in the list of files, which is empty then. */
+void explain_forget_files(struct explain *explain);
 
 /* examine.c: fills all of @file but path and role. */
 void explain_examine(struct explain_file *file, int fd);

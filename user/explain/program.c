@@ -165,10 +165,7 @@ static int explain_elf(struct explain *explain, int fd, char *const *envp, struc
 		return error_no_memory(err, "what is found");
 	if (!loads_libraries(&explain->files[0]))
 		return 0;
-	free(explain->files[0].plans);
-	free(explain->files[0].path);
-	free(explain->files[0].real);
-	explain->count = 0;
+	explain_forget_files(explain);
 	return resolve(explain, envp, err);
 }
 

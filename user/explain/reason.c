@@ -51,8 +51,8 @@ const struct reason_row explain_reasons[EXPLAIN_REASONS] = {
 	},
 	[EXPLAIN_UNUSUAL_BUILD] = {
 		.name = "unusual-build",
-		.text = "no place for a probe was found in its functions",
-		.remedy = "is the file damaged? else report this build",
+		.text = "a function of its TLS library has no place for a probe",
+		.remedy = "see what is not probed below; use another build",
 	},
 	[EXPLAIN_LIBRESSL] = {
 		.name = "libressl",

@@ -48,7 +48,7 @@ static void put_build_id(FILE *out, const struct elf_build_id *id)
 
 /* --- one file ------------------------------------------------------------ */
 
-static void put_probe(FILE *out, const struct hook_probe *probe, bool attached)
+static void put_probe(FILE *out, const struct hook_probe *probe)
 {
 	const struct site *site = &probe->site;
 
@@ -59,7 +59,7 @@ static void put_probe(FILE *out, const struct hook_probe *probe, bool attached)
 		probe->function->on_return ? ", and at the return" : "");
 	if (site->stack_moved)
 		fprintf(out, ", stack moved by %u", site->stack_moved);
-	fprintf(out, "%s\n", attached ? "; attached" : "");
+	fprintf(out, "%s\n", probe->attached ? "; attached" : "");
 }
 
 static void put_plan(FILE *out, const struct explain_file *file, size_t hook)
@@ -70,7 +70,15 @@ static void put_plan(FILE *out, const struct explain_file *file, size_t hook)
 		return;
 	put_library(out, "hook", &hooks[hook], explain_version(file, hook));
 	for (size_t i = 0; i < plan->count; i++)
-		put_probe(out, &plan->probes[i], file->attached[hook] >> i & 1);
+		put_probe(out, &plan->probes[i]);
+}
+
+/* A name of a hook that is nothing to be probed here. */
+static void put_passed(FILE *out, const struct explain_file *file)
+{
+	for (size_t i = 0; i < file->passed_count; i++)
+		fprintf(out, "  %-10s %s: %s\n", "not probed", file->passed[i].symbol,
+			file->passed[i].why);
 }
 
 static void put_known(FILE *out, const struct explain_file *file)
@@ -82,8 +90,8 @@ static void put_known(FILE *out, const struct explain_file *file)
 
 static bool is_of_interest(const struct explain_file *file)
 {
-	return file->plans || file->reasons || file->trouble[0] || file->role == EXPLAIN_PROGRAM ||
-	       explain_is_unread(file);
+	return file->plans || file->reasons || file->trouble[0] || file->passed_count ||
+	       file->role == EXPLAIN_PROGRAM || explain_is_unread(file);
 }
 
 static void put_file(FILE *out, const struct explain_file *file)
@@ -101,6 +109,7 @@ static void put_file(FILE *out, const struct explain_file *file)
 		put_line(out, "error", file->trouble);
 	for (size_t i = 0; file->plans && i < hook_count; i++)
 		put_plan(out, file, i);
+	put_passed(out, file);
 	put_known(out, file);
 }
 

@@ -190,6 +190,15 @@ bool explain_is_unread(const struct explain_file *file)
 	return file->error && file->error != -ENOEXEC && file->error != -ENOTSUP;
 }
 
+/* A function of a TLS library will not be seen. */
+static bool is_incomplete(const struct explain_file *file)
+{
+	for (size_t i = 0; i < file->passed_count; i++)
+		if (file->passed[i].is_function)
+			return true;
+	return file->trouble[0];
+}
+
 /* All that is known of the files which are loaded. */
 static uint64_t collect_reasons(const struct explain *explain)
 {
@@ -201,7 +210,7 @@ static uint64_t collect_reasons(const struct explain *explain)
 		if (file->role == EXPLAIN_LATER)
 			continue;
 		reasons |= file->reasons;
-		if (file->trouble[0])
+		if (is_incomplete(file))
 			reasons |= EXPLAIN_BIT(EXPLAIN_UNUSUAL_BUILD);
 		if (explain_is_unread(file) && file->role == EXPLAIN_LOADED)
 			reasons |= EXPLAIN_BIT(EXPLAIN_UNREADABLE);
@@ -262,11 +271,19 @@ static enum explain_reason judge_rest(const struct explain *explain, uint64_t re
 
 /* --- the state --------------------------------------------------------------- */
 
+static bool has_attached(const struct hook_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->probes[i].attached)
+			return true;
+	return false;
+}
+
 static bool is_attached(const struct explain *explain)
 {
 	for (size_t i = 0; i < explain->count; i++)
-		for (size_t k = 0; k < hook_count; k++)
-			if (explain->files[i].attached[k])
+		for (size_t k = 0; explain->files[i].plans && k < hook_count; k++)
+			if (has_attached(&explain->files[i].plans->of[k]))
 				return true;
 	return false;
 }
