@@ -214,8 +214,6 @@ static int stat_regular(struct elf_image *image)
 		return -errno;
 	if (!S_ISREG(status.st_mode))
 		return -EINVAL;
-	if ((uint64_t)status.st_size > ELF_FILE_MAX)
-		return -EFBIG;
 	image->size = (uint64_t)status.st_size;
 	return 0;
 }

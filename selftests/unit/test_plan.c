@@ -303,6 +303,97 @@ START_TEST(many_functions_of_one_pattern)
 }
 END_TEST
 
+/* Everything but the headers of the file lies more than 5 GiB further on. */
+static void move_away(const char *path)
+{
+	const uint64_t away = 5ULL << 30;
+	Elf64_Phdr segments[16];
+	Elf64_Shdr section;
+	Elf64_Ehdr header;
+	struct stat status;
+	char *content;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fstat(fd, &status), 0);
+	content = malloc((size_t)status.st_size);
+	ck_assert_ptr_nonnull(content);
+	ck_assert_int_eq(pread(fd, content, (size_t)status.st_size, 0), status.st_size);
+	memcpy(&header, content, sizeof(header));
+	ck_assert_uint_le(header.e_phnum, 16);
+	memcpy(segments, content + header.e_phoff, header.e_phnum * sizeof(segments[0]));
+	for (size_t i = 0; i < header.e_phnum; i++)
+		segments[i].p_offset += away;
+	for (size_t i = 0; i < header.e_shnum; i++) {
+		char *at = content + header.e_shoff + i * sizeof(section);
+
+		memcpy(&section, at, sizeof(section));
+		section.sh_offset += away;
+		memcpy(at, &section, sizeof(section));
+	}
+	ck_assert_int_eq(ftruncate(fd, 4096), 0);
+	ck_assert_int_eq(pwrite(fd, content, (size_t)status.st_size, (off_t)away), status.st_size);
+	free(content);
+	header.e_shoff += away;
+	ck_assert_int_eq(
+		pwrite(fd, segments, header.e_phnum * sizeof(segments[0]), (off_t)header.e_phoff),
+		(ssize_t)(header.e_phnum * sizeof(segments[0])));
+	ck_assert_int_eq(pwrite(fd, &header, sizeof(header), 0), sizeof(header));
+	close(fd);
+}
+
+START_TEST(functions_beyond_4_gib)
+{
+	const char *path = scratch_path("library.so");
+	struct hook_plans near, far;
+	const struct hook_probe *probe;
+
+	make_library(path, "SSL_write _R6rustls13PlaintextSink5write");
+	plan_path(path, &near);
+	move_away(path);
+	plan_path(path, &far);
+	ck_assert_uint_eq(plan_of(&far, "openssl")->count, 1);
+	ck_assert_uint_eq(plan_of(&far, "rustls")->count, 1);
+	probe = plan_of(&far, "openssl")->probes;
+	ck_assert_uint_eq(probe->offset, plan_of(&near, "openssl")->probes->offset + (5ULL << 30));
+	ck_assert_uint_eq(probe->symbol.value, plan_of(&near, "openssl")->probes->symbol.value);
+	hook_plans_release(&near);
+	hook_plans_release(&far);
+}
+END_TEST
+
+/* A table that is too large to be read does not take away what the other one tells. */
+START_TEST(a_symbol_table_that_is_too_large)
+{
+	const char *path = scratch_path("library.so");
+	struct hook_plans plans;
+	Elf64_Shdr section;
+	Elf64_Ehdr header;
+	int fd;
+
+	make_library(path, "SSL_write");
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pread(fd, &header, sizeof(header), 0), sizeof(header));
+	for (size_t i = 0; i < header.e_shnum; i++) {
+		off_t at = (off_t)(header.e_shoff + i * sizeof(section));
+
+		ck_assert_int_eq(pread(fd, &section, sizeof(section), at), sizeof(section));
+		if (section.sh_type != SHT_SYMTAB)
+			continue;
+		section.sh_size = ELF_SYMTAB_MAX + sizeof(Elf64_Sym);
+		ck_assert_int_eq(pwrite(fd, &section, sizeof(section), at), sizeof(section));
+	}
+	ck_assert_int_eq(ftruncate(fd, 2LL * ELF_SYMTAB_MAX), 0);
+	close(fd);
+	plan_path(path, &plans);
+	ck_assert_uint_eq(plan_of(&plans, "openssl")->count, 1);
+	ck_assert_uint_eq(plans.passed_count, 1);
+	ck_assert_str_eq(plans.passed[0].symbol, ".symtab");
+	hook_plans_release(&plans);
+}
+END_TEST
+
 /* The libraries that are discovered before they are mapped, and what they are not. */
 START_TEST(sonames)
 {
@@ -333,6 +424,8 @@ int main(void)
 	tcase_add_test(tcase, a_name_without_type_needs_its_section);
 	tcase_add_test(tcase, code_that_is_data_too_is_passed_over);
 	tcase_add_loop_test(tcase, many_functions_of_one_pattern, 0, 3);
+	tcase_add_test(tcase, functions_beyond_4_gib);
+	tcase_add_test(tcase, a_symbol_table_that_is_too_large);
 	tcase_add_test(tcase, sonames);
 	return suite_run_cases("plan", (TCase *const[]){ tcase }, 1);
 }

@@ -249,14 +249,22 @@ static int plan_hook(struct planning *planning, const struct hook *hook,
 	return ret;
 }
 
-/* Tables that lie, or are too large, have nothing for us; the loader may still take the file. */
-static void lookup_run(struct lookup *lookup, const struct elf_image *image, hook_find find)
+/*
+ * Tables that lie have nothing for us; the loader may still take the file. Of a file
+ * whose .symtab is too large .dynsym was read.
+ */
+static void lookup_run(struct lookup *lookup, const struct elf_image *image, hook_find find,
+		       struct hook_plans *plans)
 {
 	size_t i;
+	int ret;
 
 	for (i = 0; i < lookup->count; i++)
 		lookup->symbols[i].error = -ENOENT;
-	if (lookup->count && find(image, lookup->names, lookup->count, lookup->symbols) < 0)
+	ret = lookup->count ? find(image, lookup->names, lookup->count, lookup->symbols) : 0;
+	if (ret == -EFBIG)
+		pass_over(plans, ".symtab", STT_NOTYPE, "it is too large to be looked through");
+	else if (ret < 0)
 		lookup->count = 0;
 }
 
@@ -284,7 +292,7 @@ static int plan_apart(struct planning *planning, const struct hook *hook)
 	if (!lookup)
 		return error_set(planning->err, -ENOMEM, "not enough memory; free some");
 	lookup_want_hook(lookup, hook);
-	lookup_run(lookup, planning->image, hook->find);
+	lookup_run(lookup, planning->image, hook->find, planning->plans);
 	return plan_hook(planning, hook, lookup);
 }
 
@@ -299,7 +307,7 @@ static int plan_hooks(struct planning *planning)
 	for (i = 0; i < hook_count; i++)
 		if (!hooks[i].find)
 			lookup_want_hook(lookup, &hooks[i]);
-	lookup_run(lookup, planning->image, elf_symbols_find);
+	lookup_run(lookup, planning->image, elf_symbols_find, planning->plans);
 	lookup_run_patterns(lookup, planning->image, planning->plans);
 	for (i = 0; !ret && i < hook_count; i++)
 		ret = hooks[i].find ? plan_apart(planning, &hooks[i])
