@@ -14,9 +14,7 @@
 #include "lib/cleanup.h"
 #include "lib/clock.h"
 #include "lib/file.h"
-
-/* /proc/PID/root/ and a path */
-#define NAME_BYTES (PATH_MAX + 32)
+#include "user/attach/mapping.h"
 
 /*
  * Microseconds. Each program that starts gives several reports, nearly always of
@@ -26,32 +24,6 @@
 #define PAUSE 1000
 
 #define COUNT_INTERVAL 200000000ULL /* ns */
-
-/*
- * The mapped file itself, even if it was deleted or replaced, or lies in another
- * mount namespace. Needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE, proc(5).
- */
-static void name_by_mapping(const struct mapping *mapping, char name[static NAME_BYTES])
-{
-	snprintf(name, NAME_BYTES, "/proc/%d/map_files/%llx-%llx", mapping->pid,
-		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-}
-
-/* What the process calls so now: the mapping may have been cut up in the meantime. */
-static void name_by_path(const struct mapping *mapping, char name[static NAME_BYTES])
-{
-	snprintf(name, NAME_BYTES, "/proc/%d/root%s", mapping->pid, mapping->path);
-}
-
-static bool find_file(const struct mapping *mapping, char name[static NAME_BYTES],
-		      struct stat *status)
-{
-	name_by_mapping(mapping, name);
-	if (!stat(name, status))
-		return true;
-	name_by_path(mapping, name);
-	return !stat(name, status) && status->st_ino == mapping->inode;
-}
 
 static bool is_waiting(const struct watch *watch, const struct stat *status)
 {
@@ -87,12 +59,12 @@ static void attach_waiting(struct watch *watch)
 static void take_mapping(void *data, const struct mapping *mapping)
 {
 	struct watch *watch = data;
-	char name[NAME_BYTES];
+	char name[MAPPING_NAME];
 	struct stat status;
 	char *path;
 
 	watch->reports++;
-	if (!find_file(mapping, name, &status) || !S_ISREG(status.st_mode) ||
+	if (mapping_find(mapping, name, &status) || !S_ISREG(status.st_mode) ||
 	    seen_find(watch->seen, &status) || is_waiting(watch, &status))
 		return;
 	watch->news++;

@@ -64,6 +64,22 @@ static void read_dynamic(struct explain_file *file, const struct elf_image *imag
 	free(dynamic);
 }
 
+/*
+ * struct l_info of UPX's src/stub/src/include/linux.h: it follows the program headers;
+ * its second word is the magic.
+ */
+static bool is_packed(const struct elf_image *image)
+{
+	const uint64_t size = image->segment_count * sizeof(Elf64_Phdr);
+	Elf64_Ehdr header;
+	char magic[4];
+
+	return !image->section_count && !elf_image_read(image, 0, &header, sizeof(header)) &&
+	       !elf_image_read(image, header.e_phoff + size + sizeof(uint32_t), magic,
+			       sizeof(magic)) &&
+	       memcmp(magic, "UPX!", sizeof(magic)) == 0;
+}
+
 /* --- what is known of it --------------------------------------------------- */
 
 static const char *base_name(const char *path)
@@ -186,6 +202,8 @@ void explain_examine(struct explain_file *file, int fd)
 	if (elf_build_id_read(&image, &file->build_id))
 		file->build_id.size = 0;
 	read_dynamic(file, &image);
+	if (is_packed(&image))
+		file->reasons |= EXPLAIN_BIT(EXPLAIN_PACKED);
 	plan(file, fd);
 	marks_find(&image, &file->marks);
 	read_go_version(file, &image);

@@ -248,7 +248,7 @@ static bool loads_more(const struct explain *explain)
 /* Of what is known of the files, the first that says why TLS is not seen. */
 static enum explain_reason first_reason(uint64_t reasons)
 {
-	for (unsigned int i = EXPLAIN_UNUSUAL_BUILD; i < EXPLAIN_QUIC; i++)
+	for (unsigned int i = EXPLAIN_PACKED; i < EXPLAIN_QUIC; i++)
 		if (reasons & EXPLAIN_BIT(i))
 			return i;
 	return EXPLAIN_NONE;
