@@ -553,7 +553,7 @@ def huge():
         application = Application(server, directory)
         application.do("load", "settle")
         application.check_served("private")
-        application.check_end(6)
+        application.check_end(1)
 
 
 tap.main(__doc__)

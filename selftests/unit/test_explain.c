@@ -304,10 +304,65 @@ START_TEST(libraries_of_later_count_if_the_program_can_load_them)
 	add("/bin/x", EXPLAIN_PROGRAM);
 	add_openssl(EXPLAIN_LATER);
 	expect(EXPLAIN_NOT, EXPLAIN_NO_TLS, "");
+	ck_assert_uint_eq(subject.later, 0);
 	subject.files[0].loads_more = true;
-	expect(EXPLAIN_WOULD_LATER, EXPLAIN_NONE, "OpenSSL");
+	expect(EXPLAIN_WOULD_LATER, EXPLAIN_NONE, "");
+	ck_assert_uint_eq(subject.later, 1U << hook_number("openssl"));
+	ck_assert_str_eq(subject.later_version[hook_number("openssl")], "3.0.17");
 	subject.files[0].reasons = EXPLAIN_BIT(EXPLAIN_JSSE);
 	expect(EXPLAIN_NOT, EXPLAIN_JSSE, "");
+	ck_assert_uint_eq(subject.later, 1U << hook_number("openssl"));
+}
+END_TEST
+
+/* As chromium: BoringSSL inside, and libcups needs GnuTLS. */
+START_TEST(what_a_library_needs_is_not_what_the_program_has)
+{
+	add("/bin/x", EXPLAIN_PROGRAM)->reasons = EXPLAIN_BIT(EXPLAIN_BORINGSSL_STRIPPED);
+	add_openssl(EXPLAIN_LOADED);
+	subject.files[1].is_indirect = subject.files[2].is_indirect = true;
+	expect(EXPLAIN_NOT, EXPLAIN_BORINGSSL_STRIPPED, "");
+	subject.files[1].is_indirect = false;
+	expect(EXPLAIN_WOULD, EXPLAIN_NONE, "OpenSSL");
+	subject.files[0].reasons = 0;
+	subject.files[1].is_indirect = true;
+	expect(EXPLAIN_WOULD, EXPLAIN_NONE, "OpenSSL");
+}
+END_TEST
+
+static void expect_doubt(enum explain_reason reason, bool once, bool certain)
+{
+	explain_judge(&subject);
+	ck_assert_ptr_eq(explain_doubt(&subject, false),
+			 once ? explain_reasons[reason].text : NULL);
+	ck_assert_ptr_eq(explain_doubt(&subject, true),
+			 certain ? explain_reasons[reason].text : NULL);
+}
+
+START_TEST(doubts_are_for_what_nothing_may_come_of)
+{
+	struct explain_file *file = add("/bin/x", EXPLAIN_PROGRAM);
+
+	expect_doubt(EXPLAIN_NO_TLS, true, false);
+	file->starts_others = true;
+	expect_doubt(EXPLAIN_NO_TLS, false, false);
+	file->reasons = EXPLAIN_BIT(EXPLAIN_CUSTOM);
+	expect_doubt(EXPLAIN_CUSTOM, false, false);
+	file->reasons = EXPLAIN_BIT(EXPLAIN_NSS);
+	expect_doubt(EXPLAIN_NSS, true, true);
+	file->starts_others = false;
+	file->loads_more = true;
+	expect_doubt(EXPLAIN_NSS, true, true);
+	file->reasons = 0;
+	expect_doubt(EXPLAIN_NO_TLS, false, false);
+	file->loads_more = false;
+	file->reasons = EXPLAIN_BIT(EXPLAIN_CUSTOM);
+	expect_doubt(EXPLAIN_CUSTOM, true, true);
+	file->is_32_bit = true;
+	expect_doubt(EXPLAIN_32_BIT, true, false);
+	file->is_32_bit = false;
+	file = add_openssl(EXPLAIN_LOADED);
+	expect_doubt(EXPLAIN_NONE, false, false);
 }
 END_TEST
 
@@ -531,13 +586,14 @@ START_TEST(json_is_as_documented)
 		"\"reason\":\"crypto-only\","
 		"\"text\":\"it uses a TLS library's cryptography, but not its TLS\","
 		"\"remedy\":\"nothing: what it sends itself is not TLS of this library\","
-		"\"notes\":[],\"files\":[{\"path\":\"/tmp/\\u001b[2J\\\"\\ufffd\","
+		"\"later\":[],\"notes\":[],\"files\":[{\"path\":\"/tmp/\\u001b[2J\\\"\\ufffd\","
 		"\"role\":\"program\",\"deleted\":false,\"soname\":\"\",\"build_id\":\"0af0\","
 		"\"error\":\"\",\"hooks\":[{\"hook\":\"openssl\",\"library\":\"OpenSSL\","
 		"\"version\":\"\",\"functions\":[{\"symbol\":\"EVP_KDF_derive\",\"gives\":\"keys\","
 		"\"address\":\"0x401000\",\"offset\":\"0x1000\",\"site\":3,"
 		"\"instruction\":\"jcc\",\"cost\":\"emulated\",\"stack_moved\":0,"
-		"\"on_return\":true,\"attached\":false}]}],\"not_probed\":[],\"known\":[]}],\"files_left_out\":0}\n");
+		"\"on_return\":true,\"attached\":false}]}],\"not_probed\":[],\"known\":[]}],"
+		"\"files_left_out\":0}\n");
 	free(text);
 }
 END_TEST
@@ -610,6 +666,8 @@ int main(void)
 		every_hook_gives_keys_and_plaintext,
 		a_program_with_openssl_would_be_hooked,
 		libraries_of_later_count_if_the_program_can_load_them,
+		what_a_library_needs_is_not_what_the_program_has,
+		doubts_are_for_what_nothing_may_come_of,
 		half_of_a_library_is_not_tls,
 		what_only_looks_like_a_hooked_library_is_not_hooked,
 		another_library_besides_is_a_note,

@@ -156,6 +156,17 @@ int library_resolve(const struct library_request *request, struct library_set *s
 			 request->path, strerror(-ret));
 }
 
+bool library_is_for_later(const struct library_set *set, size_t index)
+{
+	const struct library *library = &set->items[index];
+
+	while (library->reason == LIBRARY_NEEDED && library->parent < index) {
+		index = library->parent;
+		library = &set->items[index];
+	}
+	return library->reason == LIBRARY_DISCOVERED;
+}
+
 void library_set_release(struct library_set *set)
 {
 	size_t i;

@@ -17,6 +17,7 @@
 #ifndef KLOAK_ATTACH_LIBRARY_H
 #define KLOAK_ATTACH_LIBRARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -68,6 +69,12 @@ struct library_request {
  */
 int library_resolve(const struct library_request *request, struct library_set *set,
 		    struct error *err);
+/*
+ * Whether file @index is there only because a dlopen(3) may ask for it, or for what
+ * needs it.
+ */
+bool library_is_for_later(const struct library_set *set, size_t index);
+
 void library_set_release(struct library_set *set);
 
 #endif

@@ -83,22 +83,18 @@ static bool loads_libraries(const struct explain_file *file)
 
 /* --- all that it loads --------------------------------------------------- */
 
-static enum explain_role role_of(const struct library *library)
+static enum explain_role role_of(const struct library_set *set, size_t index)
 {
-	if (library->reason == LIBRARY_EXECUTABLE)
+	if (set->items[index].reason == LIBRARY_EXECUTABLE)
 		return EXPLAIN_PROGRAM;
-	return library->reason == LIBRARY_DISCOVERED ? EXPLAIN_LATER : EXPLAIN_LOADED;
+	return library_is_for_later(set, index) ? EXPLAIN_LATER : EXPLAIN_LOADED;
 }
 
-/* What a library needs that may be loaded later is itself loaded later. */
-static void inherit_role(const struct library_set *set, enum explain_role roles[])
+/* By the executable itself, not by a library that it uses for something else. */
+static bool is_needed_directly(const struct library_set *set, const struct library *library)
 {
-	for (size_t i = 0; i < set->count; i++) {
-		roles[i] = role_of(&set->items[i]);
-		if (roles[i] == EXPLAIN_LOADED && set->items[i].parent < i &&
-		    roles[set->items[i].parent] == EXPLAIN_LATER)
-			roles[i] = EXPLAIN_LATER;
-	}
+	return library->reason != LIBRARY_NEEDED ||
+	       set->items[library->parent].reason == LIBRARY_EXECUTABLE;
 }
 
 /*
@@ -122,17 +118,17 @@ static bool is_part_of_program(const struct library *library)
 
 static int add_set(struct explain *explain, const struct library_set *set)
 {
-	enum explain_role roles[LIBRARY_MAX];
-
-	inherit_role(set, roles);
 	for (size_t i = 0; i < set->count; i++) {
 		const struct library *library = &set->items[i];
 		size_t before = explain->count;
-		int ret = explain_add_file(explain, library->path, roles[i], library->fd, 0);
+		int ret = explain_add_file(explain, library->path, role_of(set, i), library->fd, 0);
 
 		if (ret)
 			return ret;
-		if (explain->count > before && !is_part_of_program(library))
+		if (explain->count == before)
+			continue;
+		explain->files[before].is_indirect = !is_needed_directly(set, library);
+		if (!is_part_of_program(library))
 			explain->files[before].loads_more = false;
 	}
 	explain->left_out += set->left_out;
@@ -146,7 +142,7 @@ static int resolve(struct explain *explain, char *const *envp, struct error *err
 		.path = explain->path,
 		.envp = envp,
 		.prefixes = sonames,
-		.prefix_count = hook_sonames(sonames),
+		.prefix_count = explain->is_brief ? 0 : hook_sonames(sonames),
 	};
 	struct library_set set;
 	int ret = library_resolve(&request, &set, err);
@@ -169,12 +165,10 @@ static int explain_elf(struct explain *explain, int fd, char *const *envp, struc
 	return resolve(explain, envp, err);
 }
 
-int explain_program(const char *path, char *const *envp, struct explain *explain, struct error *err)
+static int look(const char *path, char *const *envp, struct explain *explain, struct error *err)
 {
 	struct stat status;
 	int ret = 0;
-
-	memset(explain, 0, sizeof(*explain));
 	CLEANUP_FD int fd = open_program(path, envp, explain, &status);
 
 	if (fd < 0)
@@ -195,4 +189,17 @@ int explain_program(const char *path, char *const *envp, struct explain *explain
 	else
 		explain_judge(explain);
 	return ret;
+}
+
+int explain_program(const char *path, char *const *envp, struct explain *explain, struct error *err)
+{
+	memset(explain, 0, sizeof(*explain));
+	return look(path, envp, explain, err);
+}
+
+int explain_outlook(const char *path, char *const *envp, struct explain *explain, struct error *err)
+{
+	memset(explain, 0, sizeof(*explain));
+	explain->is_brief = true;
+	return look(path, envp, explain, err);
 }

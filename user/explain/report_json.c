@@ -146,6 +146,21 @@ static void write_notes(struct json *json, uint64_t notes)
 	json_array_end(json);
 }
 
+static void write_later(struct json *json, const struct explain *explain)
+{
+	json_array(json, "later");
+	for (size_t i = 0; i < hook_count; i++) {
+		if (!(explain->later & 1U << i))
+			continue;
+		json_object(json, NULL);
+		json_string(json, "runtime", hooks[i].title);
+		json_string(json, "version", explain->later_version[i]);
+		json_string(json, "state", explain_state_name(EXPLAIN_WOULD));
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
 static void write_all(struct json *json, const struct explain *explain)
 {
 	const struct reason_row *reason = &explain_reasons[explain->reason];
@@ -162,6 +177,7 @@ static void write_all(struct json *json, const struct explain *explain)
 	json_string(json, "reason", reason->name);
 	json_string(json, "text", reason->text);
 	json_string(json, "remedy", reason->remedy);
+	write_later(json, explain);
 	if (explain->pid)
 		write_live(json, &explain->live);
 	write_notes(json, explain->notes);

@@ -113,14 +113,13 @@ static void put_file(FILE *out, const struct explain_file *file)
 	put_known(out, file);
 }
 
-/* What could be loaded later is of no interest in a program that loads nothing later. */
+/* Of what may be loaded later the line above has said all that matters. */
 static void put_files(FILE *out, const struct explain *explain)
 {
 	size_t others = explain->left_out;
 
 	for (size_t i = 0; i < explain->count; i++) {
-		if (explain->files[i].role == EXPLAIN_LATER &&
-		    explain->state != EXPLAIN_WOULD_LATER)
+		if (explain->files[i].role == EXPLAIN_LATER)
 			continue;
 		if (is_of_interest(&explain->files[i]))
 			put_file(out, &explain->files[i]);
@@ -159,6 +158,24 @@ static void put_remedy(FILE *out, const struct reason_row *row)
 	put_line(out, "remedy", row->remedy);
 }
 
+/* Whether it will is not known. */
+static void put_later(FILE *out, const struct explain *explain)
+{
+	const char *between = "";
+
+	if (!explain->later)
+		return;
+	fprintf(out, "  %-10s ", "later");
+	for (size_t i = 0; i < hook_count; i++) {
+		if (!(explain->later & 1U << i))
+			continue;
+		fprintf(out, "%s%s%s%s", between, hooks[i].title,
+			explain->later_version[i][0] ? " " : "", explain->later_version[i]);
+		between = ", ";
+	}
+	fputs(" would be hooked, should it load one\n", out);
+}
+
 static void put_head(FILE *out, const struct explain *explain)
 {
 	if (explain->pid)
@@ -177,6 +194,7 @@ void explain_print(FILE *out, const struct explain *explain)
 		put_library(out, "runtime", explain->runtime, explain->version);
 	if (explain->reason)
 		put_remedy(out, &explain_reasons[explain->reason]);
+	put_later(out, explain);
 	if (explain->pid)
 		put_live(out, explain);
 	for (unsigned int i = 0; i < EXPLAIN_REASONS; i++)

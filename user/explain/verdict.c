@@ -26,8 +26,7 @@ static const struct {
 	[EXPLAIN_HOOKED] = { "hooked", "hooked and keys seen" },
 	[EXPLAIN_WAITING] = { "waiting", "hooked, no TLS handshake seen yet" },
 	[EXPLAIN_WOULD] = { "would", "would be hooked under kloak run" },
-	[EXPLAIN_WOULD_LATER] = { "would-later",
-				  "would be hooked under kloak run when it loads a TLS library" },
+	[EXPLAIN_WOULD_LATER] = { "would-later", "no TLS library of its own" },
 	[EXPLAIN_UNKNOWN] = { "unknown",
 			      "belongs to a kloak run; whether it is hooked is not known" },
 	[EXPLAIN_NOT] = { "not-hooked", "not hooked" },
@@ -317,13 +316,45 @@ static void judge_unserved(struct explain *explain, const struct explain_file *f
 		return;
 	}
 	explain->reason = judge_rest(explain, reasons);
-	if (explain->reason != EXPLAIN_NO_TLS || !loads_more(explain))
+	if (explain->reason != EXPLAIN_NO_TLS || !explain->later)
 		return;
-	explain->runtime = find_runtime(explain, EXPLAIN_LATER);
-	if (explain->runtime) {
-		explain->state = EXPLAIN_WOULD_LATER;
-		explain->reason = EXPLAIN_NONE;
+	explain->state = EXPLAIN_WOULD_LATER;
+	explain->reason = EXPLAIN_NONE;
+}
+
+/* What it would get from a dlopen(3), if it makes one: nobody knows whether it will. */
+static void judge_later(struct explain *explain)
+{
+	const struct tally own = tally_take(explain, EXPLAIN_LOADED);
+	const struct tally all = tally_take(explain, EXPLAIN_LATER);
+
+	if (!loads_more(explain))
+		return;
+	for (size_t i = 0; i < hook_count; i++) {
+		if (!is_served(&all, i) || is_served(&own, i))
+			continue;
+		explain->later |= 1U << i;
+		explain->later_version[i] = find_version(explain, i);
 	}
+}
+
+/*
+ * Whether the runtime is what the program itself uses. A library may need GnuTLS for
+ * something else (libcups), while the program has a TLS library inside that is not hooked.
+ */
+static bool is_own(const struct explain *explain, const struct explain_file *program,
+		   const struct hook *runtime)
+{
+	if (explain->pid || !program || !first_reason(program->reasons))
+		return true;
+	for (size_t i = 0; i < explain->count; i++) {
+		const struct explain_file *file = &explain->files[i];
+
+		if (file->role != EXPLAIN_LATER && !file->is_indirect && file->plans &&
+		    file->plans->of[runtime - hooks].count)
+			return true;
+	}
+	return false;
 }
 
 static void judge(struct explain *explain)
@@ -338,8 +369,12 @@ static void judge(struct explain *explain)
 	explain->reason = file ? judge_file(file) : EXPLAIN_UNREADABLE;
 	if (explain->reason)
 		return;
+	judge_later(explain);
 	explain->runtime = find_runtime(explain, EXPLAIN_LOADED);
-	if (!explain->runtime)
+	if (explain->runtime && !is_own(explain, file, explain->runtime)) {
+		explain->runtime = NULL;
+		explain->reason = first_reason(file->reasons);
+	} else if (!explain->runtime)
 		judge_unserved(explain, file, reasons);
 	else if (explain->pid)
 		judge_process(explain);
@@ -355,6 +390,7 @@ void explain_judge(struct explain *explain)
 	explain->reason = EXPLAIN_NONE;
 	explain->runtime = NULL;
 	explain->version = "";
+	explain->later = 0;
 	explain->notes = 0;
 	judge(explain);
 	if (explain->runtime)
