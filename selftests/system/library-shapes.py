@@ -16,7 +16,7 @@ import signal
 import subprocess
 import time
 
-from lib import bpf, clients, kloak, libraries, servers, tap
+from lib import bpf, clients, fuse, kloak, libraries, servers, tap
 
 SECRET = {"API_KEY": kloak.new_secret()}
 KEY = SECRET["API_KEY"].encode()
@@ -554,6 +554,71 @@ def huge():
         application.do("load", "settle")
         application.check_served("private")
         application.check_end(1)
+
+
+# --- files that only the user may read ------------------------------------------------
+
+
+def only_for_nobody(name):
+    """(directory as root sees it, mount point)."""
+    directory, point = libraries.plain_copy(name), tap.scratch(name + "-mount")
+    os.chmod(tap.scratch(), 0o755)
+    shutil.copy(shutil.which("curl"), directory + "/curl")
+    fuse.mount(directory, point)
+    try:
+        os.stat(point)
+        raise tap.Failure("root may look at the file system: the test shows nothing")
+    except PermissionError:
+        return directory, point
+
+
+def curl_of(point, server):
+    """The copy there, with the libraries there."""
+    words = clients.curl(server, [clients.HEADER_REQUEST])
+    return [words[0], words[1], words[2].replace("exec curl", "exec " + point + "/curl")] + \
+        words[3:]
+
+
+@tap.test("program and libraries in a FUSE file system of the user: mapped later")
+def foreign_mapped():
+    _, point = only_for_nobody("fuse")
+    with servers.Nginx() as server:
+        served = 0
+        for _ in range(3):
+            result = kloak.run(["env", "LD_LIBRARY_PATH=" + point] + curl_of(point, server), SECRET,
+                               [kloak.grant(server)], options=["--user", "65534:65534"])
+            tap.check_equal(result.status, 0, str(result))
+            served += sum(KEY in request for request in kloak.requests_seen(server, 1))
+    tap.check(served >= 2, "served: %d of 3; %s" % (served, result))
+
+
+@tap.test("a program in a FUSE file system of the user is the command itself")
+def foreign_command():
+    _, point = only_for_nobody("fuse-command")
+    result = kloak.run([point + "/curl", "--version"], SECRET, ["API_KEY@127.0.0.1"],
+                       options=["--user", "65534:65534"])
+    tap.check_equal(result.status, 0, str(result))
+    tap.check(b"will not be hooked" not in result.errors, str(result))
+
+
+@tap.test("a program in a FUSE file system of the user is explained, one that hangs is not waited for")
+def foreign_explained():
+    directory, _ = only_for_nobody("fuse-explain")
+    shutil.copy(shutil.which("curl"), directory + "/hang")
+    point = tap.scratch("fuse-hang")
+    fuse.mount(directory, point)
+
+    def ask(path, **environment):
+        return subprocess.run([kloak.KLOAK, "explain", "--json", path], capture_output=True,
+                              env=kloak.environment(environment), timeout=60)
+
+    sudo = {"SUDO_UID": "65534", "SUDO_GID": "65534", "SUDO_USER": "nobody"}
+    answer = json.loads(ask(point + "/curl", **sudo).stdout)
+    tap.check_equal(answer["state"], "would", str(answer)[:500])
+    done = ask(point + "/curl")
+    tap.check(done.returncode == 125 and b"not even root" in done.stderr, str(done))
+    done = ask(point + "/hang", **sudo)
+    tap.check(done.returncode == 125 and b"does not answer" in done.stderr, str(done))
 
 
 tap.main(__doc__)

@@ -20,9 +20,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "lib/error.h"
+#include "user/workload/account.h"
 
 #define LIBRARY_MAX 384 /* files; each holds a descriptor */
 
@@ -36,9 +38,9 @@ enum library_reason {
 
 struct library {
 	char *path;
-	int fd; /* O_RDONLY; the set's, unless taken with TAKE_FD */
-	dev_t dev;
-	ino_t ino;
+	int fd;	    /* to be read; the set's, unless taken with TAKE_FD */
+	int origin; /* as in struct foreign_file; the set's as well */
+	struct stat status;
 	enum library_reason reason;
 	int error; /* executables only: why it cannot be read, see elf_image_open(); else 0 */
 	/* How it was found, for the search: */
@@ -61,6 +63,8 @@ struct library_request {
 	const char *const *prefixes; /* of sonames to discover, e.g. "libssl.so" */
 	size_t prefix_count;
 	const char *cache; /* NULL: LDCACHE_PATH */
+	/* Whose rights help where ours do not: foreign.h; NULL: nobody's. */
+	const struct account *reader;
 };
 
 /*

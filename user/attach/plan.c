@@ -197,7 +197,7 @@ static int take_probe(struct planning *planning, const struct hook *hook,
 		return 0;
 	grown = reallocarray(plan->probes, plan->count + 1, sizeof(*grown));
 	if (!grown)
-		return error_set(planning->err, -ENOMEM, "not enough memory; free some");
+		return error_no_memory(planning->err, "the plan of probes");
 	plan->probes = grown;
 	grown[plan->count++] = *probe;
 	return 0;
@@ -290,7 +290,7 @@ static int plan_apart(struct planning *planning, const struct hook *hook)
 	CLEANUP_FREE struct lookup *lookup = calloc(1, sizeof(*lookup));
 
 	if (!lookup)
-		return error_set(planning->err, -ENOMEM, "not enough memory; free some");
+		return error_no_memory(planning->err, "the plan of probes");
 	lookup_want_hook(lookup, hook);
 	lookup_run(lookup, planning->image, hook->find, planning->plans);
 	return plan_hook(planning, hook, lookup);
@@ -303,7 +303,7 @@ static int plan_hooks(struct planning *planning)
 	size_t i;
 
 	if (!lookup)
-		return error_set(planning->err, -ENOMEM, "not enough memory; free some");
+		return error_no_memory(planning->err, "the plan of probes");
 	for (i = 0; i < hook_count; i++)
 		if (!hooks[i].find)
 			lookup_want_hook(lookup, &hooks[i]);

@@ -26,6 +26,7 @@
 
 #include "elf/note.h"
 #include "lib/error.h"
+#include "user/attach/foreign.h"
 #include "user/attach/hook.h"
 #include "user/explain/mark.h"
 #include "user/explain/reason.h"
@@ -91,7 +92,8 @@ struct explain {
 	char path[PATH_MAX]; /* of the program; of a process as it sees it, "" if there is none */
 	pid_t pid;	     /* of the process, not of a thread; 0: a file was asked for */
 	bool is_script;
-	bool is_brief; /* see explain_outlook() */
+	bool is_brief;	       /* see explain_outlook() */
+	struct account reader; /* whose rights help where ours do not; uid 0: nobody's */
 	struct explain_file *files;
 	size_t count;
 	size_t left_out;
@@ -117,8 +119,8 @@ int explain_program(const char *path, char *const *envp, struct explain *explain
  * The same in brief, for the start of a run: what the program may load later is not
  * looked for, and strings that tell of TLS only in its executable.
  */
-int explain_outlook(const char *path, char *const *envp, struct explain *explain,
-		    struct error *err);
+int explain_outlook(const char *path, char *const *envp, const struct account *reader,
+		    struct explain *explain, struct error *err);
 
 /*
  * Why nothing that the program does will be swapped, as far as it does it itself: a

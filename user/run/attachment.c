@@ -24,17 +24,30 @@ static int keep_waiting(struct attachment *attachment, struct library *library, 
 	grown += waiting->count++;
 	memset(grown, 0, sizeof(*grown));
 	grown->fd = TAKE_FD(library->fd);
+	grown->origin = TAKE_FD(library->origin);
+	grown->status = library->status;
 	grown->path = TAKE_PTR(library->path);
 	return 1;
 }
 
+/* The set keeps the descriptors. */
+static struct foreign_file file_of(const struct library *library)
+{
+	return (struct foreign_file){
+		.fd = library->fd,
+		.origin = library->origin,
+		.status = library->status,
+	};
+}
+
 static int attach_library(struct attachment *attachment, struct library *library, struct error *err)
 {
+	const struct foreign_file file = file_of(library);
 	struct engine *engine = attachment->probed.engine;
 	int ret;
 
 	engine->no_loading = library->reason == LIBRARY_DISCOVERED;
-	ret = probed_add(&attachment->probed, library->fd, library->path, err);
+	ret = probed_add(&attachment->probed, &file, library->path, err);
 	engine->no_loading = false;
 	return ret == -EAGAIN ? keep_waiting(attachment, library, err) : ret;
 }
@@ -52,6 +65,7 @@ static int attach_program(struct attachment *attachment, const char *path, char 
 		.envp = envp,
 		.prefixes = sonames,
 		.prefix_count = hook_sonames(sonames),
+		.reader = &attachment->reader,
 	};
 	struct library_set set;
 	int ret, probed = 0;
@@ -109,13 +123,14 @@ struct outlook {
 	const char *doubt; /* NULL: nothing is to be said */
 };
 
-static struct outlook look_at(const char *path, char *const *envp, bool certain)
+static struct outlook look_at(const char *path, char *const *envp, const struct account *reader,
+			      bool certain)
 {
 	struct outlook outlook = { 0 };
 	struct explain explain;
 	struct error err;
 
-	if (explain_outlook(path, envp, &explain, &err))
+	if (explain_outlook(path, envp, reader, &explain, &err))
 		return outlook;
 	outlook.hooked = explain.runtime != NULL;
 	outlook.doubt = explain_doubt(&explain, certain);
@@ -128,14 +143,15 @@ static struct outlook look_at(const char *path, char *const *envp, bool certain)
  * sentence about it, if explain is sure enough. A mentioned word may be no program that is
  * started, so it has to have TLS that is not hooked.
  */
-static void warn_of_nothing(const struct attachment_options *options, const struct mention *mention)
+static void warn_of_nothing(const struct attachment_options *options, const struct account *reader,
+			    const struct mention *mention)
 {
-	struct outlook outlook = look_at(options->path, options->envp, false);
+	struct outlook outlook = look_at(options->path, options->envp, reader, false);
 	const char *doubt = outlook.doubt, *path = options->path;
 	size_t i;
 
 	for (i = 0; !outlook.hooked && i < mention->count; i++) {
-		outlook = look_at(mention->paths[i], options->envp, true);
+		outlook = look_at(mention->paths[i], options->envp, reader, true);
 		if (doubt || !outlook.doubt)
 			continue;
 		doubt = outlook.doubt;
@@ -148,11 +164,11 @@ static void warn_of_nothing(const struct attachment_options *options, const stru
 }
 
 /* Not an error that ends the run, but said, as long as there are few. */
-static bool attach_later(void *data, int fd, const char *path)
+static bool attach_later(void *data, const struct foreign_file *file, const char *path)
 {
 	struct attachment *attachment = data;
 	struct error err;
-	int ret = probed_add(&attachment->probed, fd, path, &err);
+	int ret = probed_add(&attachment->probed, file, path, &err);
 
 	if (ret < 0 && attachment->warnings++ < WARNINGS_MAX)
 		warning("%s", err.text);
@@ -168,6 +184,7 @@ static void start_watch(struct attachment *attachment, const struct attachment_o
 		.seen = &attachment->probed.seen,
 		.attach = attach_later,
 		.data = attachment,
+		.reader = &attachment->reader,
 	};
 	int ret = watch_open(&attachment->watch, &watch);
 
@@ -184,6 +201,8 @@ int attachment_start(struct attachment *attachment, const struct attachment_opti
 	int probed;
 
 	*attachment = (struct attachment){ 0 };
+	if (foreign_reader(options->pid, &attachment->reader))
+		attachment->reader = (struct account){ 0 }; /* root, who has no more rights */
 	probed_open(&attachment->probed, options->engine);
 	probed = attach_program(attachment, options->path, options->envp, err);
 	if (probed < 0)
@@ -191,7 +210,7 @@ int attachment_start(struct attachment *attachment, const struct attachment_opti
 	find_mentioned(options, &mention);
 	probed += attach_mentioned(attachment, options, &mention);
 	if (!probed)
-		warn_of_nothing(options, &mention);
+		warn_of_nothing(options, &attachment->reader, &mention);
 	start_watch(attachment, options);
 	return 0;
 }
@@ -212,7 +231,9 @@ void attachment_poll(struct attachment *attachment)
 	probed_poll(&attachment->probed);
 	watch_poll(&attachment->watch);
 	for (i = 0; i < waiting->count; i++) {
-		attach_later(attachment, waiting->items[i].fd, waiting->items[i].path);
+		const struct foreign_file file = file_of(&waiting->items[i]);
+
+		attach_later(attachment, &file, waiting->items[i].path);
 		watch_poll(&attachment->watch);
 	}
 	library_set_release(waiting);

@@ -293,18 +293,19 @@ static int attach_plans(struct engine *engine, const struct hook_plans *plans, i
 	return ret;
 }
 
-int engine_attach_file(struct engine *engine, int fd, const char *path, struct hook_links *links,
-		       struct error *err)
+int engine_attach_file(struct engine *engine, const struct foreign_file *file, const char *path,
+		       struct hook_links *links, struct error *err)
 {
 	struct hook_plans plans;
-	int ret, total = hook_plan_file(fd, path, &plans, err);
+	int ret, total = hook_plan_file(file->fd, path, &plans, err);
 
 	if (total <= 0)
 		return total;
 	if (engine->no_loading && !is_loaded(engine, &plans))
 		ret = -EAGAIN;
 	else
-		ret = attach_plans(engine, &plans, fd, path, links, err);
+		ret = attach_plans(engine, &plans, file->origin < 0 ? file->fd : file->origin, path,
+				   links, err);
 	hook_plans_release(&plans);
 	return ret ? ret : total;
 }
