@@ -150,22 +150,60 @@ const Elf64_Phdr *elf_image_find_segment(const struct elf_image *image, uint32_t
 	return NULL;
 }
 
+/* The offset of @address by a segment that holds it in the file; -EFAULT by another. */
+static int segment_offset(const struct elf_image *image, const Elf64_Phdr *segment,
+			  uint64_t address, uint64_t *offset)
+{
+	if (segment->p_type != PT_LOAD || address < segment->p_vaddr ||
+	    address - segment->p_vaddr >= segment->p_filesz)
+		return -EFAULT;
+	if (__builtin_add_overflow(segment->p_offset, address - segment->p_vaddr, offset) ||
+	    !elf_range_valid(image->size, *offset, 1))
+		return -EFAULT;
+	return 0;
+}
+
+/* In the first segment whose flags under @mask are @flags. */
+static const Elf64_Phdr *find_address(const struct elf_image *image, uint64_t address,
+				      uint64_t *offset, uint32_t mask, uint32_t flags)
+{
+	size_t i;
+
+	for (i = 0; i < image->segment_count; i++)
+		if ((image->segments[i].p_flags & mask) == flags &&
+		    !segment_offset(image, &image->segments[i], address, offset))
+			return &image->segments[i];
+	return NULL;
+}
+
 int elf_address_to_offset(const struct elf_image *image, uint64_t address, uint64_t *offset)
+{
+	return find_address(image, address, offset, 0, 0) ? 0 : -EFAULT;
+}
+
+static bool is_data_too(const struct elf_image *image, uint64_t offset)
 {
 	const Elf64_Phdr *segment;
 	size_t i;
 
 	for (i = 0; i < image->segment_count; i++) {
 		segment = &image->segments[i];
-		if (segment->p_type != PT_LOAD || address < segment->p_vaddr ||
-		    address - segment->p_vaddr >= segment->p_filesz)
-			continue;
-		if (__builtin_add_overflow(segment->p_offset, address - segment->p_vaddr, offset) ||
-		    !elf_range_valid(image->size, *offset, 1))
-			continue;
-		return 0;
+		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_X) &&
+		    offset >= segment->p_offset && offset - segment->p_offset < segment->p_filesz)
+			return true;
 	}
-	return -EFAULT;
+	return false;
+}
+
+int elf_code_to_offset(const struct elf_image *image, uint64_t address, uint64_t *offset)
+{
+	const Elf64_Phdr *segment = find_address(image, address, offset, PF_X, PF_X);
+
+	if (!segment)
+		return -EFAULT;
+	if (segment->p_flags & PF_W)
+		return -ETXTBSY;
+	return is_data_too(image, *offset) ? -EEXIST : 0;
 }
 
 static int stat_regular(struct elf_image *image)
@@ -176,8 +214,6 @@ static int stat_regular(struct elf_image *image)
 		return -errno;
 	if (!S_ISREG(status.st_mode))
 		return -EINVAL;
-	if ((uint64_t)status.st_size > ELF_FILE_MAX)
-		return -EFBIG;
 	image->size = (uint64_t)status.st_size;
 	return 0;
 }

@@ -10,6 +10,10 @@
  * All access goes through elf_image_read(), which checks the range against the
  * size that the file had when it was opened. Fields are read into local copies.
  *
+ * The file may have any size, and offsets in it are 64 bits wide. What is bounded
+ * is what is read of it: the number of segments and sections, the size of a symbol
+ * table (symtab.h), the bytes of a function.
+ *
  * Only 64-bit little-endian files are read; for other ELF files elf_image_open()
  * returns -ENOTSUP. Whether the machine is the right one is for the caller to judge.
  *
@@ -23,8 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ELF_FILE_MAX	 (4ULL << 30) /* bytes */
-#define ELF_SEGMENTS_MAX 1024	      /* linkers make about 14 */
+#define ELF_SEGMENTS_MAX 1024 /* linkers make about 14 */
 #define ELF_SECTIONS_MAX 65536
 
 /*
@@ -47,10 +50,10 @@ struct elf_image {
 };
 
 /*
- * -EINVAL not a regular file; -EFBIG larger than ELF_FILE_MAX; -ENOEXEC not ELF
- * or its headers lie; -ENOTSUP ELF of 32 bits or big-endian; -E2BIG more than
- * ELF_SEGMENTS_MAX segments; -ESTALE the file shrank meanwhile; other -errno
- * from fstat, pread or malloc. On error nothing needs to be closed.
+ * -EINVAL not a regular file; -ENOEXEC not ELF or its headers lie; -ENOTSUP ELF
+ * of 32 bits or big-endian; -E2BIG more than ELF_SEGMENTS_MAX segments; -ESTALE
+ * the file shrank meanwhile; other -errno from fstat, pread or malloc. On error
+ * nothing needs to be closed.
  */
 int elf_image_open(struct elf_image *image, int fd);
 void elf_image_close(struct elf_image *image);
@@ -103,5 +106,12 @@ const Elf64_Phdr *elf_image_find_segment(const struct elf_image *image, uint32_t
  * segment has it, or only in its zero-filled part.
  */
 int elf_address_to_offset(const struct elf_image *image, uint64_t address, uint64_t *offset);
+
+/*
+ * The same for code: the segment is executable. -EFAULT also if it is not; -ETXTBSY
+ * if the program may write there, and -EEXIST if another segment that is not
+ * executable has the same byte of the file: a change of the one would be seen as data.
+ */
+int elf_code_to_offset(const struct elf_image *image, uint64_t address, uint64_t *offset);
 
 #endif

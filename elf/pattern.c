@@ -198,12 +198,14 @@ static int add_match(struct matching *matching, size_t pattern, const Elf64_Sym 
 {
 	size_t i;
 
-	for (i = 0; i < matching->found; i++)
+	for (i = 0; i < matching->found && i < matching->room; i++)
 		if (matching->out[i].pattern == pattern &&
 		    matching->out[i].symbol.value == entry->st_value)
 			return 0;
-	if (matching->found == matching->room)
-		return -E2BIG;
+	if (matching->found >= matching->room) {
+		matching->found = matching->room + 1;
+		return 0;
+	}
 	matching->out[matching->found++] = (struct elf_match){
 		.pattern = pattern,
 		.symbol = {

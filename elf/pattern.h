@@ -42,8 +42,8 @@ static inline bool elf_is_pattern(const char *name)
  * Looks for all @patterns at once: one pass over the strings of .symtab, and one
  * over its entries if any string matches. Of several names for one address, the
  * first is taken. Returns how many matches there are in @out, in the order of
- * the table. -E2BIG: more than @room, or absurdly many strings match; -EINVAL:
- * too many patterns, or one that is too long or has nothing but stars; -EBADMSG:
+ * the table; @room + 1: there are more, which are left out. -E2BIG: absurdly
+ * many strings match; -EINVAL: too many patterns, or one that is too long or has nothing but stars; -EBADMSG:
  * the table lies; other -errno of reading. A file without .symtab has no matches.
  */
 int elf_symbols_match(const struct elf_image *image, const char *const patterns[], size_t count,

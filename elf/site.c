@@ -175,9 +175,12 @@ int site_choose(const uint8_t *code, size_t size, uint64_t address, enum site_us
 {
 	struct walk walk = { .code = code, .size = size };
 	struct site best = { .cost = SITE_SINGLE_STEP, .kind = INSN_OTHER };
+	struct insn entry;
 
 	if (size == 0 || (size_t)use >= ARRAY_SIZE(needs))
 		return -EINVAL;
+	if (insn_decode(code, size, &entry) < 0)
+		return -EILSEQ;
 	walk.need = &needs[use];
 	if (walk.size > SCAN_BYTES)
 		walk.size = SCAN_BYTES;

@@ -54,7 +54,8 @@ struct site {
  * call of the function executes once, with the argument registers as the
  * caller left them. If no cheap one is found it is the entry.
  *
- * Returns 0; -EINVAL if @size is 0 or @use unknown.
+ * Returns 0; -EINVAL if @size is 0 or @use unknown; -EILSEQ if what is at the
+ * entry is no instruction.
  */
 int site_choose(const uint8_t *code, size_t size, uint64_t address, enum site_use use,
 		struct site *out);

@@ -49,8 +49,8 @@ struct elf_symbol {
  * Looks for @count @names at once, one pass over each table. @out[i] is about
  * names[i]. Returns how many have error 0. -EINVAL: too many names, or one
  * that is empty, over ELF_SYMBOL_NAME_MAX or contains '@'; -E2BIG: absurdly
- * many strings end like a name; -EBADMSG: the tables lie; other -errno of
- * reading. A file without symbol tables is no error: nothing is found.
+ * many strings end like a name; -EBADMSG: the tables lie; -EFBIG: .symtab is over
+ * ELF_SYMTAB_MAX, and @out has what .dynsym tells; other -errno of reading. A file without symbol tables is no error: nothing is found.
  */
 int elf_symbols_find(const struct elf_image *image, const char *const names[], size_t count,
 		     struct elf_symbol out[]);

@@ -148,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct elf_match matches[64];
 	struct elf_image image;
 	size_t used = make_file(&file, data, size);
-	int count;
+	int count, room;
 
 	if (!used)
 		return 0;
@@ -160,9 +160,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		__builtin_trap();
 	if (elf_symbols_find(&image, names, ARRAY_SIZE(names), symbols) >= 0)
 		check_symbols(&file, symbols);
-	count = elf_symbols_match(&image, patterns, ARRAY_SIZE(patterns), matches,
-				  data[1] % (ARRAY_SIZE(matches) + 1));
-	if (count >= 0)
+	room = data[1] % (ARRAY_SIZE(matches) + 1);
+	count = elf_symbols_match(&image, patterns, ARRAY_SIZE(patterns), matches, (size_t)room);
+	if (count > room + 1)
+		__builtin_trap();
+	if (count >= 0 && count <= room)
 		check_matches(&file, matches, count);
 	/* A file that is cut meanwhile. */
 	if (ftruncate(fd, (off_t)(used / 2)))

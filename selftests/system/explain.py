@@ -80,15 +80,20 @@ class Expected:
         state = self.state if served else "not-hooked"
         tap.check(answer["state"] == state, "state is not %s; %s" % (state, got))
         tap.check_equal(status, 0 if served else NOT_HOOKABLE, got)
-        tap.check_equal(answer["runtime"], TITLES[self.hook] if served else "", got)
+        own = served and state == "would"
+        tap.check_equal(answer["runtime"], TITLES[self.hook] if own else "", got)
+        later = [row["runtime"] for row in answer["later"]]
+        tap.check(state != "would-later" or TITLES[self.hook] in later, "later; " + got)
+        tap.check(not own or TITLES[self.hook] not in later, "later and now; " + got)
         tap.check_equal(answer["reason"], "" if served else self.reason, got)
         tap.check(bool(answer["remedy"]) != served, "remedy; " + got)
+        tap.check("would be hooked under" not in people or own, people)
         found = functions(answer)
         for symbol in self.symbols if served else ():
             tap.check(symbol in found, "%s is not hooked; %s" % (symbol, got))
             if self.inside:
                 tap.check_equal(found[symbol][0], os.path.realpath(path), got)
-        tap.check((answer["runtime"] if served else answer["text"]) in people, people)
+        tap.check((TITLES[self.hook] if served else answer["text"]) in people, people)
 
 
 def openssl(*symbols, **options):
@@ -392,12 +397,75 @@ def no_programs():
         tap.check_equal(answer["reason"], "not-a-program", name)
     sparse = write("sparse", program[:4096])
     os.truncate(sparse, 1 << 42)
-    tap.check_equal(explain(sparse)[1]["reason"], "unreadable", "sparse file of 4 TB")
+    tap.check_equal(explain(sparse)[1]["reason"], "no-tls", "sparse file of 4 TB")
     zeros = write("sparse-zeros", b"")
     os.truncate(zeros, 1 << 42)
     tap.check_equal(explain(zeros)[1]["reason"], "not-a-program", "4 TB of zeros")
     for size in (64, 100, 1000, 5000, len(program) // 2, len(program) - 100):
         explain(write("truncated", program[:size]))
+
+
+NO_LIBRARY = "#include <%s>\nint main(int n, char **v) { return n > 9 ? %s : 0; }\n"
+
+
+def build(name, source, *more):
+    path = tap.scratch(name)
+    with open(path + ".c", "w") as file:
+        file.write(source)
+    subprocess.run(["gcc", "-o", path, path + ".c", *more], check=True)
+    return path
+
+
+@tap.test("what the program has, and what it may load, are two things")
+def own_and_later():
+    loading = build("loading", NO_LIBRARY % ("dlfcn.h", "!dlopen(v[1], 1)"))
+    answer = explain(loading)[1]
+    tap.check_equal((answer["state"], answer["runtime"]), ("would-later", ""), describe(answer))
+    tap.check_equal({row["state"] for row in answer["later"]}, {"would"}, str(answer["later"]))
+    tap.check(TITLES["openssl"] in [row["runtime"] for row in answer["later"]], str(answer))
+    text = start(loading).stdout.decode()
+    tap.check("no TLS library of its own\n  later " in text, text)
+    plain = build("plain", NO_LIBRARY % ("unistd.h", "execv(v[1], v)"))
+    answer = explain(plain)[1]
+    tap.check_equal((answer["state"], answer["reason"], answer["later"]),
+                    ("not-hooked", "no-tls", []), describe(answer))
+
+
+# Labels of TLS and the name of BoringSSL, as a stripped program has them.
+BORINGSSL = ('const char *const labels[] = {"c ap traffic", "client finished", "boringssl"};\n'
+             "long gnutls_free_all(void);\n"
+             "int main(int n, char **v) { return n > 9 ? gnutls_free_all() + labels[n][0] : 0; }\n")
+
+
+@tap.test("TLS inside that is not hooked, and a library that only another one needs")
+def own_before_indirect():
+    # As chromium, libcups and GnuTLS.
+    build("libother.so", "long gnutls_record_get_max_size(void *);\nlong gnutls_free_all(void) {"
+          " return gnutls_record_get_max_size(0); }\n", "-shared", "-fPIC", "-l:libgnutls.so.30")
+    program = build("inside", BORINGSSL, "-L" + tap.scratch(), "-l:libother.so",
+                    "-Wl,-rpath," + tap.scratch(), "-Wl,--allow-shlib-undefined")
+    answer = explain(program)[1]
+    tap.check_equal((answer["state"], answer["reason"], answer["runtime"]),
+                    ("not-hooked", "boringssl-stripped", ""), describe(answer))
+    direct = build("direct", BORINGSSL.replace("gnutls_free_all(void)", "gnutls_record_send()")
+                   .replace("gnutls_free_all()", "gnutls_record_send()"), "-l:libgnutls.so.30")
+    answer = explain(direct)[1]
+    tap.check_equal((answer["state"], answer["runtime"]), ("would", TITLES["gnutls"]),
+                    describe(answer))
+    tap.check("boringssl-stripped" in [note["name"] for note in answer["notes"]], str(answer))
+
+
+@tap.test("a program that was packed with UPX")
+def packed():
+    with open("/bin/ls", "rb") as file:
+        program = bytearray(file.read())
+    program[40:48] = bytes(8)  # e_shoff, and the number of sections: it has none
+    program[60:64] = bytes(4)
+    behind = 64 + 56 * int.from_bytes(program[56:58], "little")
+    program[behind:behind + 12] = bytes(4) + b"UPX!" + bytes(4)  # struct l_info
+    answer = explain(write("packed", program))[1]
+    tap.check_equal(answer["reason"], "packed", describe(answer))
+    tap.check("upx -d" in answer["remedy"], answer["remedy"])
 
 
 @tap.test("a program for another processor")

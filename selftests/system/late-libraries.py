@@ -13,6 +13,7 @@ import glob
 import os
 import shlex
 import shutil
+import subprocess
 
 from lib import clients, kloak, servers, tap
 
@@ -142,6 +143,61 @@ def afterwards():
         requests = kloak.requests_seen(server, 200)
     served = sum(KEY in request for request in requests)
     tap.check(served >= 195, "served: %d of %d; %s" % (served, len(requests), result))
+
+
+# --- what the start says ------------------------------------------------------------
+
+WARNING = b"will not be hooked"
+STARTS = "#include <unistd.h>\nint main(int n, char **v) { if (n > 1) execv(v[1], v + 1); return 0; }"
+
+
+def warned(*command, **options):
+    errors = kloak.run(command, SECRET, ["API_KEY@127.0.0.1"], **options).errors
+    lines = [line for line in errors.splitlines() if WARNING in line]
+    tap.check(len(lines) <= 1, str(errors))
+    return lines[0].decode() if lines else ""
+
+
+@tap.test("a command that has nothing to hook, and does nothing else: one line")
+def nothing_to_hook():
+    for command in (["ls"], ["cat", "/dev/null"]):
+        line = warned(*command)
+        path = shutil.which(command[0], path=kloak.environment({})["PATH"])
+        tap.check("'kloak explain %s'" % path in line, line)
+        tap.check("it loads no TLS library" in line, line)
+
+
+@tap.test("TLS inside that is not hooked, also where a shell mentions it")
+def not_hooked_inside():
+    source, path = tap.scratch("inside.c"), tap.scratch("inside")
+    with open(source, "w") as file:
+        file.write('#include <unistd.h>\nconst char *volatile labels[] = {"c ap traffic", '
+                   '"client finished", "boringssl"};\n'
+                   "int main(int n, char **v) { return n > 9 ? execv(labels[n], v) : 0; }\n")
+    subprocess.run(["gcc", "-o", path, source], check=True)
+    for command in ([path], ["sh", "-c", path + "; true"]):
+        line = warned(*command)
+        tap.check("BoringSSL" in line and "'kloak explain %s'" % path in line, line)
+
+
+@tap.test("no warning where something may come: shells, make, npm, interpreters, what is hooked")
+def no_false_alarm():
+    source, path = tap.scratch("starts.c"), tap.scratch("starts")
+    with open(source, "w") as file:
+        file.write(STARTS)
+    subprocess.run(["gcc", "-o", path, source], check=True)
+    script = write_script("some-script", "exec true")
+    makefile = tap.scratch("Makefile")
+    with open(makefile, "w") as file:
+        file.write("all:\n\t@true\n")
+    commands = [["sh", "-c", "curl --version"], ["sh", "-c", "true"], ["bash", "-c", "true"],
+                ["make", "-f", makefile], ["env", "true"], ["timeout", "9", "true"],
+                ["python3", "-c", "0"], ["perl", "-e", "0"], ["curl", "--version"],
+                ["wget", "--version"], ["openssl", "version"], ["git", "--version"],
+                ["node", "-e", "0"], ["npm", "--version"], [script], [path]]
+    for command in commands:
+        if shutil.which(command[0], path=kloak.environment({})["PATH"]):
+            tap.check_equal(warned(*command), "", " ".join(command))
 
 
 tap.main(__doc__)

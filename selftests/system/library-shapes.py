@@ -16,7 +16,7 @@ import signal
 import subprocess
 import time
 
-from lib import bpf, clients, kloak, libraries, servers, tap
+from lib import bpf, clients, fuse, kloak, libraries, servers, tap
 
 SECRET = {"API_KEY": kloak.new_secret()}
 KEY = SECRET["API_KEY"].encode()
@@ -434,6 +434,191 @@ def container():
         command = ["sh", "-ec", 'sed -i "s,@KEY@,$API_KEY," "$1/config.in"; exec sh "$2" "$1"',
                    "sh", bundle, script]
         check_in_root(server, command, options=["--keep-cap", "sys_admin"])
+
+
+# --- what is no function, and files of all sizes ---------------------------------------
+
+CHECKS_ITSELF = r"""
+#include <stdio.h>
+#include <unistd.h>
+extern const char SSL_write[];
+long SSL_write_ex2(long a) { return a + 1; }
+static int changed(void)
+{
+	volatile const char *at = SSL_write;
+	int count = 0;
+	for (int i = 0; i < 31; i++)
+		count += at[i] != 'U';
+	return count;
+}
+int main(void)
+{
+	int before = changed(), i;
+	printf("%ld ", SSL_write_ex2(1));
+	for (i = 0; i < 20; i++, usleep(50000))
+		before += changed();
+	printf("%d bytes changed\n", before);
+	return 0;
+}
+"""
+DATA = """
+	.section .rodata
+	.globl SSL_write
+SSL_write:
+	.asciz "UUUUUUUUUUUUUUUUUUUUUUUUUUUUUUU"
+	.section .note.GNU-stack,"",@progbits
+"""
+# Each prints "ran"; SSL_write is nothing that can be probed.
+UNUSUAL = {
+    "a variable": ("int (*SSL_write)(void);", []),
+    "an IFUNC": ("static int real(void) { return 7; }\nstatic void *pick(void) { return real; }\n"
+                 "int SSL_write(void) __attribute__((ifunc(\"pick\")));", []),
+    "thread-local": ("__thread long SSL_write = 3;", []),
+    "absolute": ("", ["-Wl,--defsym=SSL_write=0x1234"]),
+}
+
+
+def build_program(name, source, *more):
+    path = tap.scratch(name)
+    with open(path + ".c", "w") as file:
+        file.write(source)
+    subprocess.run(["gcc", "-O1", "-rdynamic", "-o", path, path + ".c", *more], check=True)
+    return path
+
+
+def data_test(layout):
+    @tap.test("constant data with a function's name stays as it is, " + layout)
+    def constant():
+        with open(tap.scratch("data.S"), "w") as file:
+            file.write(DATA)
+        path = build_program("data-" + layout, CHECKS_ITSELF, tap.scratch("data.S"),
+                             "-Wl,-z," + layout)
+        for command in ([path], ["sh", "-c", 'exec "$(echo %s)"' % path]):
+            result = kloak.run(command, SECRET, ["API_KEY@127.0.0.1"])
+            tap.check_equal(result.output, b"2 0 bytes changed\n", str(result))
+
+
+for the_layout in ("separate-code", "noseparate-code"):
+    data_test(the_layout)
+
+
+@tap.test("a name that cannot be probed does not stop the run")
+def unusual():
+    for what, (source, flags) in UNUSUAL.items():
+        path = build_program("unusual", source + "\n#include <stdio.h>\nint SSL_write_ex2(void) { "
+                             "return 1; }\nint main(void) { puts(\"ran\"); return 0; }\n", *flags)
+        result = kloak.run([path], SECRET, ["API_KEY@127.0.0.1"])
+        tap.check_equal((result.status, result.output), (0, b"ran\n"), "%s; %s" % (what, result))
+        answer = json.loads(subprocess.run([kloak.KLOAK, "explain", "--json", path],
+                                           capture_output=True).stdout)
+        file = answer["files"][0]
+        tap.check_equal([row["symbol"] for row in file["not_probed"]], ["SSL_write"], what)
+        tap.check_equal([row["symbol"] for hook in file["hooks"] for row in hook["functions"]],
+                        ["SSL_write_ex2"], what)
+
+
+AWAY = 5 << 30
+
+
+def move_away(path):
+    """All but the headers of the library lies 5 GiB further on: see gABI, e_shoff and p_offset."""
+    with open(path, "rb") as file:
+        content = bytearray(file.read())
+    headers = content[:4096]
+
+    def add(data, offset):
+        value = int.from_bytes(data[offset:offset + 8], "little") + AWAY
+        data[offset:offset + 8] = value.to_bytes(8, "little")
+
+    segments, sections = (int.from_bytes(content[at:at + 8], "little") for at in (32, 40))
+    segment_count, section_count = (int.from_bytes(content[at:at + 2], "little")
+                                    for at in (56, 60))
+    for number in range(section_count):
+        add(content, sections + number * 64 + 24)
+    for number in range(segment_count):
+        add(headers, segments + number * 56 + 8)
+    add(headers, 40)
+    with open(path, "wb") as file:
+        file.write(headers)
+        file.seek(AWAY)
+        file.write(content)
+
+
+@tap.test("libraries of more than 4 GiB, whose code lies beyond")
+def huge():
+    directory = libraries.private_copy("huge")
+    for path in glob.glob(directory + "/lib*.so*"):
+        move_away(path)
+    with servers.Nginx() as server:
+        application = Application(server, directory)
+        application.do("load", "settle")
+        application.check_served("private")
+        application.check_end(1)
+
+
+# --- files that only the user may read ------------------------------------------------
+
+
+def only_for_nobody(name):
+    """(directory as root sees it, mount point)."""
+    directory, point = libraries.plain_copy(name), tap.scratch(name + "-mount")
+    os.chmod(tap.scratch(), 0o755)
+    shutil.copy(shutil.which("curl"), directory + "/curl")
+    fuse.mount(directory, point)
+    try:
+        os.stat(point)
+        raise tap.Failure("root may look at the file system: the test shows nothing")
+    except PermissionError:
+        return directory, point
+
+
+def curl_of(point, server):
+    """The copy there, with the libraries there."""
+    words = clients.curl(server, [clients.HEADER_REQUEST])
+    return [words[0], words[1], words[2].replace("exec curl", "exec " + point + "/curl")] + \
+        words[3:]
+
+
+@tap.test("program and libraries in a FUSE file system of the user: mapped later")
+def foreign_mapped():
+    _, point = only_for_nobody("fuse")
+    with servers.Nginx() as server:
+        served = 0
+        for _ in range(3):
+            result = kloak.run(["env", "LD_LIBRARY_PATH=" + point] + curl_of(point, server), SECRET,
+                               [kloak.grant(server)], options=["--user", "65534:65534"])
+            tap.check_equal(result.status, 0, str(result))
+            served += sum(KEY in request for request in kloak.requests_seen(server, 1))
+    tap.check(served >= 2, "served: %d of 3; %s" % (served, result))
+
+
+@tap.test("a program in a FUSE file system of the user is the command itself")
+def foreign_command():
+    _, point = only_for_nobody("fuse-command")
+    result = kloak.run([point + "/curl", "--version"], SECRET, ["API_KEY@127.0.0.1"],
+                       options=["--user", "65534:65534"])
+    tap.check_equal(result.status, 0, str(result))
+    tap.check(b"will not be hooked" not in result.errors, str(result))
+
+
+@tap.test("a program in a FUSE file system of the user is explained, one that hangs is not waited for")
+def foreign_explained():
+    directory, _ = only_for_nobody("fuse-explain")
+    shutil.copy(shutil.which("curl"), directory + "/hang")
+    point = tap.scratch("fuse-hang")
+    fuse.mount(directory, point)
+
+    def ask(path, **environment):
+        return subprocess.run([kloak.KLOAK, "explain", "--json", path], capture_output=True,
+                              env=kloak.environment(environment), timeout=60)
+
+    sudo = {"SUDO_UID": "65534", "SUDO_GID": "65534", "SUDO_USER": "nobody"}
+    answer = json.loads(ask(point + "/curl", **sudo).stdout)
+    tap.check_equal(answer["state"], "would", str(answer)[:500])
+    done = ask(point + "/curl")
+    tap.check(done.returncode == 125 and b"not even root" in done.stderr, str(done))
+    done = ask(point + "/hang", **sudo)
+    tap.check(done.returncode == 125 and b"does not answer" in done.stderr, str(done))
 
 
 tap.main(__doc__)

@@ -113,7 +113,7 @@ START_TEST(refusals)
 	ck_assert_int_eq(match(fd, most, 1, found, ROOM), 0);
 	ck_assert_int_eq(match(fd, many, ELF_PATTERNS_MAX + 1, found, ROOM), -EINVAL);
 	ck_assert_int_eq(match(fd, many, ELF_PATTERNS_MAX, found, ROOM), 2 * ELF_PATTERNS_MAX);
-	ck_assert_int_eq(match(fd, sink, 1, found, 1), -E2BIG);
+	ck_assert_int_eq(match(fd, sink, 1, found, 1), 2);
 	ck_assert_int_eq(match(fd, sink, 0, found, ROOM), 0);
 }
 END_TEST
@@ -223,7 +223,8 @@ START_TEST(against_libelf)
 		int want = count_of(fd, patterns[i]);
 		int got = match(fd, &patterns[i], 1, found, ARRAY_SIZE(found));
 
-		ck_assert_msg(got == want || (want > (int)ARRAY_SIZE(found) && got == -E2BIG),
+		ck_assert_msg(got == want || (want > (int)ARRAY_SIZE(found) &&
+					      got == ARRAY_SIZE(found) + 1),
 			      "%s: %d, libelf %d", patterns[i], got, want);
 		total += want;
 	}

@@ -260,9 +260,11 @@ static struct hook_probe *plan(struct explain_file *file, const char *hook, cons
 	struct hook_plan *of = &file->plans->of[hook_number(hook)];
 	const struct hook_function *function = hooks[hook_number(hook)].functions;
 
+	of->probes = reallocarray(of->probes, of->count + 1, sizeof(*of->probes));
+	ck_assert_ptr_nonnull(of->probes);
 	for (size_t k = 0; k < HOOK_FUNCTIONS && function->symbol; k++, function++)
 		if (strcmp(function->symbol, symbol) == 0) {
-			of->probes[of->count].function = function;
+			of->probes[of->count] = (struct hook_probe){ .function = function };
 			return &of->probes[of->count++];
 		}
 	ck_abort_msg("no function %s of %s", symbol, hook);
@@ -302,10 +304,65 @@ START_TEST(libraries_of_later_count_if_the_program_can_load_them)
 	add("/bin/x", EXPLAIN_PROGRAM);
 	add_openssl(EXPLAIN_LATER);
 	expect(EXPLAIN_NOT, EXPLAIN_NO_TLS, "");
+	ck_assert_uint_eq(subject.later, 0);
 	subject.files[0].loads_more = true;
-	expect(EXPLAIN_WOULD_LATER, EXPLAIN_NONE, "OpenSSL");
+	expect(EXPLAIN_WOULD_LATER, EXPLAIN_NONE, "");
+	ck_assert_uint_eq(subject.later, 1U << hook_number("openssl"));
+	ck_assert_str_eq(subject.later_version[hook_number("openssl")], "3.0.17");
 	subject.files[0].reasons = EXPLAIN_BIT(EXPLAIN_JSSE);
 	expect(EXPLAIN_NOT, EXPLAIN_JSSE, "");
+	ck_assert_uint_eq(subject.later, 1U << hook_number("openssl"));
+}
+END_TEST
+
+/* As chromium: BoringSSL inside, and libcups needs GnuTLS. */
+START_TEST(what_a_library_needs_is_not_what_the_program_has)
+{
+	add("/bin/x", EXPLAIN_PROGRAM)->reasons = EXPLAIN_BIT(EXPLAIN_BORINGSSL_STRIPPED);
+	add_openssl(EXPLAIN_LOADED);
+	subject.files[1].is_indirect = subject.files[2].is_indirect = true;
+	expect(EXPLAIN_NOT, EXPLAIN_BORINGSSL_STRIPPED, "");
+	subject.files[1].is_indirect = false;
+	expect(EXPLAIN_WOULD, EXPLAIN_NONE, "OpenSSL");
+	subject.files[0].reasons = 0;
+	subject.files[1].is_indirect = true;
+	expect(EXPLAIN_WOULD, EXPLAIN_NONE, "OpenSSL");
+}
+END_TEST
+
+static void expect_doubt(enum explain_reason reason, bool once, bool certain)
+{
+	explain_judge(&subject);
+	ck_assert_ptr_eq(explain_doubt(&subject, false),
+			 once ? explain_reasons[reason].text : NULL);
+	ck_assert_ptr_eq(explain_doubt(&subject, true),
+			 certain ? explain_reasons[reason].text : NULL);
+}
+
+START_TEST(doubts_are_for_what_nothing_may_come_of)
+{
+	struct explain_file *file = add("/bin/x", EXPLAIN_PROGRAM);
+
+	expect_doubt(EXPLAIN_NO_TLS, true, false);
+	file->starts_others = true;
+	expect_doubt(EXPLAIN_NO_TLS, false, false);
+	file->reasons = EXPLAIN_BIT(EXPLAIN_CUSTOM);
+	expect_doubt(EXPLAIN_CUSTOM, false, false);
+	file->reasons = EXPLAIN_BIT(EXPLAIN_NSS);
+	expect_doubt(EXPLAIN_NSS, true, true);
+	file->starts_others = false;
+	file->loads_more = true;
+	expect_doubt(EXPLAIN_NSS, true, true);
+	file->reasons = 0;
+	expect_doubt(EXPLAIN_NO_TLS, false, false);
+	file->loads_more = false;
+	file->reasons = EXPLAIN_BIT(EXPLAIN_CUSTOM);
+	expect_doubt(EXPLAIN_CUSTOM, true, true);
+	file->is_32_bit = true;
+	expect_doubt(EXPLAIN_32_BIT, true, false);
+	file->is_32_bit = false;
+	file = add_openssl(EXPLAIN_LOADED);
+	expect_doubt(EXPLAIN_NONE, false, false);
 }
 END_TEST
 
@@ -401,6 +458,19 @@ START_TEST(a_build_without_a_place_for_probes_is_said_to_be_one)
 }
 END_TEST
 
+/* A name of the table that is a variable there says nothing of TLS; a function does. */
+START_TEST(what_was_passed_over_is_a_reason_if_it_is_a_function)
+{
+	struct explain_file *file = add("/bin/x", EXPLAIN_PROGRAM);
+
+	file->passed_count = 1;
+	file->passed[0] = (struct hook_passed){ .symbol = "SSL_write", .why = "a variable" };
+	expect(EXPLAIN_NOT, EXPLAIN_NO_TLS, "");
+	file->passed[0].is_function = true;
+	expect(EXPLAIN_NOT, EXPLAIN_UNUSUAL_BUILD, "");
+}
+END_TEST
+
 static void expect_live(const char *workload, const char *unknown, bool programs, bool attached,
 			uint64_t keys, enum explain_state state, enum explain_reason reason)
 {
@@ -411,7 +481,7 @@ static void expect_live(const char *workload, const char *unknown, bool programs
 	live->links_known = programs;
 	live->programs = programs;
 	live->keys = keys;
-	subject.files[2].attached[hook_number("openssl")] = attached;
+	subject.files[2].plans->of[hook_number("openssl")].probes[0].attached = attached;
 	expect(state, reason, "OpenSSL");
 }
 
@@ -516,13 +586,14 @@ START_TEST(json_is_as_documented)
 		"\"reason\":\"crypto-only\","
 		"\"text\":\"it uses a TLS library's cryptography, but not its TLS\","
 		"\"remedy\":\"nothing: what it sends itself is not TLS of this library\","
-		"\"notes\":[],\"files\":[{\"path\":\"/tmp/\\u001b[2J\\\"\\ufffd\","
+		"\"later\":[],\"notes\":[],\"files\":[{\"path\":\"/tmp/\\u001b[2J\\\"\\ufffd\","
 		"\"role\":\"program\",\"deleted\":false,\"soname\":\"\",\"build_id\":\"0af0\","
 		"\"error\":\"\",\"hooks\":[{\"hook\":\"openssl\",\"library\":\"OpenSSL\","
 		"\"version\":\"\",\"functions\":[{\"symbol\":\"EVP_KDF_derive\",\"gives\":\"keys\","
 		"\"address\":\"0x401000\",\"offset\":\"0x1000\",\"site\":3,"
 		"\"instruction\":\"jcc\",\"cost\":\"emulated\",\"stack_moved\":0,"
-		"\"on_return\":true,\"attached\":false}]}],\"known\":[]}],\"files_left_out\":0}\n");
+		"\"on_return\":true,\"attached\":false}]}],\"not_probed\":[],\"known\":[]}],"
+		"\"files_left_out\":0}\n");
 	free(text);
 }
 END_TEST
@@ -595,6 +666,8 @@ int main(void)
 		every_hook_gives_keys_and_plaintext,
 		a_program_with_openssl_would_be_hooked,
 		libraries_of_later_count_if_the_program_can_load_them,
+		what_a_library_needs_is_not_what_the_program_has,
+		doubts_are_for_what_nothing_may_come_of,
 		half_of_a_library_is_not_tls,
 		what_only_looks_like_a_hooked_library_is_not_hooked,
 		another_library_besides_is_a_note,
@@ -603,6 +676,7 @@ int main(void)
 		the_last_interpreter_of_a_script_decides,
 		a_go_program_without_tls_is_told_apart,
 		a_build_without_a_place_for_probes_is_said_to_be_one,
+		what_was_passed_over_is_a_reason_if_it_is_a_function,
 		a_process_stands_as_the_kernel_says,
 		what_a_process_does_besides_is_noted,
 		a_process_that_cannot_be_read_is_not_said_to_have_no_tls,

@@ -40,7 +40,8 @@ static const struct library *find(const struct library_set *set, const char *pat
 	if (stat(path, &status))
 		return NULL;
 	for (i = 0; i < set->count; i++) {
-		if (set->items[i].dev == status.st_dev && set->items[i].ino == status.st_ino)
+		if (set->items[i].status.st_dev == status.st_dev &&
+		    set->items[i].status.st_ino == status.st_ino)
 			return &set->items[i];
 	}
 	return NULL;
@@ -122,8 +123,8 @@ START_TEST(nothing_twice)
 	for (i = 0; i < set.count; i++) {
 		ck_assert_int_ge(set.items[i].fd, 0);
 		for (j = 0; j < i; j++)
-			ck_assert(set.items[i].ino != set.items[j].ino ||
-				  set.items[i].dev != set.items[j].dev);
+			ck_assert(set.items[i].status.st_ino != set.items[j].status.st_ino ||
+				  set.items[i].status.st_dev != set.items[j].status.st_dev);
 	}
 	library_set_release(&set);
 	ck_assert_ptr_null(set.items);

@@ -395,15 +395,6 @@ static const struct sample samples[] = {
 	  0 },
 
 	/* the edges of the function */
-	{ "not code", { 0x06, 0x55 }, 2, SITE_ENTRY, SITE_SINGLE_STEP, INSN_OTHER, 0, 0 },
-	{ "cut instruction",
-	  { 0x48, 0x83, 0xec },
-	  3,
-	  SITE_ENTRY,
-	  SITE_SINGLE_STEP,
-	  INSN_OTHER,
-	  0,
-	  0 },
 	{ "the push is the next function's",
 	  { 0x85, 0xd2, 0x55 },
 	  2,
@@ -454,6 +445,11 @@ START_TEST(refuses_nonsense)
 	ck_assert_int_eq(site_choose((const uint8_t *)"", 0, 0, SITE_ENTRY, &site), -EINVAL);
 	ck_assert_int_eq(site_choose((const uint8_t *)"\x55", 1, 0, (enum site_use)7, &site),
 			 -EINVAL);
+	/* no code, and an instruction that goes on after the function's end */
+	ck_assert_int_eq(site_choose((const uint8_t *)"\x06\x55", 2, 0, SITE_ENTRY, &site),
+			 -EILSEQ);
+	ck_assert_int_eq(site_choose((const uint8_t *)"\x48\x83\xec", 3, 0, SITE_ENTRY, &site),
+			 -EILSEQ);
 }
 END_TEST
 

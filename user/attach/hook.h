@@ -21,8 +21,9 @@
 
 #define HOOKS_MAX	 16
 #define HOOK_FUNCTIONS	 8
-#define HOOK_MATCHES	 16 /* of a hook's patterns in a file */
+#define HOOK_MATCHES	 256 /* of all patterns in a file: one for each type of a generic function */
 #define HOOK_PROBES	 (HOOK_FUNCTIONS + HOOK_MATCHES)
+#define HOOK_PASSED_MAX	 16
 #define HOOK_CONDITIONS	 3
 #define HOOK_SONAMES	 4
 #define HOOK_SONAMES_MAX (HOOKS_MAX * HOOK_SONAMES)
@@ -70,24 +71,39 @@ struct hook_probe {
 	struct elf_symbol symbol;
 	uint64_t offset;  /* of the function in the file */
 	struct site site; /* .offset counts from there */
+	bool attached;	  /* now, as far as explain knows */
 };
 
 /* What one hook probes in a file. */
 struct hook_plan {
-	size_t count;
-	struct hook_probe probes[HOOK_PROBES];
+	size_t count; /* HOOK_PROBES at the most */
+	struct hook_probe *probes;
+};
+
+/*
+ * A name of the table that stands for nothing that can be probed in a file: a
+ * variable, say. It is passed over; the other functions of the file are probed.
+ */
+struct hook_passed {
+	const char *symbol; /* as in the table */
+	const char *why;
+	bool is_function; /* of the library, so that something will not be seen */
 };
 
 struct hook_plans {
 	struct hook_plan of[HOOKS_MAX]; /* as in hooks[] */
+	size_t passed_count;
+	struct hook_passed passed[HOOK_PASSED_MAX]; /* more of them are left out */
 };
 
 /*
  * Looks for the functions of all hooks in the ELF file @fd. @path is for
  * messages. Returns how many functions are to be probed, 0 also for what is no
- * file of this machine, or -errno with a sentence.
+ * file of this machine, or -errno with a sentence and nothing in @plans.
  */
 int hook_plan_file(int fd, const char *path, struct hook_plans *plans, struct error *err);
+
+void hook_plans_release(struct hook_plans *plans);
 
 /* Links of attached probes: closing them detaches. */
 struct hook_links {

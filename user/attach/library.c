@@ -17,7 +17,6 @@
 
 #include "elf/dynamic.h"
 #include "lib/cleanup.h"
-#include "lib/file.h"
 #include "user/attach/resolver.h"
 #include "user/attach/script.h"
 #include "user/workload/command.h"
@@ -26,12 +25,11 @@
 
 /* --- executables ------------------------------------------------------- */
 
-static int add_program(struct resolver *resolver, const char *path, int fd,
-		       const struct stat *status)
+static int add_program(struct resolver *resolver, const char *path, struct foreign_file *file)
 {
 	char loader[PATH_MAX], real[PATH_MAX];
 	struct elf_image image;
-	int ret, error = elf_image_open(&image, fd);
+	int ret, error = elf_image_open(&image, file->fd);
 
 	*resolver = (struct resolver){ .request = resolver->request,
 				       .set = resolver->set,
@@ -42,7 +40,7 @@ static int add_program(struct resolver *resolver, const char *path, int fd,
 	/* $ORIGIN of a program is where its file is, not where a link to it is. */
 	if (realpath(path, real))
 		path = real;
-	ret = resolver_append(resolver, path, fd, status, error ? NULL : &image, error);
+	ret = resolver_append(resolver, path, file, error ? NULL : &image, error);
 	if (error)
 		return ret;
 	resolver->machine = image.machine;
@@ -72,25 +70,35 @@ static int add_interpreters(struct resolver *resolver, const struct script *scri
 }
 
 /* What is neither ELF nor has a "#!" line is run by the shell, as execvp(3) does. */
-static int add_executable(struct resolver *resolver, const char *path, int depth)
+static int add_opened(struct resolver *resolver, const char *path, struct foreign_file *file,
+		      int depth)
 {
 	static const struct script shell = { .interpreter = "/bin/sh" };
 	char magic[SELFMAG];
 	struct script script;
-	struct stat status;
-	CLEANUP_FD int fd = file_open_regular(path, &status);
 	int ret;
 
-	if (fd < 0)
-		return depth ? 0 : fd; /* an interpreter that is missing is found out by execve */
-	if (pread(fd, magic, sizeof(magic), 0) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0)
-		return add_program(resolver, path, TAKE_FD(fd), &status);
+	if (pread(file->fd, magic, sizeof(magic), 0) == SELFMAG &&
+	    memcmp(magic, ELFMAG, SELFMAG) == 0)
+		return add_program(resolver, path, file);
 	if (depth == SCRIPT_DEPTH_MAX)
 		return 0;
-	ret = script_read(fd, &script);
+	ret = script_read(file->fd, &script);
 	if (ret && ret != -ENOEXEC)
 		return ret;
 	return add_interpreters(resolver, ret ? &shell : &script, depth);
+}
+
+static int add_executable(struct resolver *resolver, const char *path, int depth)
+{
+	struct foreign_file file;
+	int ret = resolver_open(resolver, path, &file);
+
+	if (ret)
+		return depth ? 0 : ret; /* an interpreter that is missing is found out by execve */
+	ret = add_opened(resolver, path, &file, depth);
+	foreign_release(&file);
+	return ret;
 }
 
 /* --- all of it --------------------------------------------------------- */
@@ -156,6 +164,17 @@ int library_resolve(const struct library_request *request, struct library_set *s
 			 request->path, strerror(-ret));
 }
 
+bool library_is_for_later(const struct library_set *set, size_t index)
+{
+	const struct library *library = &set->items[index];
+
+	while (library->reason == LIBRARY_NEEDED && library->parent < index) {
+		index = library->parent;
+		library = &set->items[index];
+	}
+	return library->reason == LIBRARY_DISCOVERED;
+}
+
 void library_set_release(struct library_set *set)
 {
 	size_t i;
@@ -166,6 +185,7 @@ void library_set_release(struct library_set *set)
 		free(set->items[i].rpath);
 		free(set->items[i].runpath);
 		cleanup_fd(&set->items[i].fd);
+		cleanup_fd(&set->items[i].origin);
 	}
 	free(set->items);
 	*set = (struct library_set){ 0 };

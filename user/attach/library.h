@@ -17,11 +17,14 @@
 #ifndef KLOAK_ATTACH_LIBRARY_H
 #define KLOAK_ATTACH_LIBRARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "lib/error.h"
+#include "user/workload/account.h"
 
 #define LIBRARY_MAX 384 /* files; each holds a descriptor */
 
@@ -35,9 +38,9 @@ enum library_reason {
 
 struct library {
 	char *path;
-	int fd; /* O_RDONLY; the set's, unless taken with TAKE_FD */
-	dev_t dev;
-	ino_t ino;
+	int fd;	    /* to be read; the set's, unless taken with TAKE_FD */
+	int origin; /* as in struct foreign_file; the set's as well */
+	struct stat status;
 	enum library_reason reason;
 	int error; /* executables only: why it cannot be read, see elf_image_open(); else 0 */
 	/* How it was found, for the search: */
@@ -60,6 +63,8 @@ struct library_request {
 	const char *const *prefixes; /* of sonames to discover, e.g. "libssl.so" */
 	size_t prefix_count;
 	const char *cache; /* NULL: LDCACHE_PATH */
+	/* Whose rights help where ours do not: foreign.h; NULL: nobody's. */
+	const struct account *reader;
 };
 
 /*
@@ -68,6 +73,12 @@ struct library_request {
  */
 int library_resolve(const struct library_request *request, struct library_set *set,
 		    struct error *err);
+/*
+ * Whether file @index is there only because a dlopen(3) may ask for it, or for what
+ * needs it.
+ */
+bool library_is_for_later(const struct library_set *set, size_t index);
+
 void library_set_release(struct library_set *set);
 
 #endif

@@ -2,12 +2,16 @@
 /* From an ELF file to the places of probes: see hook.h. */
 #include <elf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "elf/image.h"
 #include "elf/pattern.h"
 #include "lib/cleanup.h"
 #include "user/attach/hook.h"
+
+#define TEXT_OF(number)	 TEXT_OF_(number)
+#define TEXT_OF_(number) #number
 
 #define FUNCTION_BYTES 4096 /* read of a function to choose the site: more than a prologue */
 
@@ -95,9 +99,54 @@ static bool is_wanted(const struct lookup *lookup, const struct hook_function *f
 	return !function->only_with || is_defined(lookup, function->only_with);
 }
 
-/* Where the probe goes. */
-static int find_site(const struct elf_image *image, const struct hook *hook,
-		     struct hook_probe *probe)
+/* --- places ------------------------------------------------------------ */
+
+/* What the section of a symbol says, where there are sections: a name in data is data. */
+static bool is_in_code_section(const struct elf_image *image, const struct elf_symbol *symbol)
+{
+	Elf64_Shdr section;
+
+	if (symbol->section == SHN_UNDEF || symbol->section >= image->section_count)
+		return symbol->type == STT_FUNC;
+	return !elf_image_section(image, symbol->section, &section) &&
+	       (section.sh_flags & SHF_EXECINSTR) && section.sh_type != SHT_NOBITS;
+}
+
+/*
+ * A probe writes a byte into the memory of every process that has mapped the file,
+ * whatever is there. So only what is surely code gets one. NULL: it is.
+ */
+static const char *why_no_code(const struct elf_image *image, const struct elf_symbol *symbol,
+			       uint64_t *offset)
+{
+	switch (symbol->type) {
+	case STT_FUNC:
+	case STT_NOTYPE:
+		break;
+	case STT_GNU_IFUNC:
+		return "the loader picks the function when it starts (IFUNC)";
+	case STT_TLS:
+		return "it is a thread-local variable";
+	default:
+		return "it is a variable";
+	}
+	if (symbol->section == SHN_ABS || symbol->section == SHN_COMMON)
+		return "it has no place in the file";
+	switch (elf_code_to_offset(image, symbol->value, offset)) {
+	case 0:
+		break;
+	case -ETXTBSY:
+		return "the program may write to its code";
+	case -EEXIST:
+		return "its code is data as well";
+	default:
+		return "it is outside of the file's code";
+	}
+	return is_in_code_section(image, symbol) ? NULL : "it is constant data";
+}
+
+static int choose_site(const struct elf_image *image, const struct hook *hook,
+		       struct hook_probe *probe)
 {
 	enum site_use use = probe->function->on_return ? SITE_ENTRY_AND_RETURN : hook->use;
 	const struct elf_symbol *symbol = &probe->symbol;
@@ -105,11 +154,6 @@ static int find_site(const struct elf_image *image, const struct hook *hook,
 	size_t size = symbol->size && symbol->size < sizeof(code) ? symbol->size : sizeof(code);
 	int ret;
 
-	if (symbol->type != STT_FUNC && symbol->type != STT_NOTYPE)
-		return -ENOTSUP;
-	ret = elf_address_to_offset(image, symbol->value, &probe->offset);
-	if (ret)
-		return ret;
 	if (size > image->size - probe->offset)
 		size = image->size - probe->offset;
 	ret = elf_image_read(image, probe->offset, code, size);
@@ -118,101 +162,172 @@ static int find_site(const struct elf_image *image, const struct hook *hook,
 	return site_choose(code, size, symbol->value, use, &probe->site);
 }
 
-/* All that match, if its name is a pattern. */
-static int plan_function(const struct hook *hook, const struct hook_function *function,
-			 const struct elf_image *image, const struct lookup *lookup,
-			 const char *path, struct hook_plan *plan, struct error *err)
+static void pass_over(struct hook_plans *plans, const char *symbol, uint8_t type, const char *why)
 {
-	const struct elf_symbol *symbol;
 	size_t i;
-	int ret;
 
-	for (i = 0; (symbol = lookup_found(lookup, function->symbol, i)); i++) {
-		struct hook_probe *probe = &plan->probes[plan->count];
+	for (i = 0; i < plans->passed_count; i++)
+		if (strcmp(plans->passed[i].symbol, symbol) == 0)
+			return;
+	if (i == HOOK_PASSED_MAX)
+		return;
+	plans->passed[plans->passed_count++] = (struct hook_passed){
+		.symbol = symbol,
+		.why = why,
+		.is_function = type == STT_FUNC || type == STT_GNU_IFUNC,
+	};
+}
 
-		probe->function = function;
-		probe->symbol = *symbol;
-		ret = find_site(image, hook, probe);
-		if (ret)
-			return error_set(err, ret,
-					 "cannot find a place for a probe in %s of %s: %s; is it a "
-					 "damaged or unusual build?",
-					 function->symbol, path, strerror(-ret));
-		plan->count++;
-	}
+/* --- plans ------------------------------------------------------------- */
+
+struct planning {
+	const struct elf_image *image;
+	const char *path;
+	struct hook_plans *plans;
+	struct error *err;
+};
+
+static int take_probe(struct planning *planning, const struct hook *hook,
+		      const struct hook_probe *probe)
+{
+	struct hook_plan *plan = &planning->plans->of[hook - hooks];
+	struct hook_probe *grown;
+
+	if (plan->count == HOOK_PROBES)
+		return 0;
+	grown = reallocarray(plan->probes, plan->count + 1, sizeof(*grown));
+	if (!grown)
+		return error_no_memory(planning->err, "the plan of probes");
+	plan->probes = grown;
+	grown[plan->count++] = *probe;
 	return 0;
 }
 
-static int plan_hook(const struct hook *hook, const struct elf_image *image,
-		     const struct lookup *lookup, const char *path, struct hook_plan *plan,
-		     struct error *err)
+static int plan_symbol(struct planning *planning, const struct hook *hook,
+		       const struct hook_function *function, const struct elf_symbol *symbol)
+{
+	struct hook_probe probe = { .function = function, .symbol = *symbol };
+	const char *why = why_no_code(planning->image, symbol, &probe.offset);
+	int ret = why ? 0 : choose_site(planning->image, hook, &probe);
+
+	if (ret == -EILSEQ)
+		why = "its first bytes are no instruction";
+	if (why) {
+		pass_over(planning->plans, function->symbol, symbol->type, why);
+		return 0;
+	}
+	if (ret)
+		return error_set(planning->err, ret,
+				 "cannot read %s of %s: %s; is it being replaced? try again",
+				 function->symbol, planning->path, strerror(-ret));
+	return take_probe(planning, hook, &probe);
+}
+
+/* All that match, if its name is a pattern. */
+static int plan_function(struct planning *planning, const struct hook *hook,
+			 const struct hook_function *function, const struct lookup *lookup)
+{
+	const struct elf_symbol *symbol;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; !ret && (symbol = lookup_found(lookup, function->symbol, i)); i++)
+		ret = plan_symbol(planning, hook, function, symbol);
+	return ret;
+}
+
+static int plan_hook(struct planning *planning, const struct hook *hook,
+		     const struct lookup *lookup)
 {
 	const struct hook_function *function = hook->functions;
 	size_t i;
+	int ret = 0;
 
-	for (i = 0; i < HOOK_FUNCTIONS && function->symbol; i++, function++) {
-		int ret;
-
-		if (!is_wanted(lookup, function))
-			continue;
-		ret = plan_function(hook, function, image, lookup, path, plan, err);
-		if (ret)
-			return ret;
-	}
-	return (int)plan->count;
+	for (i = 0; !ret && i < HOOK_FUNCTIONS && function->symbol; i++, function++)
+		if (is_wanted(lookup, function))
+			ret = plan_function(planning, hook, function, lookup);
+	return ret;
 }
 
-/* Tables that lie, or are too large, have nothing for us; the loader may still take the file. */
-static void lookup_run(struct lookup *lookup, const struct elf_image *image, hook_find find)
+/*
+ * Tables that lie have nothing for us; the loader may still take the file. Of a file
+ * whose .symtab is too large .dynsym was read.
+ */
+static void lookup_run(struct lookup *lookup, const struct elf_image *image, hook_find find,
+		       struct hook_plans *plans)
 {
 	size_t i;
+	int ret;
 
 	for (i = 0; i < lookup->count; i++)
 		lookup->symbols[i].error = -ENOENT;
-	if (lookup->count && find(image, lookup->names, lookup->count, lookup->symbols) < 0)
+	ret = lookup->count ? find(image, lookup->names, lookup->count, lookup->symbols) : 0;
+	if (ret == -EFBIG)
+		pass_over(plans, ".symtab", STT_NOTYPE, "it is too large to be looked through");
+	else if (ret < 0)
 		lookup->count = 0;
 }
 
-static void lookup_run_patterns(struct lookup *lookup, const struct elf_image *image)
+/* There may be more than fit; that is said of the pattern which the last one matched. */
+static void lookup_run_patterns(struct lookup *lookup, const struct elf_image *image,
+				struct hook_plans *plans)
 {
 	int found = elf_symbols_match(image, lookup->patterns, lookup->pattern_count,
 				      lookup->matches, HOOK_MATCHES);
 
 	lookup->match_count = found > 0 ? (size_t)found : 0;
+	if (lookup->match_count <= HOOK_MATCHES)
+		return;
+	lookup->match_count = HOOK_MATCHES;
+	pass_over(plans, lookup->patterns[lookup->matches[HOOK_MATCHES - 1].pattern], STT_FUNC,
+		  "the file has too many such functions: the first " TEXT_OF(
+			  HOOK_MATCHES) " are probed");
 }
 
-static int plan_hooks(const struct elf_image *image, const char *path, struct hook_plans *plans,
-		      struct error *err)
+/* What has a way of its own to find functions is looked up apart. */
+static int plan_apart(struct planning *planning, const struct hook *hook)
 {
-	struct lookup lookup = { 0 };
-	int ret, total = 0;
+	CLEANUP_FREE struct lookup *lookup = calloc(1, sizeof(*lookup));
+
+	if (!lookup)
+		return error_no_memory(planning->err, "the plan of probes");
+	lookup_want_hook(lookup, hook);
+	lookup_run(lookup, planning->image, hook->find, planning->plans);
+	return plan_hook(planning, hook, lookup);
+}
+
+static int plan_hooks(struct planning *planning)
+{
+	CLEANUP_FREE struct lookup *lookup = calloc(1, sizeof(*lookup));
+	int ret = 0;
 	size_t i;
 
+	if (!lookup)
+		return error_no_memory(planning->err, "the plan of probes");
 	for (i = 0; i < hook_count; i++)
 		if (!hooks[i].find)
-			lookup_want_hook(&lookup, &hooks[i]);
-	lookup_run(&lookup, image, elf_symbols_find);
-	lookup_run_patterns(&lookup, image);
-	for (i = 0; i < hook_count; i++) {
-		if (hooks[i].find) {
-			struct lookup own = { 0 };
+			lookup_want_hook(lookup, &hooks[i]);
+	lookup_run(lookup, planning->image, elf_symbols_find, planning->plans);
+	lookup_run_patterns(lookup, planning->image, planning->plans);
+	for (i = 0; !ret && i < hook_count; i++)
+		ret = hooks[i].find ? plan_apart(planning, &hooks[i])
+				    : plan_hook(planning, &hooks[i], lookup);
+	return ret;
+}
 
-			lookup_want_hook(&own, &hooks[i]);
-			lookup_run(&own, image, hooks[i].find);
-			ret = plan_hook(&hooks[i], image, &own, path, &plans->of[i], err);
-		} else {
-			ret = plan_hook(&hooks[i], image, &lookup, path, &plans->of[i], err);
-		}
-		if (ret < 0)
-			return ret;
-		total += ret;
-	}
-	return total;
+static int count_probes(const struct hook_plans *plans)
+{
+	size_t i, total = 0;
+
+	for (i = 0; i < hook_count; i++)
+		total += plans->of[i].count;
+	return (int)total;
 }
 
 int hook_plan_file(int fd, const char *path, struct hook_plans *plans, struct error *err)
 {
 	struct elf_image image;
+	struct planning planning = { .image = &image, .path = path, .plans = plans, .err = err };
 	int ret;
 
 	memset(plans, 0, sizeof(*plans));
@@ -222,7 +337,19 @@ int hook_plan_file(int fd, const char *path, struct hook_plans *plans, struct er
 	if (ret)
 		return error_set(err, ret, "cannot read %s: %s; is it being replaced? try again",
 				 path, strerror(-ret));
-	ret = image.machine == EM_X86_64 ? plan_hooks(&image, path, plans, err) : 0;
+	ret = image.machine == EM_X86_64 ? plan_hooks(&planning) : 0;
 	elf_image_close(&image);
+	if (!ret)
+		return count_probes(plans);
+	hook_plans_release(plans);
 	return ret;
+}
+
+void hook_plans_release(struct hook_plans *plans)
+{
+	size_t i;
+
+	for (i = 0; i < hook_count; i++)
+		free(plans->of[i].probes);
+	memset(plans, 0, sizeof(*plans));
 }

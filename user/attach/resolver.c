@@ -45,7 +45,8 @@ static bool contains(const struct library_set *set, const struct stat *status)
 	size_t i;
 
 	for (i = 0; i < set->count; i++) {
-		if (set->items[i].dev == status->st_dev && set->items[i].ino == status->st_ino)
+		if (set->items[i].status.st_dev == status->st_dev &&
+		    set->items[i].status.st_ino == status->st_ino)
 			return true;
 	}
 	return false;
@@ -72,12 +73,22 @@ static void read_paths(struct library *item, const struct elf_image *image)
 	item->runpath = dynamic_string(image, &dynamic, dynamic.runpath);
 }
 
-int resolver_append(struct resolver *resolver, const char *path, int fd, const struct stat *status,
+int resolver_open(const struct resolver *resolver, const char *path, struct foreign_file *file)
+{
+	const struct account *reader = resolver->request->reader;
+
+	file->origin = -1;
+	file->fd = file_open_regular(path, &file->status);
+	if (file->fd >= 0 || !foreign_may_help(reader, file->fd))
+		return file->fd < 0 ? file->fd : 0;
+	return foreign_open(reader, path, NULL, NULL, file);
+}
+
+int resolver_append(struct resolver *resolver, const char *path, struct foreign_file *file,
 		    const struct elf_image *image, int error)
 {
 	struct library_set *set = resolver->set;
 	struct library *item = &set->items[set->count];
-	CLEANUP_FD int owned = fd;
 
 	if (set->count == LIBRARY_MAX) {
 		set->left_out++;
@@ -85,9 +96,9 @@ int resolver_append(struct resolver *resolver, const char *path, int fd, const s
 	}
 	*item = (struct library){
 		.path = strdup(path),
-		.fd = -1,
-		.dev = status->st_dev,
-		.ino = status->st_ino,
+		.fd = TAKE_FD(file->fd),
+		.origin = TAKE_FD(file->origin),
+		.status = file->status,
 		.reason = resolver->reason,
 		.error = error,
 		.name = resolver->name ? strdup(resolver->name) : NULL,
@@ -96,32 +107,39 @@ int resolver_append(struct resolver *resolver, const char *path, int fd, const s
 	set->count++;
 	if (!item->path || (resolver->name && !item->name))
 		return -ENOMEM;
-	item->fd = TAKE_FD(owned);
 	if (image)
 		read_paths(item, image);
 	return 0;
 }
 
-int resolver_add(struct resolver *resolver, const char *path)
+static int add_library(struct resolver *resolver, const char *path, struct foreign_file *file)
 {
 	struct elf_image image;
-	struct stat status;
-	CLEANUP_FD int fd = file_open_regular(path, &status);
 	int ret = 0;
 
-	if (fd < 0)
-		return fd == -ENOMEM ? fd : 0;
-	if (contains(resolver->set, &status)) {
+	if (contains(resolver->set, &file->status)) {
 		resolver->found = true;
 		return 0;
 	}
-	if (elf_image_open(&image, fd))
+	if (elf_image_open(&image, file->fd))
 		return 0;
 	if (image.machine == resolver->machine) {
 		resolver->found = true;
-		ret = resolver_append(resolver, path, TAKE_FD(fd), &status, &image, 0);
+		ret = resolver_append(resolver, path, file, &image, 0);
 	}
 	elf_image_close(&image);
+	return ret;
+}
+
+int resolver_add(struct resolver *resolver, const char *path)
+{
+	struct foreign_file file;
+	int ret = resolver_open(resolver, path, &file);
+
+	if (ret)
+		return ret == -ENOMEM ? ret : 0;
+	ret = add_library(resolver, path, &file);
+	foreign_release(&file);
 	return ret;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "elf/image.h"
+#include "user/attach/foreign.h"
 #include "user/attach/ldcache.h"
 #include "user/attach/library.h"
 #include "user/attach/search.h"
@@ -40,11 +41,15 @@ struct resolver {
 /* The value of variable @name in the environment of the program, "" if it is not set. */
 const char *resolver_environment(const struct resolver *resolver, const char *name);
 
+/* Opens a regular file, by the rights of request->reader if ours do not suffice. -errno. */
+int resolver_open(const struct resolver *resolver, const char *path, struct foreign_file *file);
+
 /*
- * Puts an open file into the set, and takes over @fd in any case. @image is
- * NULL if it could not be opened, because of @error.
+ * Puts an open file into the set, which takes the descriptors over (they are -1 in
+ * @file then), unless it is full. @image is NULL if it could not be opened, because of
+ * @error.
  */
-int resolver_append(struct resolver *resolver, const char *path, int fd, const struct stat *status,
+int resolver_append(struct resolver *resolver, const char *path, struct foreign_file *file,
 		    const struct elf_image *image, int error);
 
 /*

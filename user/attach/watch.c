@@ -11,12 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
 #include "lib/clock.h"
 #include "lib/file.h"
-
-/* /proc/PID/root/ and a path */
-#define NAME_BYTES (PATH_MAX + 32)
+#include "user/attach/mapping.h"
 
 /*
  * Microseconds. Each program that starts gives several reports, nearly always of
@@ -27,39 +24,13 @@
 
 #define COUNT_INTERVAL 200000000ULL /* ns */
 
-/*
- * The mapped file itself, even if it was deleted or replaced, or lies in another
- * mount namespace. Needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE, proc(5).
- */
-static void name_by_mapping(const struct mapping *mapping, char name[static NAME_BYTES])
-{
-	snprintf(name, NAME_BYTES, "/proc/%d/map_files/%llx-%llx", mapping->pid,
-		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-}
-
-/* What the process calls so now: the mapping may have been cut up in the meantime. */
-static void name_by_path(const struct mapping *mapping, char name[static NAME_BYTES])
-{
-	snprintf(name, NAME_BYTES, "/proc/%d/root%s", mapping->pid, mapping->path);
-}
-
-static bool find_file(const struct mapping *mapping, char name[static NAME_BYTES],
-		      struct stat *status)
-{
-	name_by_mapping(mapping, name);
-	if (!stat(name, status))
-		return true;
-	name_by_path(mapping, name);
-	return !stat(name, status) && status->st_ino == mapping->inode;
-}
-
 static bool is_waiting(const struct watch *watch, const struct stat *status)
 {
 	size_t i;
 
 	for (i = 0; i < watch->waiting_count; i++)
-		if (watch->waiting[i].status.st_dev == status->st_dev &&
-		    watch->waiting[i].status.st_ino == status->st_ino)
+		if (watch->waiting[i].file.status.st_dev == status->st_dev &&
+		    watch->waiting[i].file.status.st_ino == status->st_ino)
 			return true;
 	return false;
 }
@@ -69,14 +40,60 @@ static void attach_waiting(struct watch *watch)
 	size_t i;
 
 	for (i = 0; i < watch->waiting_count; i++) {
-		struct waiting_file *file = &watch->waiting[i];
-		bool probed = watch->attach(watch->data, file->fd, file->path);
+		struct waiting_file *waiting = &watch->waiting[i];
+		bool probed = watch->attach(watch->data, &waiting->file, waiting->path);
 
-		seen_add(watch->seen, &file->status, probed);
-		close(file->fd);
-		free(file->path);
+		seen_add(watch->seen, &waiting->file.status, probed);
+		foreign_release(&waiting->file);
+		free(waiting->path);
 	}
 	watch->waiting_count = 0;
+}
+
+static bool is_new(const struct watch *watch, const struct stat *status)
+{
+	return S_ISREG(status->st_mode) && !seen_find(watch->seen, status) &&
+	       !is_waiting(watch, status);
+}
+
+struct wanted {
+	const struct watch *watch;
+	uint64_t inode;
+};
+
+static bool is_wanted(void *data, const struct stat *status)
+{
+	const struct wanted *wanted = data;
+
+	return status->st_ino == wanted->inode && is_new(wanted->watch, status);
+}
+
+/* As the user who runs the command, by the name that the process has for it. */
+static int open_foreign(struct watch *watch, const struct mapping *mapping,
+			struct foreign_file *file)
+{
+	struct wanted wanted = { .watch = watch, .inode = mapping->inode };
+	char name[MAPPING_NAME];
+	int ret;
+
+	if (watch->hung >= WATCH_HUNG)
+		return -ETIMEDOUT;
+	snprintf(name, sizeof(name), "/proc/%d/root%s", mapping->pid, mapping->path);
+	ret = foreign_open(watch->reader, name, is_wanted, &wanted, file);
+	watch->hung += ret == -ETIMEDOUT;
+	return ret;
+}
+
+static int open_known(const struct watch *watch, const char *name, struct foreign_file *file)
+{
+	file->origin = -1;
+	file->fd = file_open_regular(name, &file->status);
+	if (file->fd < 0)
+		return file->fd;
+	if (is_new(watch, &file->status))
+		return 0;
+	foreign_release(file);
+	return -EEXIST;
 }
 
 /*
@@ -87,29 +104,26 @@ static void attach_waiting(struct watch *watch)
 static void take_mapping(void *data, const struct mapping *mapping)
 {
 	struct watch *watch = data;
-	char name[NAME_BYTES];
+	struct foreign_file file = { .fd = -1, .origin = -1 };
+	char name[MAPPING_NAME];
 	struct stat status;
 	char *path;
+	int ret;
 
 	watch->reports++;
-	if (!find_file(mapping, name, &status) || !S_ISREG(status.st_mode) ||
-	    seen_find(watch->seen, &status) || is_waiting(watch, &status))
+	ret = mapping_find(mapping, name, &status);
+	if (ret ? !foreign_may_help(watch->reader, ret) : !is_new(watch, &status))
 		return;
 	watch->news++;
-	CLEANUP_FD int fd = file_open_regular(name, &status);
-
-	if (fd < 0 || seen_find(watch->seen, &status) || is_waiting(watch, &status))
+	ret = ret ? open_foreign(watch, mapping, &file) : open_known(watch, name, &file);
+	path = ret ? NULL : strdup(mapping->path);
+	if (!path) {
+		foreign_release(&file);
 		return;
-	path = strdup(mapping->path);
-	if (!path)
-		return;
+	}
 	if (watch->waiting_count == WATCH_WAITING)
 		attach_waiting(watch);
-	watch->waiting[watch->waiting_count++] = (struct waiting_file){
-		.fd = TAKE_FD(fd),
-		.path = path,
-		.status = status,
-	};
+	watch->waiting[watch->waiting_count++] = (struct waiting_file){ file, path };
 }
 
 int watch_open(struct watch *watch, const struct watch_options *options)
@@ -119,6 +133,7 @@ int watch_open(struct watch *watch, const struct watch_options *options)
 		.seen = options->seen,
 		.attach = options->attach,
 		.data = options->data,
+		.reader = options->reader,
 	};
 	return sideband_open(&watch->sideband, options->cgroup, options->pid);
 }

@@ -36,23 +36,24 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "user/attach/foreign.h"
 #include "user/attach/maps.h"
 #include "user/attach/seen.h"
 #include "user/attach/sideband.h"
 
 /*
- * @fd is an open regular file, @path its name in the process's mount namespace,
+ * @file is an open regular file, @path its name in the process's mount namespace,
  * for messages. Returns whether the file carries probes now.
  */
-typedef bool (*watch_attach)(void *data, int fd, const char *path);
+typedef bool (*watch_attach)(void *data, const struct foreign_file *file, const char *path);
 
 #define WATCH_WAITING 64 /* files */
+#define WATCH_HUNG    4	 /* after so many foreign files that took too long none is opened */
 
 /* A file that is open, and not attached to yet. */
 struct waiting_file {
-	int fd;
+	struct foreign_file file;
 	char *path;
-	struct stat status;
 };
 
 struct watch {
@@ -67,6 +68,8 @@ struct watch {
 	unsigned int news;
 	uint64_t next_count; /* CLOCK_MONOTONIC, ns: when processes are counted again */
 	struct maps_processes known;
+	const struct account *reader;
+	unsigned int hung; /* foreign files that took too long */
 };
 
 struct watch_options {
@@ -76,10 +79,11 @@ struct watch_options {
 	struct seen *seen; /* files that are not to be handed out; those that were are added */
 	watch_attach attach;
 	void *data;
+	const struct account *reader; /* opens what we may not: foreign.h; NULL: nobody */
 };
 
 /*
- * From now on mappings are reported. @options->seen and the path must stay as
+ * From now on mappings are reported. @options->seen, the reader and the path must stay as
  * long as the watch. -errno on failure.
  */
 int watch_open(struct watch *watch, const struct watch_options *options);

@@ -25,24 +25,47 @@ bool explain_is_write(const struct hook_function *function)
 
 /* --- what the loader is told --------------------------------------------- */
 
-static int see_dlopen(void *data, uint64_t index, const Elf64_Sym *entry)
+struct imports {
+	const struct elf_symtab *table;
+	struct explain_file *file;
+};
+
+static bool is_one_of(const char *name, const char *const *names, size_t count)
 {
-	const struct elf_symtab *table = data;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static int see_import(void *data, uint64_t index, const Elf64_Sym *entry)
+{
+	static const char *const loading[] = { "dlopen", "dlmopen" };
+	static const char *const starting[] = {
+		"execl",   "execle",   "execlp",      "execv",	      "execve", "execvp", "execvpe",
+		"fexecve", "execveat", "posix_spawn", "posix_spawnp", "system", "popen",
+	};
+	const struct imports *imports = data;
 	char name[16];
 
 	(void)index;
-	if (entry->st_shndx != SHN_UNDEF)
+	if (entry->st_shndx != SHN_UNDEF ||
+	    elf_symtab_name(imports->table, entry, name, sizeof(name)) <= 0)
 		return 0;
-	return elf_symtab_name(table, entry, name, sizeof(name)) > 0 &&
-	       (strcmp(name, "dlopen") == 0 || strcmp(name, "dlmopen") == 0);
+	imports->file->loads_more |= is_one_of(name, loading, ARRAY_SIZE(loading));
+	imports->file->starts_others |= is_one_of(name, starting, ARRAY_SIZE(starting));
+	return 0;
 }
 
-static bool calls_dlopen(const struct elf_image *image)
+static void read_imports(struct explain_file *file, const struct elf_image *image)
 {
 	struct elf_symtab table;
+	struct imports imports = { .table = &table, .file = file };
 
-	return !elf_symtab_open(image, ELF_DYNSYM, &table) &&
-	       elf_symtab_walk(&table, see_dlopen, &table) > 0;
+	if (!elf_symtab_open(image, ELF_DYNSYM, &table))
+		elf_symtab_walk(&table, see_import, &imports);
+	else
+		file->starts_others = true;
 }
 
 static void read_dynamic(struct explain_file *file, const struct elf_image *image)
@@ -59,9 +82,24 @@ static void read_dynamic(struct explain_file *file, const struct elf_image *imag
 				   (file->soname[0] ||
 				    (!image->entry &&
 				     elf_interpreter(image, interpreter, sizeof(interpreter)) < 0));
-		file->loads_more = calls_dlopen(image);
 	}
 	free(dynamic);
+}
+
+/*
+ * struct l_info of UPX's src/stub/src/include/linux.h: it follows the program headers;
+ * its second word is the magic.
+ */
+static bool is_packed(const struct elf_image *image)
+{
+	const uint64_t size = image->segment_count * sizeof(Elf64_Phdr);
+	Elf64_Ehdr header;
+	char magic[4];
+
+	return !image->section_count && !elf_image_read(image, 0, &header, sizeof(header)) &&
+	       !elf_image_read(image, header.e_phoff + size + sizeof(uint32_t), magic,
+			       sizeof(magic)) &&
+	       memcmp(magic, "UPX!", sizeof(magic)) == 0;
 }
 
 /* --- what is known of it --------------------------------------------------- */
@@ -130,13 +168,17 @@ static void plan(struct explain_file *file, int fd)
 	struct error err = { 0 };
 	int ret = plans ? hook_plan_file(fd, file->path, plans, &err) : -ENOMEM;
 
-	if (ret > 0) {
-		file->plans = plans;
+	if (ret < 0) {
+		snprintf(file->trouble, sizeof(file->trouble), "%.200s", err.text);
+		free(plans);
 		return;
 	}
-	if (ret < 0)
-		snprintf(file->trouble, sizeof(file->trouble), "%.200s", err.text);
-	free(plans);
+	file->passed_count = plans->passed_count;
+	memcpy(file->passed, plans->passed, sizeof(file->passed));
+	if (ret > 0)
+		file->plans = plans;
+	else
+		free(plans);
 }
 
 static void note_class(struct explain_file *file, int fd)
@@ -168,7 +210,7 @@ static void read_go_version(struct explain_file *file, const struct elf_image *i
 		snprintf(version, MARK_VERSION_MAX, "%.*s", MARK_VERSION_MAX - 1, info.version + 2);
 }
 
-void explain_examine(struct explain_file *file, int fd)
+void explain_examine(struct explain_file *file, int fd, bool brief)
 {
 	struct elf_image image;
 
@@ -182,14 +224,16 @@ void explain_examine(struct explain_file *file, int fd)
 	if (elf_build_id_read(&image, &file->build_id))
 		file->build_id.size = 0;
 	read_dynamic(file, &image);
+	read_imports(file, &image);
+	if (is_packed(&image))
+		file->reasons |= EXPLAIN_BIT(EXPLAIN_PACKED);
 	plan(file, fd);
-	marks_find(&image, &file->marks);
+	if (!brief || file->role == EXPLAIN_PROGRAM)
+		marks_find(&image, &file->marks);
 	read_go_version(file, &image);
 	recognise(file, &image);
 	elf_image_close(&image);
 }
-
-_Static_assert(ARRAY_SIZE(((struct hook_plan *)0)->probes) <= 32, "explain_file.attached");
 
 /* --- the list of files --------------------------------------------------------- */
 
@@ -215,17 +259,25 @@ int explain_add_file(struct explain *explain, const char *path, enum explain_rol
 	file->error = error;
 	explain->count++;
 	if (fd >= 0)
-		explain_examine(file, fd);
+		explain_examine(file, fd, explain->is_brief);
 	return 0;
 }
 
-void explain_release(struct explain *explain)
+void explain_forget_files(struct explain *explain)
 {
 	for (size_t i = 0; i < explain->count; i++) {
 		free(explain->files[i].path);
 		free(explain->files[i].real);
+		if (explain->files[i].plans)
+			hook_plans_release(explain->files[i].plans);
 		free(explain->files[i].plans);
 	}
+	explain->count = 0;
+}
+
+void explain_release(struct explain *explain)
+{
+	explain_forget_files(explain);
 	free(explain->files);
 	memset(explain, 0, sizeof(*explain));
 }

@@ -10,6 +10,7 @@
  *	  examine.c		what each file is: hooks, version, what is known of it
  *	  live.c		what the kernel's BPF objects say about the process
  *	  verdict.c		all of it in one state, with a reason
+ *	explain_outlook()	what kloak run says at its start; doubt.c has the words
  *	explain_print()		report_text.c, for people
  *	explain_print_json()	report_json.c, for programs
  *	explain_release()
@@ -25,6 +26,7 @@
 
 #include "elf/note.h"
 #include "lib/error.h"
+#include "user/attach/foreign.h"
 #include "user/attach/hook.h"
 #include "user/explain/mark.h"
 #include "user/explain/reason.h"
@@ -42,9 +44,11 @@ struct explain_file {
 	char *path;
 	char *real; /* as this process sees the opened file; NULL if it was not opened */
 	enum explain_role role;
-	bool deleted;	 /* mapped, and no longer to be found by its path */
-	bool is_library; /* loaded by programs, no program itself */
-	bool loads_more; /* calls dlopen(3) */
+	bool deleted;	    /* mapped, and no longer to be found by its path */
+	bool is_library;    /* loaded by programs, no program itself */
+	bool is_indirect;   /* loaded, because another library needs it */
+	bool loads_more;    /* calls dlopen(3) */
+	bool starts_others; /* calls execve(2) or the like; or it is static, and may */
 	bool is_32_bit;
 	int error; /* of elf_image_open(), or of opening the file */
 	uint16_t machine;
@@ -52,10 +56,11 @@ struct explain_file {
 	char soname[64];
 	struct elf_build_id build_id; /* size 0: it has none */
 	struct marks marks;
-	uint64_t reasons;	      /* EXPLAIN_BIT of what is in the file */
-	struct hook_plans *plans;     /* NULL: nothing would be probed */
-	uint32_t attached[HOOKS_MAX]; /* bit n: probe n of that plan is attached now */
-	char trouble[240];	      /* why no probe can be placed, although there are functions */
+	uint64_t reasons;	  /* EXPLAIN_BIT of what is in the file */
+	struct hook_plans *plans; /* NULL: nothing would be probed */
+	size_t passed_count;	  /* names of hooks that cannot be probed in it */
+	struct hook_passed passed[HOOK_PASSED_MAX];
+	char trouble[240]; /* why it could not be looked through for functions */
 };
 
 /* What is known of a running process; see live.c. */
@@ -78,7 +83,7 @@ enum explain_state {
 	EXPLAIN_HOOKED,	     /* and keys seen */
 	EXPLAIN_WAITING,     /* hooked, no handshake yet */
 	EXPLAIN_WOULD,	     /* under kloak run */
-	EXPLAIN_WOULD_LATER, /* the same, if it loads one of the libraries that were found */
+	EXPLAIN_WOULD_LATER, /* nothing of its own, but it may load libraries that would be */
 	EXPLAIN_UNKNOWN,     /* in a run, but the kernel may not be asked */
 	EXPLAIN_NOT,
 };
@@ -87,14 +92,18 @@ struct explain {
 	char path[PATH_MAX]; /* of the program; of a process as it sees it, "" if there is none */
 	pid_t pid;	     /* of the process, not of a thread; 0: a file was asked for */
 	bool is_script;
+	bool is_brief;	       /* see explain_outlook() */
+	struct account reader; /* whose rights help where ours do not; uid 0: nobody's */
 	struct explain_file *files;
 	size_t count;
 	size_t left_out;
 	struct explain_live live;
 	/* Set by explain_judge(): */
 	enum explain_state state;
-	const struct hook *runtime; /* NULL: none that is hooked */
+	const struct hook *runtime; /* in the program or needed by it; NULL: none that is hooked */
 	const char *version;	    /* of the runtime, "" if it is not known */
+	uint32_t later;		    /* bit n: it may load a library of hook n besides */
+	const char *later_version[HOOKS_MAX];
 	enum explain_reason reason; /* why not; EXPLAIN_NONE if hooked */
 	uint64_t notes;		    /* EXPLAIN_BIT of further reasons that hold */
 };
@@ -105,6 +114,20 @@ struct explain {
  */
 int explain_program(const char *path, char *const *envp, struct explain *explain,
 		    struct error *err);
+
+/*
+ * The same in brief, for the start of a run: what the program may load later is not
+ * looked for, and strings that tell of TLS only in its executable.
+ */
+int explain_outlook(const char *path, char *const *envp, const struct account *reader,
+		    struct explain *explain, struct error *err);
+
+/*
+ * Why nothing that the program does will be swapped, as far as it does it itself: a
+ * sentence that follows its name. NULL if it is hooked, or loads or starts other things,
+ * of which nothing is known. @certain: only for what has TLS that is not hooked.
+ */
+const char *explain_doubt(const struct explain *explain, bool certain);
 
 /* -ESRCH: no such process; -EACCES: it belongs to somebody else; both with a sentence. */
 int explain_process(pid_t pid, struct explain *explain, struct error *err);
@@ -134,8 +157,11 @@ void explain_release(struct explain *explain);
 int explain_add_file(struct explain *explain, const char *path, enum explain_role role, int fd,
 		     int error);
 
-/* examine.c: fills all of @file but path and role. */
-void explain_examine(struct explain_file *file, int fd);
+/* Releases what is in the list of files, which is empty then. */
+void explain_forget_files(struct explain *explain);
+
+/* examine.c: fills all of @file but path and role. @brief: as for explain_outlook(). */
+void explain_examine(struct explain_file *file, int fd, bool brief);
 
 /* live.c: asks the kernel about explain->pid. */
 void explain_ask_kernel(struct explain *explain);

@@ -26,9 +26,9 @@
 #include "user/secret/memory.h"
 #include "user/workload/cgroup.h"
 
-#define OFFSETS_MAX	      256   /* places of one link */
-#define KEYS_MAX	      1024  /* of one process that are looked at */
-#define ENTRIES_MAX	      65536 /* of a directory below /proc/PID */
+#define OFFSETS_MAX	      HOOK_PROBES /* places of one link */
+#define KEYS_MAX	      1024	  /* of one process that are looked at */
+#define ENTRIES_MAX	      65536	  /* of a directory below /proc/PID */
 #define MOUNTS_TEXT	      (4U << 20)
 #define INITIAL_PID_NAMESPACE 4026531836U /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 
@@ -83,7 +83,7 @@ static void note_places(struct explain_file *file, size_t hook, const uint64_t *
 	for (size_t i = 0; i < plan->count; i++)
 		for (uint32_t k = 0; k < count; k++)
 			if (offsets[k] == plan->probes[i].offset + plan->probes[i].site.offset)
-				file->attached[hook] |= 1U << i;
+				plan->probes[i].attached = true;
 }
 
 static bool read_program_name(uint32_t id, char name[static BPF_OBJ_NAME_LEN])

@@ -8,12 +8,10 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
-#include "lib/file.h"
 #include "lib/text.h"
-#include "user/attach/maps.h"
+#include "user/attach/mapping.h"
 #include "user/explain/explain.h"
 
-#define NAME_BYTES  (PATH_MAX + 32) /* /proc/PID/root and a path */
 #define STATUS_TEXT 65536
 #define DELETED	    " (deleted)"
 
@@ -91,30 +89,6 @@ static bool was_seen(struct collection *collection, const struct stat *status)
 	return false;
 }
 
-/*
- * The mapped file itself, which may be deleted, or lie in another mount namespace; that
- * takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE, proc(5). Else what the process calls
- * so, if it is still the same file.
- */
-static int open_mapping(const struct mapping *mapping, struct stat *status)
-{
-	char name[NAME_BYTES];
-	int fd;
-
-	snprintf(name, sizeof(name), "/proc/%d/map_files/%llx-%llx", mapping->pid,
-		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-	fd = file_open_regular(name, status);
-	if (fd >= 0 || fd == -EINVAL)
-		return fd;
-	snprintf(name, sizeof(name), "/proc/%d/root%s", mapping->pid, mapping->path);
-	fd = file_open_regular(name, status);
-	if (fd >= 0 && status->st_ino != mapping->inode) {
-		close(fd);
-		return -ESTALE;
-	}
-	return fd;
-}
-
 /* Cuts the kernel's remark off; whether it was there. */
 static bool cut_deleted(char *path)
 {
@@ -156,7 +130,7 @@ static void take_mapping(void *data, const struct mapping *mapping)
 
 	if (collection->error)
 		return;
-	CLEANUP_FD int fd = open_mapping(mapping, &status);
+	CLEANUP_FD int fd = mapping_open(mapping, &status);
 
 	if (fd == -EINVAL)
 		return; /* a device, say: no program text that could be probed */

@@ -18,24 +18,44 @@
 
 /* --- opening ----------------------------------------------------------- */
 
+/* What root may not read, the user who called sudo(8) may. */
+static int open_as(const struct explain *explain, const char *path, struct foreign_file *file)
+{
+	file->origin = -1;
+	file->fd = file_open_regular(path, &file->status);
+	if (file->fd >= 0 || !foreign_may_help(&explain->reader, file->fd))
+		return file->fd < 0 ? file->fd : 0;
+	return foreign_open(&explain->reader, path, NULL, NULL, file);
+}
+
 /* A name without slash that is no file here is one of PATH, as for a shell. */
 static int open_program(const char *path, char *const *envp, struct explain *explain,
-			struct stat *status)
+			struct foreign_file *file)
 {
-	int fd = file_open_regular(path, status);
+	int ret = open_as(explain, path, file);
 
 	if (strlen(path) >= sizeof(explain->path))
 		return -ENAMETOOLONG;
 	snprintf(explain->path, sizeof(explain->path), "%s", path);
-	if (fd != -ENOENT || strchr(path, '/') || command_find(path, envp, explain->path))
-		return fd;
-	return file_open_regular(explain->path, status);
+	if (ret != -ENOENT || strchr(path, '/') || command_find(path, envp, explain->path))
+		return ret;
+	return open_as(explain, explain->path, file);
 }
 
 static int cannot_open(const char *path, int code, struct error *err)
 {
 	if (access("/proc/self/fd", F_OK)) /* file_open_regular() needs it */
 		return error_set(err, code, "cannot open %.200s: /proc is missing; mount it", path);
+	if (code == -EACCES && !geteuid())
+		return error_set(err, code,
+				 "cannot read %.200s: not even root may (FUSE, NFS); run kloak "
+				 "explain as the user who may",
+				 path);
+	if (code == -ETIMEDOUT)
+		return error_set(err, code,
+				 "cannot read %.200s: its file system does not answer; see whether "
+				 "its server runs",
+				 path);
 	if (code == -EACCES)
 		return error_set(err, code, "cannot read %.200s: permission denied; use sudo",
 				 path);
@@ -83,22 +103,18 @@ static bool loads_libraries(const struct explain_file *file)
 
 /* --- all that it loads --------------------------------------------------- */
 
-static enum explain_role role_of(const struct library *library)
+static enum explain_role role_of(const struct library_set *set, size_t index)
 {
-	if (library->reason == LIBRARY_EXECUTABLE)
+	if (set->items[index].reason == LIBRARY_EXECUTABLE)
 		return EXPLAIN_PROGRAM;
-	return library->reason == LIBRARY_DISCOVERED ? EXPLAIN_LATER : EXPLAIN_LOADED;
+	return library_is_for_later(set, index) ? EXPLAIN_LATER : EXPLAIN_LOADED;
 }
 
-/* What a library needs that may be loaded later is itself loaded later. */
-static void inherit_role(const struct library_set *set, enum explain_role roles[])
+/* By the executable itself, not by a library that it uses for something else. */
+static bool is_needed_directly(const struct library_set *set, const struct library *library)
 {
-	for (size_t i = 0; i < set->count; i++) {
-		roles[i] = role_of(&set->items[i]);
-		if (roles[i] == EXPLAIN_LOADED && set->items[i].parent < i &&
-		    roles[set->items[i].parent] == EXPLAIN_LATER)
-			roles[i] = EXPLAIN_LATER;
-	}
+	return library->reason != LIBRARY_NEEDED ||
+	       set->items[library->parent].reason == LIBRARY_EXECUTABLE;
 }
 
 /*
@@ -122,17 +138,17 @@ static bool is_part_of_program(const struct library *library)
 
 static int add_set(struct explain *explain, const struct library_set *set)
 {
-	enum explain_role roles[LIBRARY_MAX];
-
-	inherit_role(set, roles);
 	for (size_t i = 0; i < set->count; i++) {
 		const struct library *library = &set->items[i];
 		size_t before = explain->count;
-		int ret = explain_add_file(explain, library->path, roles[i], library->fd, 0);
+		int ret = explain_add_file(explain, library->path, role_of(set, i), library->fd, 0);
 
 		if (ret)
 			return ret;
-		if (explain->count > before && !is_part_of_program(library))
+		if (explain->count == before)
+			continue;
+		explain->files[before].is_indirect = !is_needed_directly(set, library);
+		if (!is_part_of_program(library))
 			explain->files[before].loads_more = false;
 	}
 	explain->left_out += set->left_out;
@@ -146,7 +162,8 @@ static int resolve(struct explain *explain, char *const *envp, struct error *err
 		.path = explain->path,
 		.envp = envp,
 		.prefixes = sonames,
-		.prefix_count = hook_sonames(sonames),
+		.reader = &explain->reader,
+		.prefix_count = explain->is_brief ? 0 : hook_sonames(sonames),
 	};
 	struct library_set set;
 	int ret = library_resolve(&request, &set, err);
@@ -155,7 +172,7 @@ static int resolve(struct explain *explain, char *const *envp, struct error *err
 		return ret;
 	ret = add_set(explain, &set);
 	library_set_release(&set);
-	return ret ? error_set(err, ret, "not enough memory; free some") : 0;
+	return ret ? error_no_memory(err, "what is found") : 0;
 }
 
 /* A file that needs nothing else to be looked at, or is not for us, stands alone. */
@@ -165,37 +182,54 @@ static int explain_elf(struct explain *explain, int fd, char *const *envp, struc
 		return error_no_memory(err, "what is found");
 	if (!loads_libraries(&explain->files[0]))
 		return 0;
-	free(explain->files[0].plans);
-	free(explain->files[0].path);
-	free(explain->files[0].real);
-	explain->count = 0;
+	explain_forget_files(explain);
 	return resolve(explain, envp, err);
 }
 
-int explain_program(const char *path, char *const *envp, struct explain *explain, struct error *err)
+static int explain_opened(struct explain *explain, const struct foreign_file *file,
+			  char *const *envp, struct error *err)
 {
-	struct stat status;
-	int ret = 0;
-
-	memset(explain, 0, sizeof(*explain));
-	CLEANUP_FD int fd = open_program(path, envp, explain, &status);
-
-	if (fd < 0)
-		return cannot_open(path, fd, err);
-	switch (kind_of(fd, &status)) {
+	switch (kind_of(file->fd, &file->status)) {
 	case KIND_ELF:
-		ret = explain_elf(explain, fd, envp, err);
-		break;
+		return explain_elf(explain, file->fd, envp, err);
 	case KIND_SCRIPT:
 		explain->is_script = true;
-		ret = resolve(explain, envp, err);
-		break;
+		return resolve(explain, envp, err);
 	case KIND_OTHER:
 		break;
 	}
+	return 0;
+}
+
+static int look(const char *path, char *const *envp, struct explain *explain, struct error *err)
+{
+	struct foreign_file file = { .fd = -1, .origin = -1 };
+	int ret = open_program(path, envp, explain, &file);
+
+	if (ret)
+		return cannot_open(path, ret, err);
+	ret = explain_opened(explain, &file, envp, err);
+	foreign_release(&file);
 	if (ret)
 		explain_release(explain);
 	else
 		explain_judge(explain);
 	return ret;
+}
+
+int explain_program(const char *path, char *const *envp, struct explain *explain, struct error *err)
+{
+	memset(explain, 0, sizeof(*explain));
+	if (!geteuid() && account_find(NULL, &explain->reader, NULL))
+		explain->reader = (struct account){ 0 };
+	return look(path, envp, explain, err);
+}
+
+int explain_outlook(const char *path, char *const *envp, const struct account *reader,
+		    struct explain *explain, struct error *err)
+{
+	memset(explain, 0, sizeof(*explain));
+	explain->reader = *reader;
+	explain->is_brief = true;
+	return look(path, envp, explain, err);
 }

@@ -49,10 +49,16 @@ const struct reason_row explain_reasons[EXPLAIN_REASONS] = {
 		.text = "its file could not be read",
 		.remedy = "run kloak explain with sudo, or check the file",
 	},
+	[EXPLAIN_PACKED] = {
+		.name = "packed",
+		.text = "it was packed with UPX, and unpacks itself into memory that no probe "
+			"reaches",
+		.remedy = "unpack it with upx -d",
+	},
 	[EXPLAIN_UNUSUAL_BUILD] = {
 		.name = "unusual-build",
-		.text = "no place for a probe was found in its functions",
-		.remedy = "is the file damaged? else report this build",
+		.text = "a function of its TLS library has no place for a probe",
+		.remedy = "see what is not probed below; use another build",
 	},
 	[EXPLAIN_LIBRESSL] = {
 		.name = "libressl",

@@ -22,6 +22,7 @@ enum explain_reason {
 	EXPLAIN_32_BIT,
 	EXPLAIN_MACHINE,
 	EXPLAIN_UNREADABLE,
+	EXPLAIN_PACKED,
 	EXPLAIN_UNUSUAL_BUILD,
 	/* What is in a file: recognised by its row, or by examine.c. In order of preference. */
 	EXPLAIN_LIBRESSL,

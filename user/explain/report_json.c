@@ -9,10 +9,20 @@
 #include "lib/json.h"
 #include "user/explain/explain.h"
 
-/* Every character of every path escaped, and all functions of all hooks. */
-#define HEAD_SIZE 65536
-#define FILE_SIZE \
-	(6 * PATH_MAX + 8192 + 512 * sizeof(struct hook_plans) / sizeof(struct hook_probe))
+/* Every character of every path escaped. */
+#define HEAD_SIZE     65536
+#define FILE_SIZE     (6 * PATH_MAX + 16384)
+#define FUNCTION_SIZE 512
+
+static size_t capacity_for(const struct explain *explain)
+{
+	size_t size = HEAD_SIZE + explain->count * FILE_SIZE;
+
+	for (size_t i = 0; i < explain->count; i++)
+		for (size_t k = 0; explain->files[i].plans && k < hook_count; k++)
+			size += explain->files[i].plans->of[k].count * FUNCTION_SIZE;
+	return size;
+}
 
 /* Addresses may be larger than what JavaScript keeps of a number. */
 static void write_hex(struct json *json, const char *key, uint64_t value)
@@ -46,7 +56,7 @@ static void write_probe(struct json *json, const struct explain_file *file, size
 	json_string(json, "cost", site_cost_name(probe->site.cost));
 	json_number(json, "stack_moved", probe->site.stack_moved);
 	json_bool(json, "on_return", probe->function->on_return != NULL);
-	json_bool(json, "attached", file->attached[hook] >> i & 1);
+	json_bool(json, "attached", probe->attached);
 	json_object_end(json);
 }
 
@@ -64,6 +74,18 @@ static void write_hooks(struct json *json, const struct explain_file *file)
 		for (size_t k = 0; k < file->plans->of[i].count; k++)
 			write_probe(json, file, i, k);
 		json_array_end(json);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
+static void write_passed(struct json *json, const struct explain_file *file)
+{
+	json_array(json, "not_probed");
+	for (size_t i = 0; i < file->passed_count; i++) {
+		json_object(json, NULL);
+		json_string(json, "symbol", file->passed[i].symbol);
+		json_string(json, "text", file->passed[i].why);
 		json_object_end(json);
 	}
 	json_array_end(json);
@@ -91,6 +113,7 @@ static void write_file(struct json *json, const struct explain_file *file)
 		    : file->error    ? strerror(-file->error)
 				     : "");
 	write_hooks(json, file);
+	write_passed(json, file);
 	write_names(json, "known", file->reasons);
 	json_object_end(json);
 }
@@ -123,6 +146,21 @@ static void write_notes(struct json *json, uint64_t notes)
 	json_array_end(json);
 }
 
+static void write_later(struct json *json, const struct explain *explain)
+{
+	json_array(json, "later");
+	for (size_t i = 0; i < hook_count; i++) {
+		if (!(explain->later & 1U << i))
+			continue;
+		json_object(json, NULL);
+		json_string(json, "runtime", hooks[i].title);
+		json_string(json, "version", explain->later_version[i]);
+		json_string(json, "state", explain_state_name(EXPLAIN_WOULD));
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
 static void write_all(struct json *json, const struct explain *explain)
 {
 	const struct reason_row *reason = &explain_reasons[explain->reason];
@@ -139,6 +177,7 @@ static void write_all(struct json *json, const struct explain *explain)
 	json_string(json, "reason", reason->name);
 	json_string(json, "text", reason->text);
 	json_string(json, "remedy", reason->remedy);
+	write_later(json, explain);
 	if (explain->pid)
 		write_live(json, &explain->live);
 	write_notes(json, explain->notes);
@@ -152,7 +191,7 @@ static void write_all(struct json *json, const struct explain *explain)
 
 int explain_print_json(FILE *out, const struct explain *explain)
 {
-	size_t capacity = HEAD_SIZE + explain->count * FILE_SIZE;
+	size_t capacity = capacity_for(explain);
 	CLEANUP_FREE char *text = malloc(capacity);
 	struct json json;
 	ssize_t size;

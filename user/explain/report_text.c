@@ -48,7 +48,7 @@ static void put_build_id(FILE *out, const struct elf_build_id *id)
 
 /* --- one file ------------------------------------------------------------ */
 
-static void put_probe(FILE *out, const struct hook_probe *probe, bool attached)
+static void put_probe(FILE *out, const struct hook_probe *probe)
 {
 	const struct site *site = &probe->site;
 
@@ -59,7 +59,7 @@ static void put_probe(FILE *out, const struct hook_probe *probe, bool attached)
 		probe->function->on_return ? ", and at the return" : "");
 	if (site->stack_moved)
 		fprintf(out, ", stack moved by %u", site->stack_moved);
-	fprintf(out, "%s\n", attached ? "; attached" : "");
+	fprintf(out, "%s\n", probe->attached ? "; attached" : "");
 }
 
 static void put_plan(FILE *out, const struct explain_file *file, size_t hook)
@@ -70,7 +70,15 @@ static void put_plan(FILE *out, const struct explain_file *file, size_t hook)
 		return;
 	put_library(out, "hook", &hooks[hook], explain_version(file, hook));
 	for (size_t i = 0; i < plan->count; i++)
-		put_probe(out, &plan->probes[i], file->attached[hook] >> i & 1);
+		put_probe(out, &plan->probes[i]);
+}
+
+/* A name of a hook that is nothing to be probed here. */
+static void put_passed(FILE *out, const struct explain_file *file)
+{
+	for (size_t i = 0; i < file->passed_count; i++)
+		fprintf(out, "  %-10s %s: %s\n", "not probed", file->passed[i].symbol,
+			file->passed[i].why);
 }
 
 static void put_known(FILE *out, const struct explain_file *file)
@@ -82,8 +90,8 @@ static void put_known(FILE *out, const struct explain_file *file)
 
 static bool is_of_interest(const struct explain_file *file)
 {
-	return file->plans || file->reasons || file->trouble[0] || file->role == EXPLAIN_PROGRAM ||
-	       explain_is_unread(file);
+	return file->plans || file->reasons || file->trouble[0] || file->passed_count ||
+	       file->role == EXPLAIN_PROGRAM || explain_is_unread(file);
 }
 
 static void put_file(FILE *out, const struct explain_file *file)
@@ -101,17 +109,17 @@ static void put_file(FILE *out, const struct explain_file *file)
 		put_line(out, "error", file->trouble);
 	for (size_t i = 0; file->plans && i < hook_count; i++)
 		put_plan(out, file, i);
+	put_passed(out, file);
 	put_known(out, file);
 }
 
-/* What could be loaded later is of no interest in a program that loads nothing later. */
+/* Of what may be loaded later the line above has said all that matters. */
 static void put_files(FILE *out, const struct explain *explain)
 {
 	size_t others = explain->left_out;
 
 	for (size_t i = 0; i < explain->count; i++) {
-		if (explain->files[i].role == EXPLAIN_LATER &&
-		    explain->state != EXPLAIN_WOULD_LATER)
+		if (explain->files[i].role == EXPLAIN_LATER)
 			continue;
 		if (is_of_interest(&explain->files[i]))
 			put_file(out, &explain->files[i]);
@@ -150,6 +158,24 @@ static void put_remedy(FILE *out, const struct reason_row *row)
 	put_line(out, "remedy", row->remedy);
 }
 
+/* Whether it will is not known. */
+static void put_later(FILE *out, const struct explain *explain)
+{
+	const char *between = "";
+
+	if (!explain->later)
+		return;
+	fprintf(out, "  %-10s ", "later");
+	for (size_t i = 0; i < hook_count; i++) {
+		if (!(explain->later & 1U << i))
+			continue;
+		fprintf(out, "%s%s%s%s", between, hooks[i].title,
+			explain->later_version[i][0] ? " " : "", explain->later_version[i]);
+		between = ", ";
+	}
+	fputs(" would be hooked, should it load one\n", out);
+}
+
 static void put_head(FILE *out, const struct explain *explain)
 {
 	if (explain->pid)
@@ -168,6 +194,7 @@ void explain_print(FILE *out, const struct explain *explain)
 		put_library(out, "runtime", explain->runtime, explain->version);
 	if (explain->reason)
 		put_remedy(out, &explain_reasons[explain->reason]);
+	put_later(out, explain);
 	if (explain->pid)
 		put_live(out, explain);
 	for (unsigned int i = 0; i < EXPLAIN_REASONS; i++)

@@ -26,8 +26,7 @@ static const struct {
 	[EXPLAIN_HOOKED] = { "hooked", "hooked and keys seen" },
 	[EXPLAIN_WAITING] = { "waiting", "hooked, no TLS handshake seen yet" },
 	[EXPLAIN_WOULD] = { "would", "would be hooked under kloak run" },
-	[EXPLAIN_WOULD_LATER] = { "would-later",
-				  "would be hooked under kloak run when it loads a TLS library" },
+	[EXPLAIN_WOULD_LATER] = { "would-later", "no TLS library of its own" },
 	[EXPLAIN_UNKNOWN] = { "unknown",
 			      "belongs to a kloak run; whether it is hooked is not known" },
 	[EXPLAIN_NOT] = { "not-hooked", "not hooked" },
@@ -190,6 +189,15 @@ bool explain_is_unread(const struct explain_file *file)
 	return file->error && file->error != -ENOEXEC && file->error != -ENOTSUP;
 }
 
+/* A function of a TLS library will not be seen. */
+static bool is_incomplete(const struct explain_file *file)
+{
+	for (size_t i = 0; i < file->passed_count; i++)
+		if (file->passed[i].is_function)
+			return true;
+	return file->trouble[0];
+}
+
 /* All that is known of the files which are loaded. */
 static uint64_t collect_reasons(const struct explain *explain)
 {
@@ -201,7 +209,7 @@ static uint64_t collect_reasons(const struct explain *explain)
 		if (file->role == EXPLAIN_LATER)
 			continue;
 		reasons |= file->reasons;
-		if (file->trouble[0])
+		if (is_incomplete(file))
 			reasons |= EXPLAIN_BIT(EXPLAIN_UNUSUAL_BUILD);
 		if (explain_is_unread(file) && file->role == EXPLAIN_LOADED)
 			reasons |= EXPLAIN_BIT(EXPLAIN_UNREADABLE);
@@ -239,7 +247,7 @@ static bool loads_more(const struct explain *explain)
 /* Of what is known of the files, the first that says why TLS is not seen. */
 static enum explain_reason first_reason(uint64_t reasons)
 {
-	for (unsigned int i = EXPLAIN_UNUSUAL_BUILD; i < EXPLAIN_QUIC; i++)
+	for (unsigned int i = EXPLAIN_PACKED; i < EXPLAIN_QUIC; i++)
 		if (reasons & EXPLAIN_BIT(i))
 			return i;
 	return EXPLAIN_NONE;
@@ -262,11 +270,19 @@ static enum explain_reason judge_rest(const struct explain *explain, uint64_t re
 
 /* --- the state --------------------------------------------------------------- */
 
+static bool has_attached(const struct hook_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->probes[i].attached)
+			return true;
+	return false;
+}
+
 static bool is_attached(const struct explain *explain)
 {
 	for (size_t i = 0; i < explain->count; i++)
-		for (size_t k = 0; k < hook_count; k++)
-			if (explain->files[i].attached[k])
+		for (size_t k = 0; explain->files[i].plans && k < hook_count; k++)
+			if (has_attached(&explain->files[i].plans->of[k]))
 				return true;
 	return false;
 }
@@ -300,13 +316,45 @@ static void judge_unserved(struct explain *explain, const struct explain_file *f
 		return;
 	}
 	explain->reason = judge_rest(explain, reasons);
-	if (explain->reason != EXPLAIN_NO_TLS || !loads_more(explain))
+	if (explain->reason != EXPLAIN_NO_TLS || !explain->later)
 		return;
-	explain->runtime = find_runtime(explain, EXPLAIN_LATER);
-	if (explain->runtime) {
-		explain->state = EXPLAIN_WOULD_LATER;
-		explain->reason = EXPLAIN_NONE;
+	explain->state = EXPLAIN_WOULD_LATER;
+	explain->reason = EXPLAIN_NONE;
+}
+
+/* What it would get from a dlopen(3), if it makes one: nobody knows whether it will. */
+static void judge_later(struct explain *explain)
+{
+	const struct tally own = tally_take(explain, EXPLAIN_LOADED);
+	const struct tally all = tally_take(explain, EXPLAIN_LATER);
+
+	if (!loads_more(explain))
+		return;
+	for (size_t i = 0; i < hook_count; i++) {
+		if (!is_served(&all, i) || is_served(&own, i))
+			continue;
+		explain->later |= 1U << i;
+		explain->later_version[i] = find_version(explain, i);
 	}
+}
+
+/*
+ * Whether the runtime is what the program itself uses. A library may need GnuTLS for
+ * something else (libcups), while the program has a TLS library inside that is not hooked.
+ */
+static bool is_own(const struct explain *explain, const struct explain_file *program,
+		   const struct hook *runtime)
+{
+	if (explain->pid || !program || !first_reason(program->reasons))
+		return true;
+	for (size_t i = 0; i < explain->count; i++) {
+		const struct explain_file *file = &explain->files[i];
+
+		if (file->role != EXPLAIN_LATER && !file->is_indirect && file->plans &&
+		    file->plans->of[runtime - hooks].count)
+			return true;
+	}
+	return false;
 }
 
 static void judge(struct explain *explain)
@@ -321,8 +369,12 @@ static void judge(struct explain *explain)
 	explain->reason = file ? judge_file(file) : EXPLAIN_UNREADABLE;
 	if (explain->reason)
 		return;
+	judge_later(explain);
 	explain->runtime = find_runtime(explain, EXPLAIN_LOADED);
-	if (!explain->runtime)
+	if (explain->runtime && !is_own(explain, file, explain->runtime)) {
+		explain->runtime = NULL;
+		explain->reason = first_reason(file->reasons);
+	} else if (!explain->runtime)
 		judge_unserved(explain, file, reasons);
 	else if (explain->pid)
 		judge_process(explain);
@@ -338,6 +390,7 @@ void explain_judge(struct explain *explain)
 	explain->reason = EXPLAIN_NONE;
 	explain->runtime = NULL;
 	explain->version = "";
+	explain->later = 0;
 	explain->notes = 0;
 	judge(explain);
 	if (explain->runtime)

@@ -29,6 +29,7 @@ struct attachment {
 	struct watch watch;
 	unsigned int warnings;	    /* about files that were mapped later */
 	struct library_set waiting; /* until the command has started */
+	struct account reader;	    /* who runs the command, for files that root may not read */
 };
 
 struct attachment_options {

@@ -313,27 +313,37 @@ static bool is_loaded(const struct engine *engine, const struct hook_plans *plan
 	return true;
 }
 
-int engine_attach_file(struct engine *engine, int fd, const char *path, struct hook_links *links,
-		       struct error *err)
+static int attach_plans(struct engine *engine, const struct hook_plans *plans, int fd,
+			const char *path, struct hook_links *links, struct error *err)
 {
-	struct hook_plans plans;
-	int total = hook_plan_file(fd, path, &plans, err);
+	int ret = 0;
 	size_t i;
 
-	if (total > 0 && engine->no_loading && !is_loaded(engine, &plans))
-		return -EAGAIN;
-	for (i = 0; total > 0 && i < hook_count; i++) {
-		int ret;
-
-		if (!plans.of[i].count)
+	for (i = 0; !ret && i < hook_count; i++) {
+		if (!plans->of[i].count)
 			continue;
 		ret = need_hook(engine, i, err);
 		if (!ret)
-			ret = hook_attach(&plans.of[i], engine->hook[i], fd, path, links, err);
-		if (ret)
-			return ret;
+			ret = hook_attach(&plans->of[i], engine->hook[i], fd, path, links, err);
 	}
-	return total;
+	return ret;
+}
+
+int engine_attach_file(struct engine *engine, const struct foreign_file *file, const char *path,
+		       struct hook_links *links, struct error *err)
+{
+	struct hook_plans plans;
+	int ret, total = hook_plan_file(file->fd, path, &plans, err);
+
+	if (total <= 0)
+		return total;
+	if (engine->no_loading && !is_loaded(engine, &plans))
+		ret = -EAGAIN;
+	else
+		ret = attach_plans(engine, &plans, file->origin < 0 ? file->fd : file->origin, path,
+				   links, err);
+	hook_plans_release(&plans);
+	return ret ? ret : total;
 }
 
 int engine_events_fd(const struct engine *engine)

@@ -18,6 +18,7 @@
 
 #include "kernel/abi.h"
 #include "lib/error.h"
+#include "user/attach/foreign.h"
 #include "user/attach/hook.h"
 #include "user/bpf/object.h"
 #include "user/bpf/ringbuf.h"
@@ -70,13 +71,13 @@ int engine_pin(struct engine *engine, const char *name, const uint8_t address[st
 	       uint64_t expires);
 
 /*
- * Probes what hooks know in the file @fd. Returns the number of functions, or
+ * Probes what hooks know in the file @file. Returns the number of functions, or
  * -errno with a sentence. The probes' links are added to @links, even then.
  * -EAGAIN: an object would have to be loaded, which @engine->no_loading forbids;
  * nothing was done.
  */
-int engine_attach_file(struct engine *engine, int fd, const char *path, struct hook_links *links,
-		       struct error *err);
+int engine_attach_file(struct engine *engine, const struct foreign_file *file, const char *path,
+		       struct hook_links *links, struct error *err);
 
 /* For poll(2). */
 int engine_events_fd(const struct engine *engine);

@@ -52,17 +52,26 @@ static void release(struct probed *probed, struct probed_file *file)
 }
 
 /* Watched before it is read: what is written after that, is known. */
-static int attach(struct probed *probed, struct probed_file *file, struct error *err)
+static int attach(struct probed *probed, struct probed_file *file,
+		  const struct foreign_file *opened, struct error *err)
 {
 	int ret;
 
-	if (fstat(file->fd, &file->status))
+	if (opened->origin < 0 && fstat(file->fd, &file->status))
 		return error_set(err, -errno, "cannot look at %s: %s; is it being replaced?",
 				 file->path, strerror(errno));
-	ret = engine_attach_file(probed->engine, file->fd, file->path, &file->links, err);
+	ret = engine_attach_file(probed->engine, opened, file->path, &file->links, err);
 	if (ret >= 0 && seen_add(&probed->seen, &file->status, ret > 0))
 		return error_no_memory(err, "the list of probed files");
 	return ret;
+}
+
+/* What could be opened here is open again as file->fd. */
+static int attach_again(struct probed *probed, struct probed_file *file, struct error *err)
+{
+	const struct foreign_file opened = { .fd = file->fd, .origin = -1 };
+
+	return attach(probed, file, &opened, err);
 }
 
 static bool is_overlay(int fd)
@@ -110,19 +119,23 @@ static struct probed_file *find_watched(const struct probed *probed, int watch)
 	return NULL;
 }
 
-int probed_add(struct probed *probed, int fd, const char *path, struct error *err)
+/* Of a file that others may not look at, nobody is told when it is written to. */
+int probed_add(struct probed *probed, const struct foreign_file *opened, const char *path,
+	       struct error *err)
 {
-	struct probed_file file = { .watch = -1 }, *known;
+	int fd = opened->origin < 0 ? opened->fd : opened->origin;
+	struct probed_file file = { .watch = -1, .status = opened->status }, *known;
 	int ret;
 
-	if (!fstat(fd, &file.status) && seen_find(&probed->seen, &file.status))
+	if (seen_find(&probed->seen, &file.status))
 		return 0;
 	if (is_probed_below(probed, fd, &file.status))
 		return 0;
-	file.watch = overwrite_watch(&probed->overwrite, fd);
+	if (opened->origin < 0)
+		file.watch = overwrite_watch(&probed->overwrite, fd);
 	known = find_watched(probed, file.watch);
 	if (known) /* it is being written to, and was mapped meanwhile */
-		return attach(probed, known, err);
+		return attach_again(probed, known, err);
 	file.overlay = is_overlay(fd);
 	file.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (file.fd < 0) {
@@ -134,7 +147,7 @@ int probed_add(struct probed *probed, int fd, const char *path, struct error *er
 				 path, strerror(-ret));
 	}
 	file.path = strdup(path);
-	ret = file.path ? attach(probed, &file, err)
+	ret = file.path ? attach(probed, &file, opened, err)
 			: error_no_memory(err, "the list of probed files");
 	if (!file.links.count || take(probed, &file))
 		release(probed, &file);
@@ -171,7 +184,7 @@ static void take_write(void *data, int watch, bool done)
 		return;
 	hook_links_release(&file->links);
 	seen_forget(&probed->seen, &file->status);
-	if (done && attach(probed, file, &err) < 0)
+	if (done && attach_again(probed, file, &err) < 0)
 		warning("%s", err.text);
 }
 

@@ -29,11 +29,12 @@ struct probed {
 void probed_open(struct probed *probed, struct engine *engine);
 
 /*
- * Probes the file @fd, @path for messages. Returns the number of functions, 0
+ * Probes the file @file, @path for messages. Returns the number of functions, 0
  * also if it was dealt with before, or -errno with a sentence; -EAGAIN as in
  * engine_attach_file().
  */
-int probed_add(struct probed *probed, int fd, const char *path, struct error *err);
+int probed_add(struct probed *probed, const struct foreign_file *file, const char *path,
+	       struct error *err);
 
 /* Makes the epoll(7) instance @epoll readable when a file was written to. */
 int probed_register(const struct probed *probed, int epoll);
