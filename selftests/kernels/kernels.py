@@ -85,7 +85,8 @@ def _unpack(version, directory):
     packages = [image, *PARTS.findall(_apt("apt-cache", "depends", image).stdout)]
     done = _apt("apt-get", "download", "-q", *packages, cwd=directory)
     if done.returncode != 0:
-        raise debian.CannotBeFetched("%s cannot be fetched: %s" % (image, done.stderr.strip()[-300:]))
+        raise debian.CannotBeFetched("%s cannot be fetched: %s" % (
+            image, done.stderr.strip()[-300:]))
     for package in glob.glob(directory + "/*.deb"):
         subprocess.run(["dpkg-deb", "-x", package, directory], check=True)
         os.unlink(package)

@@ -105,7 +105,8 @@ class Machine:
         place = tools.inside(directory)
         return tools.command(
             "prlimit", "--cpu=%d" % CPU_SECONDS, "qemu-system-x86_64", "-nodefaults",
-            "-no-user-config", "-display", "none", "-no-reboot", "-M", "q35", "-accel", "tcg", "-cpu", self.cpu, "-m", str(MEMORY_MB),
+            "-no-user-config", "-display", "none", "-no-reboot", "-M", "q35",
+            "-accel", "tcg", "-cpu", self.cpu, "-m", str(MEMORY_MB),
             "-serial", "file:%s/console" % place, "-serial", "file:%s/output" % place,
             "-kernel", tools.inside(self.kernel.image), "-initrd", place + "/initrd",
             "-append", self.append, "-drive",

@@ -32,8 +32,8 @@ def unpacked(group):
 
 def command(*words):
     """Words that run a tool: one process, which ends with the thread that starts it."""
-    return ["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER,
-            os.path.join(CACHE, "tools", SUITE), CACHE, HERE, *words]
+    return ["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--propagation",
+            "private", "sh", "-c", ENTER, os.path.join(CACHE, "tools", SUITE), CACHE, HERE, *words]
 
 
 def run(*words):

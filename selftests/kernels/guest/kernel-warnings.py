@@ -17,7 +17,8 @@ def no_warnings():
     lines = subprocess.run(["dmesg"], check=True, stdout=subprocess.PIPE, text=True,
                            errors="replace").stdout.splitlines()
     tap.check(lines, "the kernel says nothing at all")
-    tap.check_equal([line for line in lines if FAULT.search(line)], [], "faults in the kernel's log")
+    tap.check_equal([line for line in lines if FAULT.search(line)], [],
+                    "faults in the kernel's log")
     for path in ("/sys/kernel/warn_count", "/sys/kernel/oops_count", "/proc/sys/kernel/tainted"):
         if os.path.exists(path):
             with open(path) as file:
