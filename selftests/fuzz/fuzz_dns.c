@@ -5,7 +5,7 @@
  * made of input bytes, and sent in either direction on one of two sockets, as
  * datagrams or cut into segments; servers, the clock and failures change.
  *
- * What is verified in the end is held against logs of all bytes that went
+ * What is verified in the end is compared with logs of all bytes that passed
  * between the sockets and trusted resolvers, by a search that knows nothing of
  * messages.
  */
@@ -142,7 +142,7 @@ static void send(struct side *s, bool out, uint32_t sequence, unsigned int flags
 	struct log *log = out ? &s->out : &s->in;
 
 	if (flags & TCP_SYN)
-		host.load_failure = 0; /* the log begins anew with it, and so must the object */
+		host.load_failure = 0; /* the log starts over with it, and so must the object */
 	if (s->link.tcp) {
 		if (counts(s, out))
 			log_segment(log, sequence, flags, bytes, size);
@@ -242,7 +242,7 @@ static void prepare_input(const struct link *l)
 	prepare_wire(l);
 }
 
-/* With no length in front, and zeros behind. */
+/* With no length before it, and zeros after it. */
 static void prepare_bytes(void)
 {
 	unsigned int zeros = take() * 32;
@@ -464,7 +464,7 @@ static int read_alone(struct dns_reading *r, const uint8_t *bytes, size_t size, 
 	return dns_read_answer(&message, r);
 }
 
-/* What is behind the message changes nothing, and an address is one that it holds. */
+/* What follows the message changes nothing, and an address is one that it holds. */
 static void read_message(const uint8_t *bytes, size_t size)
 {
 	static struct dns_reading a, b;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Answers of name servers. The first byte says what was asked; the rest is the
- * message, of whatever server. What is taken must be an answer to that question.
+ * message of some server. What is accepted must be an answer to that question.
  */
 #include "user/dns/answer.c"
 #include "user/dns/query.c"

@@ -3,7 +3,7 @@
  * Any bytes as the symbol table of an ELF file: names, versions, and patterns.
  * The file around the table is right, so that every input gets there: 1 byte says
  * how many entries there are (in fours), 1 byte which of the names are looked up;
- * then entries; what is left are the strings. What is found is compared with a
+ * then entries; the rest are the strings. What is found is compared with a
  * plain walk over the table.
  */
 #include "elf/image.c"
@@ -88,7 +88,7 @@ static bool is_function(const struct file *file, const Elf64_Sym *entry, const c
 	       !fnmatch(pattern, name, 0);
 }
 
-/* Each match is one of the plain walk, and (but for strings whose end is one) the reverse. */
+/* Each match is one of the plain walk, and (except for strings whose end is one) the reverse. */
 static void check_matches(const struct file *file, const struct elf_match *found, int count)
 {
 	const Elf64_Sym *entries = (const void *)file->rest;

@@ -2,7 +2,7 @@
 /*
  * Fuzz target: the instruction decoder and the probe-site chooser on any
  * bytes. Beyond memory errors it looks for broken promises: a length out of
- * range, a length that depends on bytes behind the instruction, a site outside
+ * range, a length that depends on bytes after the instruction, a site outside
  * the function or not at the start of an instruction.
  */
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * resolv.conf(5), and the argument of --resolver: every endpoint that comes of
+ * resolv.conf(5), and the argument of --resolver: every endpoint that comes from
  * them is an address that a resolver can have, and is there once.
  */
 #include "lib/error.c"

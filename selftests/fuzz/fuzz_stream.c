@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Messages of a hostile application. The first byte chooses what has gone
- * before; then come messages, each behind two bytes: its size, and how much of
+ * before; then come messages, each after two bytes: its size, and how much of
  * it comes again, in 16ths. Keys are known and placeholders staged, but nothing
  * in the input can be proved with them: no message may be changed. (After a
  * swap it may: a message that repeats the end of the swapped one is its rest.)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""Connections that end badly, and processes that fork, leave valid streams and no harm behind."""
+"""Connections that end badly, and processes that fork, leave valid streams and do no harm."""
 import os
 import signal
 import socket
@@ -28,7 +28,7 @@ def wait_for_bytes(server, size):
 
 
 def check_killed(server, wanted):
-    """What has arrived when the client dies is the beginning of what it wrote."""
+    """What has arrived when the client dies must be the beginning of what it wrote."""
     command = clients.nonblocking_client(server, [LARGE], send_buffer=4608)
     run = kloak.Running(command, SECRET, [kloak.grant(server)])
     wait_for_bytes(server, wanted)

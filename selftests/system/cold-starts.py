@@ -3,11 +3,11 @@
 """The first request of a process that has just started.
 
 A command, and what its arguments mention, has its probes before its first instruction: none of
-its requests may be missed. That is shown for each runtime, COLD_STARTS times (5; 500 is what was
-promised, and takes a while), each time in a new run.
+its requests may be missed. Each runtime is started COLD_STARTS times (5; 500 were promised, and
+take a while), each time in a new run.
 
-A program that Kloak does not know until it is executed runs on while it is being probed: what
-share of first requests is missed then is said, and is no failure.
+A program that Kloak does not know until it is executed runs on while it is being probed: the
+share of first requests that are missed then is printed, and is no failure.
 """
 import os
 import shlex

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""The secret arrives in early data of TLS 1.3 (0-RTT), and in what follows it.
+"""The secret arrives in early data of TLS 1.3 (0-RTT), and in the requests that follow.
 
 Early data have a key of their own, which ends with EndOfEarlyData; the Finished
 has another one. The first connection of each thread gets the session that the
@@ -14,7 +14,7 @@ CLIENTS = {"OpenSSL": build.Made(build.openssl_client, "openssl_client", "-lssl"
 
 
 def send_plain(library, server, **options):
-    """Without Kloak, so that it is known what must arrive. Returns that and the command."""
+    """Without Kloak, to know what must arrive. Returns that and the command."""
     count = options["connections"] * options["requests"]
     command = clients.contract([CLIENTS[library].get()], server, **options)
     kloak.run_plain(command, SECRET)

@@ -1,11 +1,11 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
 """kloak explain has the right answer: for programs and libraries of this machine, for
-scripts, for what is no program, for processes, and for those of a run.
+scripts, for files that are not programs, for processes, and for those of a run.
 
-What is not installed is left out and said; at least 30 must be there. Which libraries
-are hooked is read from the table of hooks: a file of one that is must be hooked, a file of
-one that is not must be named for what it is.
+Programs that are not installed are listed and left out; at least 30 must be there. The table
+of hooks says which libraries are hooked: a file of one of them must be hooked, and a file of
+any other must be recognised.
 """
 import glob
 import json
@@ -27,7 +27,7 @@ SECRET = {"API_KEY": kloak.new_secret()}
 
 
 def hooked_titles():
-    """Name of a hook: the title that reports have."""
+    """The title of each hook in reports, by its name."""
     with open(os.path.join(kloak.TREE, "user/attach/hook_table.c")) as file:
         text = file.read()
     return dict(re.findall(r'\.name = "([^"]+)",\s*\.title = "([^"]+)"', text))
@@ -67,7 +67,7 @@ def describe(answer):
 # --- what is on the machine ----------------------------------------------------
 
 class Expected:
-    """hook: the name in the table, and reason: what is said as long as it is not there."""
+    """hook: the name in the table; reason: the answer while the table does not have it."""
 
     def __init__(self, state="would", hook=None, reason="", symbols=(), inside=False):
         self.state, self.hook, self.reason = state, hook, reason
@@ -205,7 +205,7 @@ OF_SUITES = {"bullseye": ("openssl11", "1.1.1"), "bookworm": ("openssl", "3.0.")
 
 
 def explain_in(root, path):
-    """Kloak is not in there: it is opened before."""
+    """Kloak is not in that root: it is opened beforehand."""
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", 'mount --rbind /proc "$2/proc"; exec python3 -c "$0" "$@"',
          IN_ROOT, kloak.KLOAK, root, path], capture_output=True, timeout=tap.HANGS)
@@ -482,7 +482,7 @@ HOLD = "import sys; print('ready', flush=True); sys.stdin.readline()"
 
 
 class Process:
-    """A process that has said that it is ready, and ends with the test file."""
+    """A process that has reported that it is ready, and ends with the test file."""
 
     def __init__(self, *command, **options):
         self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

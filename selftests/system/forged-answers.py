@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""Answers of name servers that are lies verify nothing, whoever sends them.
+"""False answers of name servers verify nothing, whoever sends them.
 
 The application is the attacker, alone or with a helper on the network: it asks
-what it likes, answers itself, and then connects to LIE under the right name.
+whatever it likes, answers itself, and then connects to LIE under the right name.
 The helper can put any source address on a packet.
 """
 import subprocess
@@ -294,7 +294,7 @@ forged("an answer more than 15 seconds late", "query-not-matched",
 
 def poisoned(title, make, question="evil.test", target="api.test", rules=("api.test",),
              reasons="query-not-matched address-not-verified", address=LIE):
-    """The trusted resolver hands on what make(query) says. Its answer must not verify address."""
+    """The trusted resolver passes on what make(query) returns. That must not verify the address."""
     @tap.test(title)
     def run():
         resolver = dns.new_address()

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""The secret arrives through GnuTLS, and only there, however it writes, and from programs that
-use it: wget, gnutls-cli, libcurl's flavour of it, apt."""
+"""The secret arrives through GnuTLS, and only at the granted host, in all ways to write, and from
+programs that use it: wget, gnutls-cli, a libcurl that was built with it, apt."""
 from lib import build, clients, contract, kloak, servers, tap
 
 CLIENT = build.Made(contract.compile_c, "gnutls_client", "-lgnutls")
@@ -50,7 +50,7 @@ def early_data():
 
 
 def head_size(server):
-    """Bytes in front of the body, where it has five digits."""
+    """Bytes before a body whose size has five digits."""
     server.recorder.forget()
     kloak.run_plain(clients.contract([CLIENT.get()], server, body=10000), SECRET)
     return len(kloak.requests_seen(server, 1)[0]) - 10000

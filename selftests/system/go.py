@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""Programs of Go, however they are built, get their secrets swapped, and come to no harm.
+"""Secrets of Go programs are swapped, however the programs are built, and nothing breaks.
 
 Each is built here from selftests/runtimes/clients/go_client.go, by the Go that is
 installed. With symbols or without, all hooks go by the program's function table.
@@ -94,7 +94,7 @@ def stacks():
 
 
 def check_sealed(run, secret, control):
-    """The control value is found by the same search, and nothing of the secret."""
+    """The same search finds the control value, and nothing of the secret."""
     for pid in run.descendants():
         held = memory.search_process(pid, memory.Needle(control.encode()))
         tap.check(held.hits, "the control value was not found: %s" % held)
@@ -156,7 +156,7 @@ class Traffic:
 
 
 def attach_once(server):
-    """Kloak probes what a command mentions, and lets go of it when the command ends."""
+    """Kloak probes what a command mentions, and removes the probes when the command ends."""
     return kloak.run(["true", BUILDS["plain"].get()], new_values(), [kloak.grant(server)],
                      events=False)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""Code inside the workload, of any user, root too, cannot read the secret or lead it elsewhere."""
+"""Code inside the workload, of any user including root, cannot read or redirect the secret."""
 import os
 import shlex
 import shutil

@@ -1,13 +1,14 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""Programs and libraries that nothing but the running command names are served as well.
+"""Programs and libraries that only the running command names are served too.
 
 What the arguments mention is probed before the start: not one request may be
 missed. What a script starts or loads by a path of its own is probed when the
-kernel reports the mapping, which is after it: how many first requests of such
-cold processes are missed is said: none is usual. Attaching takes a millisecond in the
-first tenth of a second of a run, up to 20 later, and more on a busy machine: a
-quarter may be missed, of curl, which does nothing else than a handshake, a half.
+kernel reports the mapping, which is after the fact. The test prints how many first
+requests of such cold processes are missed; usually it is none. Attaching takes a
+millisecond in the first tenth of a second of a run, up to 20 later, and more on a busy
+machine: a quarter of the requests may be missed, and half of those of curl, which does
+nothing before its handshake.
 """
 import glob
 import os
@@ -39,7 +40,7 @@ def write_script(name, text):
 
 
 def private_libraries(name):
-    """A directory with copies of libcrypto and libssl, which no cache or path knows."""
+    """A directory with copies of libcrypto and libssl that no cache or search path has."""
     directory = tap.scratch(name)
     os.mkdir(directory)
     for library in ("libcrypto.so.3", "libssl.so.3"):

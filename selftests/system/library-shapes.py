@@ -1,11 +1,11 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""Wherever a library comes from, and whatever becomes of its file, who has it mapped is served, and
-nothing of the application breaks: several in one process, private copies, copies in memory, files
-that are replaced, deleted or overwritten, files of a container's root.
+"""Wherever a library comes from, and whatever becomes of its file, a process that has it mapped is
+served, and nothing in it breaks: several libraries in one process, private copies, copies in
+memory, files that are replaced, deleted or overwritten, files of a container's root.
 
-How long the first moments after a mapping are is what late-libraries.py and cold-starts.py measure:
-here a process gives Kloak a second."""
+late-libraries.py and cold-starts.py measure the first moments after a mapping: here a process
+gives Kloak a second."""
 import ctypes
 import glob
 import json
@@ -39,7 +39,7 @@ class Application(libraries.Process):
             raise tap.Failure("the placeholder was left after %s; %s" % (lines, self.run.finish()))
 
     def maps(self):
-        """Of the process itself, which is the only child of kloak."""
+        """Of the process itself, the only child of kloak."""
         with open("/proc/%d/maps" % self.run.descendants()[0]) as file:
             return file.read()
 
@@ -112,7 +112,7 @@ def openssl_and_gnutls():
 
 @tap.test("GnuTLS, which nothing has needed so far, is probed before it is loaded")
 def waiting():
-    """The command loads nothing: what is probed beyond OpenSSL's two files has waited."""
+    """The command loads nothing: whatever is probed beyond OpenSSL's two files has waited."""
     if not glob.glob("/usr/lib/*/libgnutls.so.30"):
         tap.skip("no GnuTLS")
     with servers.Nginx() as server:
@@ -127,7 +127,7 @@ def waiting():
 
 
 def files_of(pid):
-    """Those that kloak keeps open because they carry probes."""
+    """Those that kloak keeps open because probes are in them."""
     paths = []
     for descriptor in os.listdir("/proc/%d/fd" % pid):
         try:

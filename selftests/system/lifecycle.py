@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""A run starts fast, ends as its command ends, and leaves nothing behind."""
+"""A run starts fast, ends when and how its command ends, and leaves nothing behind."""
 import itertools
 import os
 import signal

@@ -32,6 +32,11 @@ def tags(text):
     return re.findall(r"^\.It Li (.*)$", text, re.MULTILINE)
 
 
+def names_in(path, prefix):
+    """What the rows of a table in C are called: [PREFIX_...] = { "name", ... } or { .name = "name"."""
+    return re.findall(r'\[%s_\w+\] =\s*\{\s*(?:\.name = )?"([^"]+)"' % prefix, read(path))
+
+
 def usage(*arguments):
     return subprocess.run([kloak.KLOAK, *arguments], capture_output=True, text=True,
                           check=True).stdout
@@ -39,7 +44,7 @@ def usage(*arguments):
 
 @tap.test("every reason of a refusal is in kloak-events(5), and no other")
 def refusals():
-    names = re.findall(r'\[REASON_\w+\] =\s*\{\s*"([^"]+)"', read("user/event/reason.c"))
+    names = names_in("user/event/reason.c", "REASON")
     tap.check(len(names) > 20, str(names))
     documented = tags(section(page("kloak-events.5"), "Reasons of a refusal"))
     tap.check_equal(documented, sorted(set(names) - {"none"}), "reasons, sorted")
@@ -47,7 +52,7 @@ def refusals():
 
 @tap.test("every reason of explain is in kloak-events(5), and no other")
 def explain():
-    names = re.findall(r'\[EXPLAIN_\w+\] =\s*\{\s*"([^"]+)"', read("user/explain/reason.c"))
+    names = names_in("user/explain/reason.c", "EXPLAIN")
     tap.check(len(names) > 25, str(names))
     documented = tags(section(page("kloak-events.5"), "Reasons of explain"))
     tap.check_equal(documented, sorted(names), "reasons, sorted")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""The secret arrives through mbedTLS, and only there."""
+"""The secret arrives through mbedTLS, and only at the granted host."""
 from lib import build, contract, tap
 
 CLIENT = build.Made(contract.compile_c, "mbedtls_client", "-lmbedtls", "-lmbedx509", "-lmbedcrypto")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is not granted leaves as the placeholder, and an event says why.
+"""Without a grant the placeholder leaves unchanged, and an event says why.
 
 The server must get exactly the bytes that the same client sends without Kloak
 when its environment holds that placeholder.

@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""A secret does not go where no trusted resolver said, to this run and in time, that its host is.
+"""A secret goes only to an address that a trusted resolver gave for its host, to this run, in time.
 
 Each server must get the placeholder, to the byte, and the event its reason. The
-application may have asked for the right name too: that must not help the other.
+application may have looked up the right name as well: that must not help the wrong one.
 """
 import subprocess
 

@@ -3,8 +3,8 @@
 """The secret arrives with the OpenSSL of other Debian suites: 1.1.1 (bullseye), 3.5 (trixie), 3.6
 or later (sid).
 
-Their curl and libraries are unpacked below $O/chroots, once. What is newer than this machine is
-run by its own loader and libc; OpenSSL 1.1.1 is given to a program of this machine.
+Their curl and libraries are unpacked below $O/chroots, once. Those that are newer than this
+machine run with their own loader and libc; OpenSSL 1.1.1 is given to a program of this machine.
 """
 import os
 import subprocess
@@ -41,7 +41,7 @@ def unpacked(suite):
 
 
 def curl(directory, server):
-    """curl expands its variables itself: there is no shell of that suite in between."""
+    """curl expands its variables itself: no shell of that suite is involved."""
     return [os.path.join(directory, LIBRARIES, "ld-linux-x86-64.so.2"),
             os.path.join(directory, "usr/bin/curl"), "-sS", "--http1.1", "--max-time", "60",
             "--cacert", server.authority.ca, "--connect-to", "::127.0.0.1:%d" % server.port,

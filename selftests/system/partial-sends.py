@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""The stream stays valid, and the secret arrives, when the kernel takes records only in parts.
+"""The stream stays valid and the secret arrives when the kernel takes records in parts.
 
 Non-blocking clients with a small send buffer write large bodies to a server that
 reads slowly, so that most records go out in several sends.

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""However a process of the run came about, and whoever it runs as, it is served, or refused with a
-reason: forks, exec chains, daemons, other users, namespaces, many processes of one image."""
+"""However a process of the run was started, and whatever user it runs as, it is served, or refused
+with a reason: forks, exec chains, daemons, other users, namespaces, many processes of one image."""
 import os
 import pwd
 import shlex
@@ -134,7 +134,7 @@ def other_user():
 
 @tap.test("a network namespace of its own: refused, with the reason")
 def netns():
-    """The server is its own, too: nothing else can be reached from there."""
+    """The server is in it as well: nothing else can be reached from there."""
     with servers.Nginx() as server:
         program = write_script("netns", "/bin/sh", "ip link set lo up && nginx -p %(dir)s -c "
                                "%(dir)s/nginx.conf -e stderr & sleep 1; %(client)s; "
@@ -182,7 +182,7 @@ def moved():
 
 
 def settled_links(pid):
-    """Once kloak is done with what was mapped: for two seconds there was no other one."""
+    """When kloak has finished with what was mapped: for two seconds no link was added."""
     last, links = None, bpf.links_of(pid)
     while links != last:
         time.sleep(2)
@@ -192,7 +192,7 @@ def settled_links(pid):
 
 @tap.test("200 processes of one image: probed once, all served")
 def many():
-    """The first of them is waited for: how long the first moments of a file are is another test."""
+    """Waits for the first of them: the first moments of a file are another test's subject."""
     directory = libraries.plain_copy("image")
     with servers.Nginx() as server:
         plan = [clients.PYTHON] + request(server)[1:]

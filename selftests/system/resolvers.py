@@ -1,10 +1,10 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""Names verified through the resolvers that programs really have: each libc's and language's own,
-retries, daemons (nscd, systemd-resolved), and kloak's own lookups (--resolve).
+"""Names are verified through the resolvers that programs really use: those of each libc and
+language, with retries; daemons (nscd, systemd-resolved); and kloak's own lookups (--resolve).
 
-Where Kloak does not hook the TLS of a program yet, its lookup alone is tested: it
-hands the address to a Python client of the same run.
+Of a program whose TLS Kloak does not hook yet, only the lookup is tested: it hands
+the address to a Python client of the same run.
 """
 import os
 import subprocess
@@ -110,7 +110,7 @@ def happy_eyeballs():
 # --- retries ---------------------------------------------------------------
 
 def resolv_conf_test(title, make_servers, options, program, count=1):
-    """make_servers(): the (address, answer) of scripted servers; "real" is dnsmasq."""
+    """make_servers() returns (address, answer) for each scripted server; "real" is dnsmasq."""
     @tap.test(title)
     def run():
         addresses, running = [], []
@@ -199,7 +199,7 @@ def many_names():
 
 @tap.test("the machine moves to another network: resolv.conf is followed")
 def moved():
-    """The command is somebody who cannot write that file."""
+    """The command runs as a user who cannot write that file."""
     new, path = dns.new_address(), dns.resolv_conf(RESOLVER)
     os.chmod(path, 0o644)
     with dns.Dnsmasq([new], [("api.test", OTHER, 60)]):

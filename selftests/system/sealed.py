@@ -4,8 +4,8 @@
 
 All readable memory, command line, environment and files of the application and
 its children are searched while a request is in flight (the server has it, the
-answer is held back) and after the answer. Each search looks for a control value
-too, which the application does hold and which must be found.
+answer is held back) and after the answer. Each search also looks
+for a control value, which the application does hold and which must be found.
 """
 from lib import clients, kloak, memory, sealing, servers, tap
 

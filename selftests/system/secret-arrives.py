@@ -1,10 +1,10 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""The secret arrives, and nothing else of the request is changed.
+"""The secret arrives, and nothing else in the request is changed.
 
 Each request is sent twice: by the client without Kloak, holding the secret
-itself, and under Kloak, holding the placeholder. Both must be the same bytes
-at the server.
+itself, and under Kloak, holding the placeholder. The server must get
+the same bytes both times.
 """
 import json
 import os

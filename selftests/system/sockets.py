@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The verdict belongs to the connection that carries the record, whatever socket that is.
 
-The address is the right one and was verified, unless a test says otherwise: what
-is wrong is how the socket came to be, or that the process has others.
+The address is the right one and was verified, unless a test says otherwise: what is
+wrong is how the socket was made, or that the process has others.
 """
 import socket
 import ssl
@@ -135,7 +135,7 @@ def passed_within():
 
 @tap.test("accepted: the peer has the granted address and port")
 def accepted():
-    """Rule and address fit, but it is the peer who connected."""
+    """Rule and address fit, but it was the peer that connected."""
     port, source = servers.free_port(), servers.free_port()
     authority = servers.Authority.get()
     context = ssl.create_default_context(cafile=authority.ca)
@@ -238,7 +238,7 @@ with secure(plain, "api.test") as tls:
 
 
 class Bare:
-    """Whoever connects to LIE there, without TLS: what each connection brings is kept."""
+    """A server at LIE, without TLS, which keeps what each connection sends."""
 
     def __init__(self):
         self.port, self.got = servers.free_port(), []

@@ -38,7 +38,7 @@ dns.Dnsmasq(["127.0.0.53", "::1"], RECORDS, ALIASES, where=namespace.here())
 
 
 def arrives(title, rules, program, count=1, host=None, address=None, **options):
-    """A program of one's own lines under kloak, all of whose requests must carry the secret."""
+    """The program's lines run under kloak, and all their requests must carry the secret."""
     @tap.test(title)
     def run():
         with Trial(*rules.split(), **options) as trial:
@@ -128,7 +128,7 @@ for address in dnswire.addresses_in(answer):
 
 
 def scripted(title, answer, look_up, tcp=False, count=1):
-    """The trusted resolver says what answer(query, reply) has it say."""
+    """The trusted resolver answers what answer(query, reply) makes it answer."""
     @tap.test(title)
     def run():
         address = dns.new_address()

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Not one wrong byte in many requests, one after another and at the same time.
 
-Every request carries its own marker, so a secret in the wrong request, a lost
-or a doubled one is seen. The events must be as many as the placeholders.
+Every request carries its own marker, so that a secret in the wrong request, or a lost
+or doubled request, is noticed. There must be as many events as placeholders.
 """
 from lib import clients, kloak, servers, tap
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""The secret arrives through wolfSSL, and only there."""
+"""The secret arrives through wolfSSL, and only at the granted host."""
 from lib import build, contract, servers, tap
 
 CLIENT = build.Made(contract.compile_c, "wolfssl_client", "-lwolfssl")

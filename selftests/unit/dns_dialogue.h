@@ -81,7 +81,7 @@ static inline void make_reply(unsigned int id, const char *name, unsigned int ty
 	wire_has(&wire, name, type, TTL, number);
 }
 
-/* One whose address stands in the last bytes of @size, behind a record of another type. */
+/* One whose address is in the last bytes of @size, after a record of another type. */
 static inline void make_reply_of(size_t size, unsigned int id)
 {
 	static const uint8_t filler[DNS_MESSAGE_MAX];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Writes DNS messages as RFC 1035 has them, to judge kernel/dns by; shares no
- * line with it. Names are text with dots; wire_label() writes what text cannot
- * say. With a dictionary, names are compressed where chance wants it.
+ * Writes DNS messages according to RFC 1035, to judge kernel/dns by; it shares no
+ * code with it. Names are text with dots; wire_label() writes what text cannot
+ * express. With a dictionary, names are compressed at random.
  */
 #ifndef KLOAK_SELFTESTS_DNS_WIRE_H
 #define KLOAK_SELFTESTS_DNS_WIRE_H
@@ -152,7 +152,7 @@ static inline void wire_question(struct wire *w, const char *name, unsigned int 
 	wire_u16(w, WIRE_IN);
 }
 
-/* The part behind the owner, up to the data. */
+/* The part after the owner, up to the data. */
 static inline void wire_head(struct wire *w, unsigned int type, unsigned int class, uint32_t ttl,
 			     size_t size)
 {

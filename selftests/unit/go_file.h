@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Small ELF files that look like Go programs: a function table of any of the
- * four formats, a record of the module and build info, laid out as the linkers
- * do it. Tests overwrite what they want to be a lie.
+ * Small ELF files that look like Go programs: a function table in any of the four
+ * formats, a record of the module and build info, laid out as the linkers do it.
+ * Tests overwrite what is to be a lie.
  */
 #ifndef KLOAK_SELFTESTS_GO_FILE_H
 #define KLOAK_SELFTESTS_GO_FILE_H
@@ -35,7 +35,7 @@ struct go_options {
 	bool no_sections;	/* no section headers at all */
 	const char *table;	/* name of the table's section; NULL: .gopclntab */
 	const char *module;	/* the same of the module's record; NULL: .go.module */
-	unsigned int functions; /* behind those of go_names[]; 0: none */
+	unsigned int functions; /* after those of go_names[]; 0: none */
 	const char *version;	/* NULL: no build info */
 	const char *settings;
 	bool pointers; /* build info as up to Go 1.17 */
@@ -115,7 +115,7 @@ static inline const char *go_name(size_t index, char *buffer, size_t size)
 	return buffer;
 }
 
-/* Names, and records behind the table of functions; of Go 1.2 each name is behind its record. */
+/* Names, and records after the table of functions; in Go 1.2 each name follows its record. */
 static inline void go_put_records(struct go_file *file)
 {
 	size_t word = go_is_wide(file) ? 8 : 4, i;

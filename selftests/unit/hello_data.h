@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * First records of real clients, as they came over a socket: OpenSSL 3.0.19,
+ * First records of real clients, as a socket received them: OpenSSL 3.0.19,
  * curl 7.88 (OpenSSL), CPython 3.11, node 20.20, wget 1.21 (GnuTLS 3.7).
  */
 #ifndef KLOAK_SELFTESTS_HELLO_DATA_H

@@ -3,8 +3,8 @@
  * The socket object and what hooks are made of, compiled for a test: maps,
  * programs and functions of kernel/ by their own names, in the including file.
  *
- * The kernel side is written for clang and the verifier; the warnings that it
- * is not written for are switched off for it alone.
+ * The kernel side is written for clang and the verifier; warnings that it does not
+ * heed are switched off for it alone.
  */
 #ifndef KLOAK_SELFTESTS_HOST_KERNEL_H
 #define KLOAK_SELFTESTS_HOST_KERNEL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Addresses as text, in the form that all of Kloak has them in: IPv4 is v4-mapped. */
+/* Addresses from text, in the form that all of Kloak uses: IPv4 is v4-mapped. */
 #ifndef KLOAK_SELFTESTS_MAPPED_H
 #define KLOAK_SELFTESTS_MAPPED_H
 

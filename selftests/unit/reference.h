@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * AES-GCM as its standards are written, to judge kernel/crypto by: no tables
- * but an S-box made from its definition, one bit at a time in GF(2^128). It
- * shares no line with the code under test and is itself held against published
+ * except an S-box made from its definition, one bit at a time in GF(2^128). It
+ * shares no code with what is tested, and is itself checked against published
  * vectors (test_gcm.c).
  */
 #ifndef KLOAK_SELFTESTS_REFERENCE_H

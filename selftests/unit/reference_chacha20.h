@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * ChaCha20-Poly1305 as RFC 8439 is written, to judge kernel/crypto by: words are
- * put together of bytes, and numbers modulo 2^130 - 5 are long multiplication and
- * subtraction. It shares no line with the code under test and is itself held
+ * assembled from bytes, and arithmetic modulo 2^130 - 5 is long multiplication and
+ * subtraction. It shares no code with what is tested, and is itself checked
  * against the vectors of the RFC (test_chacha20.c, test_poly1305.c).
  */
 #ifndef KLOAK_SELFTESTS_REFERENCE_CHACHA20_H

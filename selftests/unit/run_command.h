@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Real commands, run as Kloak runs the protected one, and what they say. */
+/* Real commands, run as Kloak runs the protected one, and their output. */
 #ifndef KLOAK_SELFTESTS_RUN_COMMAND_H
 #define KLOAK_SELFTESTS_RUN_COMMAND_H
 

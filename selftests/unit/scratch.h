@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Files that a test writes, in a directory of its own, which goes with the test. */
+/* Files that a test writes, in a directory of its own that is removed after the test. */
 #ifndef KLOAK_SELFTESTS_SCRATCH_H
 #define KLOAK_SELFTESTS_SCRATCH_H
 

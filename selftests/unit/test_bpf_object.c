@@ -241,7 +241,7 @@ END_TEST
 
 /* --- damaged objects --------------------------------------------------- */
 
-/* Parses a copy that ends where the bytes end, so that ASan sees any read behind it. */
+/* Parses a copy that ends where the bytes end, so that ASan sees any read after it. */
 static int parse_copy(const uint8_t *bytes, size_t size)
 {
 	uint8_t *copy = malloc(size ? size : 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* BTF: what clang wrote is read, what we write is read back and taken by the kernel (root). */
+/* BTF: what clang wrote is read; what we write reads back and is accepted by the kernel (root). */
 #include <errno.h>
 #include <linux/btf.h>
 #include <stddef.h>

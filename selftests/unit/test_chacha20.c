@@ -163,7 +163,7 @@ static void set_key(const uint8_t key[32], const uint8_t nonce[12], unsigned int
 
 /*
  * The keystream of a range from every offset on: a record's is that from counter 1 on
- * (section 2.8), so a vector with another counter lies further behind in the record.
+ * (section 2.8), so a vector with another counter lies further back in the record.
  */
 START_TEST(keystream_of_vectors)
 {

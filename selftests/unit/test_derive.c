@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * kernel/hook/: from calls of a library's key derivation to traffic keys. The
- * programs of the hook objects run here on calls as the libraries make them, and
- * on those that look alike and are not: stale and foreign labels, questions for
- * a size, other kinds of keys, memory that cannot be read.
+ * programs of the hook objects run here on calls like those of the libraries, and
+ * on calls that only look like them: stale and foreign labels, questions about a
+ * size, other kinds of keys, memory that cannot be read.
  */
 #define __TARGET_ARCH_x86 1
 #include "selftests/unit/host_world.h"
@@ -28,7 +28,7 @@ static struct memory {
 	uint64_t out_size;
 	uint8_t text[512];
 	struct ossl_param params[8];
-	uint64_t stack[4]; /* the return address, and the arguments behind the sixth */
+	uint64_t stack[4]; /* the return address, and the arguments after the sixth */
 } memory;
 
 static struct world world;
@@ -150,7 +150,7 @@ static void hkdf11(uint64_t ctx, const void *info, size_t info_size, size_t size
 	derive(ctx, size);
 }
 
-/* tls1_PRF() of OpenSSL 1.1.1, with the randoms of both sides behind the label */
+/* tls1_PRF() of OpenSSL 1.1.1, with the randoms of both sides after the label */
 static void prf11(uint64_t ctx, const char *label, const char *random, size_t size)
 {
 	ctrl(ctx, EVP_PKEY_CTRL_TLS_MD, "", 0);
@@ -289,7 +289,7 @@ START_TEST(tls13)
 }
 END_TEST
 
-/* A key block becomes one key: the client's, with its IV behind both keys. */
+/* A key block becomes one key: the client's, with its IV after both keys. */
 START_TEST(tls12)
 {
 	const struct library *library = &libraries[_i / 2];
@@ -474,7 +474,7 @@ START_TEST(stale_label)
 }
 END_TEST
 
-/* A label whose derivation did not come: the next one begins anew. */
+/* A label whose derivation did not come: the next one starts over. */
 START_TEST(forgotten_label)
 {
 	ctrl(CTX, EVP_PKEY_CTRL_TLS_SEED, "key expansion", 13);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * kernel/hook/: traffic keys of wolfSSL, mbedTLS and rustls (see test_derive.c).
- * The programs of the hook objects run here on calls as the libraries make them:
- * in their order, and with what lies around the keys.
+ * The programs of the hook objects run here on calls like those of the libraries:
+ * in the same order, and with the same bytes around the keys.
  */
 #define __TARGET_ARCH_x86 1
 #include "selftests/unit/host_world.h"
@@ -25,7 +25,7 @@ static struct memory {
 	uint8_t out[512];
 	uint8_t text[256];
 	struct slice info[6];
-	uint64_t stack[4]; /* the return address, and the arguments behind the sixth */
+	uint64_t stack[4]; /* the return address, and the arguments after the sixth */
 } memory;
 
 static struct world world;

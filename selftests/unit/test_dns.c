@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The DNS object over whole packets: which answers count, for which names and
- * how long, and which are doubted. Each way to a resolver is tried: IPv4 and
- * IPv6, datagrams of sockets that are connected and that are not, and TCP.
+ * how long, and which are rejected. Each way to a resolver is tried: IPv4 and
+ * IPv6, datagrams of connected and of other sockets, and TCP.
  */
 #include "selftests/unit/dns_dialogue.h"
 #include "selftests/unit/suite.h"
@@ -161,7 +161,7 @@ START_TEST(late)
 }
 END_TEST
 
-/* A question may be sent again as it is: each time is good for one answer. */
+/* The same question may be sent again: each time counts for one answer. */
 START_TEST(asked_again)
 {
 	for (unsigned int kind = 0; kind < KINDS; kind++) {
@@ -355,7 +355,7 @@ START_TEST(wildcards_far)
 }
 END_TEST
 
-/* A shorter name behind a longer one, in the same memory. */
+/* A shorter name after a longer one, in the same memory. */
 START_TEST(names_one_after_another)
 {
 	char name[NAME_SIZE];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kloak run --resolve against name servers that answer rightly, wrongly, late
- * or not at all. Time is the test's own where it only has to pass.
+ * kloak run --resolve against name servers that answer correctly, wrongly, late
+ * or not at all. Where time only has to pass, it is simulated.
  */
 #include "selftests/unit/stderr_capture.h"
 
@@ -167,7 +167,7 @@ static void silent(struct dns_request *request)
 	(void)request;
 }
 
-/* What a forger would send, and the right answer behind it. */
+/* What a forger would send, followed by the right answer. */
 static void forged_first(struct dns_request *request)
 {
 	struct wire d;
@@ -374,7 +374,7 @@ START_TEST(an_alias)
 }
 END_TEST
 
-/* 0, TTL as it is, at least .min_ttl, at most a day. */
+/* 0, the TTL itself, at least .min_ttl, at most a day. */
 static uint32_t served_ttl;
 
 static void right_for(struct dns_request *request)
@@ -573,7 +573,7 @@ START_TEST(nothing_to_do)
 }
 END_TEST
 
-/* More names than slots; those behind the 256th are said to be left out. */
+/* More names than slots; a warning says that those after the 256th are left out. */
 START_TEST(many_names)
 {
 	char name[32];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * DNS messages: what kernel/dns/message.h makes of real ones, of odd ones and
- * of lies. Every message stands in front of bytes that would change the result
- * if they were read, in memory that still holds an earlier message's reading.
+ * of lies. Every message is followed by bytes that would change the result if they
+ * were read, and the memory for the result still holds that of an earlier message.
  */
 #include "selftests/unit/dns_wire.h"
 #include "selftests/unit/suite.h"
@@ -25,7 +25,7 @@ static struct dns_reading reading;
 
 /* ---- reading ---- */
 
-/* The first @size bytes of @w are the message; the rest of it stands behind. */
+/* The first @size bytes of @w are the message; the rest follows it. */
 static void load(const struct wire *w, size_t size)
 {
 	size_t all = w->size < sizeof(message.byte) ? w->size : sizeof(message.byte);
@@ -141,7 +141,7 @@ START_TEST(fold)
 }
 END_TEST
 
-/* The hash of a name that begins behind the header, and its bytes as they are compared. */
+/* The hash of a name that begins after the header, and its bytes as they are compared. */
 static u64 hash_of(const struct wire *w)
 {
 	load(w, w->size);
@@ -476,7 +476,7 @@ START_TEST(real_answers)
 }
 END_TEST
 
-/* Never more than the whole says; and no byte behind the end has a part in it. */
+/* Never more than the whole says; and no byte after the end has any influence. */
 static void truncate_everywhere(void)
 {
 	static struct dns_reading whole, cut;
@@ -855,7 +855,7 @@ START_TEST(pointers)
 		if (target >= self)
 			ck_assert_uint_eq(reading.malformed, 1);
 	}
-	begin(WIRE_A); /* "example.com" of the question, behind a label of its own */
+	begin(WIRE_A); /* "example.com" of the question, after a label of its own */
 	wire_count(&wire, 1);
 	wire_label(&wire, "wWw", 3);
 	wire_pointer(&wire, QNAME + 4);
@@ -960,7 +960,7 @@ START_TEST(long_by_pointer)
 }
 END_TEST
 
-/* As many labels as a name can have, each behind a pointer. */
+/* As many labels as a name can have, each reached by a pointer. */
 START_TEST(scattered_name)
 {
 	size_t at = QNAME + 2 * 126;

@@ -146,7 +146,7 @@ START_TEST(large_datagrams)
 		begin(KIND_UDP);
 		ask(77, NAME, WIRE_A);
 		make_reply(77, NAME, WIRE_A, 1);
-		wire.size = size - 16; /* zeros behind it, and a record at the end */
+		wire.size = size - 16; /* zeros after it, and a record at the end */
 		wire_has(&wire, "", WIRE_A, TTL, 2);
 		link_message(&l, false, &wire);
 		ck_assert(is_verified(NAME, 1));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The DNS object over TCP: streams cut into segments in every way, in another
- * order, again, without a beginning, and with messages of every size.
+ * The DNS object over TCP: streams cut into segments in every way, out of order,
+ * repeated, without a beginning, and with messages of every size.
  */
 #include "selftests/unit/dns_dialogue.h"
 #include "selftests/unit/suite.h"
@@ -287,7 +287,7 @@ START_TEST(wrapping_numbers)
 }
 END_TEST
 
-/* A long message is read as far as there is room, and the next one begins behind its end. */
+/* A long message is read as far as there is room, and the next one begins after its end. */
 START_TEST(long_messages)
 {
 	static const size_t size[] = { 511,  512,  513,	 1024, 4095,  4096,

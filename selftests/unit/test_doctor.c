@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kloak doctor: checks of files against a directory that looks like a system,
- * the others against the real one, with and without privileges.
+ * kloak doctor: the checks that read files on a directory that looks like a
+ * system, the others on the real one, with and without privileges.
  */
 #include <check.h>
 #include <limits.h>

@@ -86,7 +86,7 @@ START_TEST(paths_and_soname)
 		{ DT_SONAME, { 1 } },	{ DT_RPATH, { 11 } },
 		{ DT_RUNPATH, { 17 } }, { DT_STRSZ, { sizeof(strings) } },
 		{ DT_STRTAB, { 0 } },	{ DT_NULL, { 0 } },
-		{ DT_NEEDED, { 1 } }, /* behind the end */
+		{ DT_NEEDED, { 1 } }, /* after the end */
 	};
 
 	ck_assert_int_eq(elf_image_open(&image, fd), 0);

@@ -440,7 +440,7 @@ START_TEST(lying_tables)
 }
 END_TEST
 
-/* The last string of the table without its NUL: it is not a name, and nothing is read behind it. */
+/* The last string of the table without its NUL: it is not a name, and nothing is read after it. */
 START_TEST(string_without_nul)
 {
 	CLEANUP_FD int fd = copy_of_self();

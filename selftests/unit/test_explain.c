@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kloak explain: strings in files, the verdict of what was found, both reports. What it
- * says of real programs and processes is in selftests/system/explain.py.
+ * kloak explain: strings in files, the verdict on what was found, both reports. Real
+ * programs and processes are the business of selftests/system/explain.py.
  */
 #include <check.h>
 #include <elf.h>

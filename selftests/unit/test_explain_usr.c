@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * kloak explain of the files below /usr: it has an answer for every one of them, quickly,
- * and never crashes. Of 147,000 files one of 16 is taken; EXPLAIN_WALK=all takes all.
- * EXPLAIN_ROOT is another directory than /usr.
+ * and never crashes. Of 147,000 files one in 16 is taken; EXPLAIN_WALK=all takes all.
+ * EXPLAIN_ROOT names another directory than /usr.
  */
 #include <check.h>
 #include <ftw.h>

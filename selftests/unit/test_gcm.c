@@ -114,7 +114,7 @@ static void tag_delta(const uint8_t *delta, size_t at, size_t size, size_t ciphe
 {
 	static struct secret secret;
 
-	memset(&secret, 0xa5, sizeof(secret)); /* what is behind .size must not matter */
+	memset(&secret, 0xa5, sizeof(secret)); /* what is after .size must not matter */
 	memcpy(secret.delta, delta, size);
 	memset(socket_state.delta, 0x5a, sizeof(socket_state.delta));
 	secret.size = (uint32_t)size;
@@ -259,7 +259,7 @@ static size_t seal(const struct reference_key *key, const uint8_t iv[12],
 	return size;
 }
 
-/* A record with a changed range, sealed anew, against the record changed as the kernel does. */
+/* A record with a changed range, sealed again, against the record changed as the kernel does. */
 static void check_record(uint64_t *random, const struct record_case *c)
 {
 	static uint8_t before[16384], after[16384], sealed[16400], again[16400];

@@ -198,7 +198,7 @@ START_TEST(every_truncation)
 			set_u16(&cut, 3, size - 5);
 			ck_assert_int_eq(parse(cut.byte, size, &hello), -1);
 			set_u16(&cut, 7, size - 9);
-			/* A ClientHello may end behind its compression methods. */
+			/* A ClientHello may end after its compression methods. */
 			if (!parse(cut.byte, size, &hello))
 				ck_assert_uint_eq(hello.name_at | hello.at, 0);
 		}
@@ -206,7 +206,7 @@ START_TEST(every_truncation)
 }
 END_TEST
 
-/* What lies behind the record, e.g. the next one, changes nothing. */
+/* What follows the record, such as the next one, changes nothing. */
 START_TEST(more_behind)
 {
 	struct draft d = named("a.example", 9), e = d;
@@ -225,7 +225,7 @@ END_TEST
 START_TEST(lying_lengths)
 {
 	const struct draft honest = named("a.example", 9);
-	const size_t sni = honest.extensions + 2 + 7; /* behind supported_versions */
+	const size_t sni = honest.extensions + 2 + 7; /* after supported_versions */
 	const struct {
 		size_t at;
 		unsigned int width;

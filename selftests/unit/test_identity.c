@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who the command is: its capabilities, its user, and the accounts that users are found in. */
+/* Who the command is: its capabilities, its user, and the files in which users are looked up. */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
  *  - objdump prints prefixes alone where they cannot belong to what follows (a
  *    REX before another prefix, more prefixes than it shows in one line). The
  *    CPU sees one instruction; such a line is joined with the next one.
- *  - objdump takes fwait (9b) and the x87 instruction behind it for one, as
+ *  - objdump takes fwait (9b) and the x87 instruction after it for one, as
  *    assemblers do. To the CPU they are two.
  *  - Things that no compiler emits, but data in the code may look like: a
  *    near branch with a 66 prefix (its length depends on the CPU's maker;

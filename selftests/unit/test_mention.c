@@ -34,7 +34,7 @@ static struct mention mention;
 
 static const struct {
 	char *argv[5];
-	const char *found[3]; /* behind "DIRECTORY/", or beginning with "./" */
+	const char *found[3]; /* after "DIRECTORY/", or beginning with "./" */
 } lines[] = {
 	{ { "sh", "-c", "node app.js" }, { "node" } },
 	{ { "sh", "-c", "cd /srv&&exec node" }, { "node" } },
@@ -84,7 +84,7 @@ START_TEST(many_found)
 }
 END_TEST
 
-/* The program is the last word that is looked at, the first one that is not, or behind options. */
+/* The program is the last word that is looked at, the first one that is not, or after options. */
 START_TEST(many_words)
 {
 	char text[4 * MENTION_WORDS] = "";
@@ -147,7 +147,7 @@ START_TEST(found_in_script)
 }
 END_TEST
 
-/* Behind what is read of it, and with no directory in its name. */
+/* Beyond what is read of it, and with no directory in its name. */
 START_TEST(long_script)
 {
 	static char text[3 * MENTION_SCRIPT_MAX] = "#!/bin/sh\nnode\n";

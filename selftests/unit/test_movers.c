@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes that another thread sends than the one that gave them to the library: a
- * goroutine, or a task of an asynchronous runtime, goes on elsewhere. The
+ * Writes that are sent by another thread than the one that gave them to the
+ * library, as when a goroutine or a task of an asynchronous runtime moves on. The
  * receiver of tls_model.h judges, as in test_stream.c.
  */
 #include "selftests/unit/suite.h"
@@ -30,7 +30,7 @@ static unsigned int version_of(unsigned int number)
 	return number & 1 ? TLS_VERSION_12 : TLS_VERSION_13;
 }
 
-/* A connection behind its handshake, in the sending thread's process. */
+/* A connection after its handshake, in the sending thread's process. */
 static void begin(unsigned int number)
 {
 	model_begin(&model, number + 1, version_of(number), number / 2 % 3);
@@ -212,7 +212,7 @@ START_TEST(loser_goes_on)
 }
 END_TEST
 
-/* A write of many small records that goes on in another thread, placeholder far behind. */
+/* A write of many small records that goes on in another thread, the placeholder far into it. */
 START_TEST(moved_in_the_middle)
 {
 	for (unsigned int number = 0; number < CONNECTIONS; number++) {
@@ -239,7 +239,7 @@ START_TEST(moved_in_the_middle)
 }
 END_TEST
 
-/* What other threads send in vain leaves the writer its chance, and ends some time. */
+/* Futile searches for other threads leave the writer its chance, and end at some point. */
 START_TEST(vain_searches)
 {
 	struct staged *st;

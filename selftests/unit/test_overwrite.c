@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* user/attach/overwrite: who writes to a file is noticed, who replaces it is not. */
+/* user/attach/overwrite: writing to a file is noticed, replacing it is not. */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * elf/pclntab: functions of small files of every format and of programs that Go
- * links here, with the symbol table of their twins as the judge; then tables that
- * lie.
+ * elf/pclntab: functions of small files of every format, and of programs that Go
+ * links here, judged by the symbol tables of the same programs, not stripped; then
+ * tables that lie.
  */
 #include <errno.h>
 #include <libelf.h>
@@ -282,7 +282,7 @@ START_TEST(refuses_lies)
 }
 END_TEST
 
-/* The word that begins a table is in the data by chance, before and behind the real one. */
+/* The word that begins a table is in the data by chance, before and after the real one. */
 START_TEST(refuses_chance)
 {
 	const struct go_options options = { .format = (enum pclntab_format)_i, .table = ".data" };

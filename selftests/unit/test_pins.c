@@ -236,7 +236,7 @@ START_TEST(hosts_of_others)
 }
 END_TEST
 
-/* Behind 1 MiB nothing is read, and the line that the cut goes through is not taken for whole. */
+/* After 1 MiB nothing is read, and the line that is cut there is not taken for whole. */
 START_TEST(hosts_too_large)
 {
 	static char data[TRUSTED_FILE_MAX + 4096];

@@ -278,7 +278,7 @@ static size_t fill(struct placeholder *set, size_t wanted, size_t least, size_t 
 	return count;
 }
 
-/* Compares each with each in sorted order: whatever begins with a text stands right behind it. */
+/* Compares each with each in sorted order: whatever begins with a text comes right after it. */
 static void assert_distinct(struct placeholder *set, size_t count)
 {
 	qsort(set, count, sizeof(*set), compare_heads);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * user/attach/plan.c and hook_table.c: which functions of a file would be
- * probed, told by the functions that it defines. The files are made by the
- * compiler, with the names that libraries have.
+ * probed, depending on the functions that it defines. The compiler makes the files,
+ * with the names that the libraries have.
  */
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/suite.h"

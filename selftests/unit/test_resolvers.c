@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Trusted resolvers: --resolver, resolv.conf, and what is warned of. */
+/* Trusted resolvers: --resolver, resolv.conf, and the warnings. */
 #include "selftests/unit/mapped.h"
 #include "selftests/unit/scratch.h"
 #include "selftests/unit/stderr_capture.h"

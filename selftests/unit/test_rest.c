@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kernel/hook/rest.h: a library that takes a record's worth of each call, whatever
- * that is for its peer. Every placeholder is staged where it leaves whole, and
- * those that are left pending are those that the end of a record cuts.
+ * kernel/hook/rest.h: a library that takes one record's worth of each call, however
+ * much that is with its peer. Every placeholder is staged where it leaves whole; only
+ * those that the end of a record cuts remain pending.
  */
 #include "selftests/unit/host_world.h"
 #include "selftests/unit/suite.h"
@@ -214,7 +214,7 @@ START_TEST(not_the_rest)
 }
 END_TEST
 
-/* What begins behind a record's worth is left for the next call. */
+/* What begins after a record's worth is left for the next call. */
 START_TEST(a_record_at_most)
 {
 	size_t size = REST_RECORD + 200;

@@ -75,7 +75,7 @@ START_TEST(names)
 }
 END_TEST
 
-/* 63 bytes a label, 253 a name; two less behind "*." */
+/* 63 bytes a label, 253 a name; two less after "*." */
 START_TEST(name_lengths)
 {
 	char text[512], name[NAME_SIZE];

@@ -2,7 +2,7 @@
 /*
  * kernel/hook/scan.h and stage.h: the placeholders that are staged for a write
  * are those that a plain search finds, in order, whatever surrounds them and
- * however they lie to the windows and chunks of the scan; what is not staged is
+ * wherever they are in the windows and chunks of the scan; what is not staged is
  * reported.
  */
 #include "selftests/unit/host_world.h"
@@ -234,7 +234,7 @@ START_TEST(every_offset)
 }
 END_TEST
 
-/* The run behind "kloak" is just long enough, or just too short. */
+/* What follows "kloak" is just long enough, or just too short. */
 START_TEST(shortest_run)
 {
 	grant_long();
@@ -498,7 +498,7 @@ START_TEST(rest_of_a_write)
 }
 END_TEST
 
-/* A piece behind another of its size is a write of its own; the same place again is a retry. */
+/* A piece after another of its size is a write of its own; the same place again is a retry. */
 START_TEST(pieces_of_one_size)
 {
 	grant_long();

@@ -248,7 +248,7 @@ START_TEST(from_environment)
 {
 	setenv("KLOAK_T", VALUE "\n", 1);
 	ck_assert_int_eq(add("KLOAK_T@h"), 0);
-	assert_value(0, VALUE "\n"); /* taken as it is */
+	assert_value(0, VALUE "\n"); /* taken unchanged */
 	unsetenv("KLOAK_U");
 	ck_assert_int_eq(add("KLOAK_U@h"), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "KLOAK_U is not set"));

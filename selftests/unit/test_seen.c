@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* user/attach/seen: which files count as dealt with. */
+/* user/attach/seen: which files count as handled. */
 #include <check.h>
 #include <errno.h>
 
@@ -77,7 +77,7 @@ START_TEST(changed_file)
 }
 END_TEST
 
-/* Those that were placed behind it are still found. */
+/* Those that were placed after it are still found. */
 START_TEST(forgotten)
 {
 	struct stat status;

@@ -60,7 +60,7 @@ struct sample {
 #define GO_HUGE                                                     \
 	0x49, 0x89, 0xe4,			/* mov %rsp,%r12 */ \
 		0x49, 0x81, 0xec, 0, 0, 1, 0	/* sub $0x10000,%r12 */
-#define JBE	   0x0f, 0x86, 0x87, 0x01, 0, 0 /* jbe far behind */
+#define JBE	   0x0f, 0x86, 0x87, 0x01, 0, 0 /* jbe far ahead */
 #define GO_FRAME   0x55, 0x48, 0x89, 0xe5	/* push %rbp; mov %rsp,%rbp */
 #define GO15_FRAME 0x48, 0x83, 0xec, 0x60	/* sub $0x60,%rsp */
 
@@ -242,7 +242,7 @@ static const struct sample samples[] = {
 	  8,
 	  0 },
 
-	/* nothing behind a transfer; nothing that runs twice */
+	/* nothing after a transfer; nothing that runs twice */
 	{ "behind an indirect call",
 	  { 0xff, 0xd0, 0x55, 0xc3 },
 	  4,
@@ -420,7 +420,7 @@ START_TEST(chooses_the_site)
 }
 END_TEST
 
-/* A push far behind single-stepped instructions is not looked for without end. */
+/* The search for a push after many single-stepped instructions has an end. */
 START_TEST(gives_up_far_from_the_entry)
 {
 	uint8_t code[128];

@@ -2,10 +2,9 @@
 /*
  * The socket object over whole connections (tls_model.h): records cut into
  * messages anywhere, TCP that takes a part of a message, libraries that hand
- * the rest over again. Whatever happens, the receiver must be able to read
- * every record, and finds a secret where its placeholder was written, or the
- * placeholder, and nothing else. Where the kernel side had a fair chance, it
- * must be the secret.
+ * over the rest again. Whatever happens, the receiver must be able to read every
+ * record, and must find, where a placeholder was written, either the secret or
+ * the placeholder. Where the kernel side had a fair chance, it must be the secret.
  */
 #include "selftests/unit/suite.h"
 #include "selftests/unit/tls_model.h"
@@ -18,7 +17,7 @@ enum {
 	CUT = 1,     /* messages end anywhere */
 	GATHER = 2,  /* several writes may leave in one message */
 	PARTIAL = 4, /* TCP may take a part, the same rest comes again */
-	APPEND = 8,  /* ... with new bytes behind it */
+	APPEND = 8,  /* ... with new bytes after it */
 	SMALL = 16,  /* small records */
 	UPDATE = 32, /* KeyUpdate now and then */
 	MOVE = 64,   /* any thread of the process writes and sends */
@@ -100,7 +99,7 @@ static size_t choose_message(struct model *model, unsigned int mode)
 			size = record_end(model) - model->arrived_size + model_random(model, 40);
 		size = size > 24 ? size - model_random(model, 24) : size;
 		size = size < AMBIGUOUS + 1 ? AMBIGUOUS + 1 : size;
-		/* Nor a record's rest with as little behind it. */
+		/* Nor the remainder of a record with as little after it. */
 		end = record_end(model) - model->arrived_size;
 		size = size > end && size - end <= AMBIGUOUS ? end : size;
 	}
@@ -378,7 +377,7 @@ static void check_two(struct model *model, unsigned int seed, size_t cut, size_t
 }
 
 /*
- * A record is cut in two anywhere, behind one that proved the key; TCP takes all of
+ * A record is cut in two anywhere, after one that proved the key; TCP takes all of
  * the first message, or any part of it, and the rest comes again.
  */
 START_TEST(cut_everywhere)
@@ -409,7 +408,7 @@ START_TEST(cut_everywhere)
 }
 END_TEST
 
-/* The rest comes with what is behind it: what was hashed as it was must not change. */
+/* The remainder comes with more after it: what was hashed before must not change. */
 START_TEST(cut_and_appended)
 {
 	static struct model model;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* elf/strings: names at every place around the borders of what is read at once. */
+/* elf/strings: names at every place around the borders of the chunks. */
 #include <errno.h>
 
 #include "elf/strings.h"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the applications of the tests of destinations are made of: `from app import *`.
+"""What applications consist of in the tests of destinations: `from app import *`.
 
 An application looks names up, connects, and sends requests that hold API_KEY,
 which is the placeholder under Kloak. Constants of the test (PORT, CA, ...)
@@ -33,7 +33,7 @@ def family_of(address):
 
 
 def ask(server, host, kind=dnswire.A, port=53, number=None, sock=None, seconds=10, data=None):
-    """A query of the application's own making; returns the answer's bytes, or None."""
+    """A query that the application makes itself; returns the answer's bytes, or None."""
     number = random.randrange(65536) if number is None else number
     with sock or socket.socket(family_of(server), socket.SOCK_DGRAM) as mine:
         mine.settimeout(seconds)
@@ -45,7 +45,7 @@ def ask(server, host, kind=dnswire.A, port=53, number=None, sock=None, seconds=1
 
 
 def ask_by_tcp(server, host, kind=dnswire.A, port=53, pieces=1):
-    """pieces: the answer is asked for in so many sends."""
+    """pieces: the query leaves in so many sends."""
     query = dnswire.query(random.randrange(65536), host, kind)
     framed = struct.pack(">H", len(query)) + query
     with socket.create_connection((server, port), 10) as mine:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Tries to get at the secret from inside the workload. argv: dump file, pids to attack ...
 
-All that could be read goes to the dump file, for the test to search; what was
-tried, and how it ended, is printed, a line each.
+Everything that could be read goes to the dump file, for the test to search. Each
+attempt is printed on a line, with how it ended.
 """
 import ctypes
 import os
@@ -80,7 +80,7 @@ class Iovec(ctypes.Structure):
 
 
 def read_by_process_vm(pid):
-    """Does not need maps: guesses nothing, so an error other than EFAULT ends it."""
+    """Needs no maps file. It guesses nothing, so an error other than EFAULT ends it."""
     kept = 0
     for start, end in mappings(pid):
         buffer = ctypes.create_string_buffer(end - start)
@@ -184,7 +184,7 @@ def open_by_id(next_command, open_command):
 
 
 def guess_ids(open_command):
-    """Without the right to list ids they can be tried one by one."""
+    """Whoever may not list ids can try them one by one."""
     kept, refused = 0, None
     for number in range(1, 5000):
         try:
@@ -208,13 +208,13 @@ def capture(family, kind, protocol):
 
 
 def open_probe():
-    """A uprobe or kernel sample of one's own."""
+    """A uprobe, or samples of the kernel, of the attacker's own."""
     attribute = ctypes.create_string_buffer(struct.pack("IIQQ", 1, 112, 0, 1), 112)
     return os.close(call(SYS_PERF_EVENT_OPEN, attribute, victims[0], -1, -1, 0))
 
 
 def core_dump(pid):
-    """Makes kloak die with a core; the file would be in its directory."""
+    """Makes kloak die with a core dump; the file would be in its directory."""
     resource.prlimit(pid, resource.RLIMIT_CORE, (-1, -1))
     os.kill(pid, 11)
     time.sleep(0.5)

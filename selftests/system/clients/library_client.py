@@ -31,7 +31,7 @@ def in_memory(path):
 
 
 class Library:
-    """Just enough of libssl, with nothing verified: what the test is about is who sees it."""
+    """Just enough of libssl, with nothing verified: the test is about who sees the traffic."""
 
     def __init__(self, directory, where=lambda path: path):
         self.crypto = ctypes.CDLL(where(directory + "/libcrypto.so.9"))

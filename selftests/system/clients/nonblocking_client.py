@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Python's ssl on a plain non-blocking socket: SSL_write is repeated until all is gone."""
+"""Python's ssl on a plain non-blocking socket: SSL_write is repeated until all is sent."""
 import select
 import socket
 import ssl

@@ -55,7 +55,7 @@ class Plan:
         return _VARIABLE.sub(value, text)
 
     def pause(self):
-        """Keeps the process as it is until the test has looked at it."""
+        """Keeps the process unchanged until the test has looked at it."""
         if self.wait:
             print("ready", flush=True)
             sys.stdin.readline()

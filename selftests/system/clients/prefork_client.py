@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """argv: plan, when ("context", "handshake" or "request": what the parent has done before it forks).
 
-A server that forks: its workers inherit the library and, but for "context", connections. Each of
-the plan's workers makes the requests of its number.
+A server that forks: its workers inherit the library and, except with "context", connections. Each
+of the plan's workers makes the requests of its number.
 """
 import os
 import socket

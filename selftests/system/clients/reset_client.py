@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""argv: plan, connections. Writes until the peer resets the connection, each time anew."""
+"""argv: plan, connections. On each new connection, writes until the peer resets it."""
 import socket
 import sys
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What BPF objects and cgroups there are on this machine, to see what a run leaves behind."""
+"""Which BPF objects and cgroups exist on this machine, to see what a run leaves behind."""
 import ctypes
 import errno
 import os
@@ -65,7 +65,7 @@ class Inventory:
         self.things |= {("cgroup", path) for path in cgroups()}
 
     def left_since(self, seconds=tap.HAPPENS):
-        """What is new, once the kernel had time to free what nobody holds."""
+        """What is new, after the kernel has had time to free what nobody holds."""
         end = time.monotonic() + seconds
         while True:
             left = Inventory().things - self.things

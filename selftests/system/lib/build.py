@@ -66,7 +66,7 @@ def openssl_client(name, *flags):
 
 
 def musl_openssl_client():
-    """As on Alpine: nothing of glibc in it, all in one file. The OpenSSL is the system's."""
+    """As on Alpine: no glibc in it, and everything in one file. The OpenSSL is the system's."""
     machine = "/%s-linux-gnu" % os.uname().machine
     return _made(os.path.join(TREE, "selftests/runtimes/clients/openssl_client.c"),
                  "openssl_client-musl",
@@ -102,7 +102,7 @@ def boringssl_client():
 
 
 class Made:
-    """What could be made before there was no network any more, or why not."""
+    """What was made while there was still a network, or why it was not."""
 
     def __init__(self, make, *arguments):
         self.error = self.path = None

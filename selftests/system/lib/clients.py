@@ -60,7 +60,7 @@ node = _scripted(NODE, "node_client.js")
 
 
 def _shell_text(text):
-    """A word of sh in which {NAME} has become the variable."""
+    """A word of sh in which {NAME} is replaced by the variable."""
     parts = _VARIABLE.split(text)  # text, name, text, name, ... text
     return "".join('"$%s"' % part if index % 2 else shlex.quote(part)
                    for index, part in enumerate(parts))
@@ -102,7 +102,7 @@ def s_client(server, requests, address="127.0.0.1", name="api.test"):
 
 def contract(program, server, connections=1, requests=1, threads=1, address="127.0.0.1",
              name="api.test", **options):
-    """The command of a client of selftests/runtimes, which takes its orders from the environment."""
+    """The command of a client of selftests/runtimes, which is configured by its environment."""
     orders = {"address": address, "port": server.port, "name": name, "ca": server.authority.ca,
               "connections": connections, "requests": requests, "threads": threads, **options}
     return ["env", *("TEST_%s=%s" % (key.upper(), value) for key, value in orders.items()),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is tested with a client of selftests/runtimes/clients: clients.contract() runs it.
+"""The tests of a library, with a client of selftests/runtimes/clients (clients.contract()).
 
 A test file of a library makes its client and hands it to register_tests().
 """
@@ -14,7 +14,7 @@ SIZE = 40
 
 
 def compile_c(name, *libraries):
-    """The client NAME.c, made of it and tls_client.h."""
+    """The client NAME.c, built from it and tls_client.h."""
     source = os.path.join(CLIENTS, name + ".c")
     directory = os.path.join(build.O, "selftests", "runtimes")
     os.makedirs(directory, exist_ok=True)

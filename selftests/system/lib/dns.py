@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Name servers, in the namespace `there` unless said otherwise.
 
-Dnsmasq is the real one. Scripted says what a test wants said, as the server of
-an attacker's zone would behind a resolver, or a broken resolver.
+Dnsmasq is the real one. Scripted answers whatever a test makes it answer, like a broken
+resolver, or like the server of an attacker's zone that a resolver asks.
 """
 import itertools
 import os
@@ -20,7 +20,7 @@ _hosts = itertools.count(100)
 
 
 def new_address():
-    """For a resolver of a test of its own."""
+    """An address for a resolver that belongs to one test."""
     return namespace.RESOLVER % next(_hosts)
 
 
@@ -49,7 +49,7 @@ class Dnsmasq:
         self._wait(len(addresses))
 
     def _wait(self, count):
-        """Until it listens; TCP comes after UDP."""
+        """Waits until it listens; TCP comes after UDP."""
         end = time.monotonic() + tap.HAPPENS
         while time.monotonic() < end:
             if self.process.poll() is not None:
@@ -68,7 +68,7 @@ class Dnsmasq:
         return fields[1].endswith(":0035") and fields[3] == "0A"
 
     def _holds_sockets(self, count):
-        """Others may listen in the namespace too."""
+        """Others may be listening in the namespace too."""
         directory = "/proc/%d/fd" % self.process.pid
         try:
             names = [os.readlink(directory + "/" + name) for name in os.listdir(directory)]
@@ -100,7 +100,7 @@ class Dnsmasq:
 
 class Scripted:
     """answer(query, reply) is called for each query, in a thread of its own; reply(bytes) sends
-    an answer. UDP, and TCP where tcp=True. queries: those that came, as dnswire.Query."""
+    an answer. UDP, and TCP where tcp=True. queries: those that arrived, as dnswire.Query."""
 
     def __init__(self, address, answer, port=53, tcp=False, here=False):
         self.answer, self.queries = answer, []
@@ -187,7 +187,7 @@ class Forger:
         self.raw6 = namespace.socket_there(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
 
     def send(self, payload, source, destination):
-        """source, destination: (address, port). Checksums are right: nobody else drops it."""
+        """source, destination: (address, port). The checksums are right: nobody else drops it."""
         family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
         sender, receiver = (socket.inet_pton(family, end[0]) for end in (source, destination))
         size = 8 + len(payload)

@@ -11,7 +11,7 @@ POINTER_TO_QUESTION = b"\xc0\x0c"
 
 
 def name(text):
-    """Labels; no compression. Bytes are taken as they are."""
+    """Labels, uncompressed; bytes are not changed."""
     if isinstance(text, bytes):
         return text
     labels = [label for label in text.split(".") if label]

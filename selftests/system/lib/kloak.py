@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs commands under `kloak run` and reads what it says."""
+"""Runs commands under `kloak run` and reads its output."""
 import itertools
 import json
 import os
@@ -63,7 +63,7 @@ class Result:
 
 
 class Running:
-    """A `kloak run` on its way. values: environment of kloak itself; grants: the -s arguments;
+    """A `kloak run` in progress. values: environment of kloak itself; grants: the -s arguments;
     popen: further arguments of subprocess.Popen; prefix: words in front of kloak; program: where
     kloak is, as seen from there."""
 
@@ -150,7 +150,7 @@ def _children(path):
 
 
 def without_root_warning(errors):
-    """What kloak said, but for the line that the tests, being root, always get."""
+    """What kloak said, without the line that the tests, being root, always get."""
     lines = errors.splitlines(keepends=True)
     return b"".join(line for line in lines
                     if not line.startswith(b"kloak: warning: the command runs as root"))
@@ -169,7 +169,7 @@ def run_plain(command, values, timeout=tap.HANGS):
 
 
 def requests_seen(server, expected, seconds=tap.HAPPENS):
-    """Waits until the server has `expected` requests, returns and forgets them, sorted."""
+    """Waits until the server has `expected` requests; returns them, sorted, and forgets them."""
     end = time.monotonic() + seconds
     while len(server.recorder.requests) < expected and time.monotonic() < end:
         time.sleep(0.005)

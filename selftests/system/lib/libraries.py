@@ -15,7 +15,7 @@ def system_library(name):
 
 
 def write_copy(directory, name, as_name):
-    """A copy that is a library of its own for the loader: all that is called .so.3 is .so.9."""
+    """A copy that the loader takes for another library: every .so.3 in it becomes .so.9."""
     with open(system_library(name), "rb") as file:
         content = file.read()
     for stem in (b"libcrypto.so.", b"libssl.so."):
@@ -35,7 +35,7 @@ def private_copy(name):
 
 
 def plain_copy(name):
-    """A directory with the libraries as they are called everywhere, for LD_LIBRARY_PATH."""
+    """A directory with the libraries under their usual names, for LD_LIBRARY_PATH."""
     directory = tap.scratch(name)
     os.mkdir(directory)
     for library in ("libcrypto.so.3", "libssl.so.3"):

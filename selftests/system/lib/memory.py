@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""Looks for a value, or any 8-byte piece of it, in all that a process can read of itself.
+"""Looks for a value, or any 8-byte piece of it, in everything that a process can read of itself.
 
 As a program (root): memory.py PID... < VALUE
 prints where pieces were found and exits 1, or says how much was searched and exits 0.

@@ -2,16 +2,16 @@
 """A small internet: two network namespaces of this test file, joined by a veth pair.
 
 enter() moves the test file's process into the first, `here`, where kloak and
-the applications run. In the second, there(), are servers, resolvers and
-whoever forges answers. All of 10.53.0.0/16 and fd53::/32 but here's own address
-is there, each address answered by whoever listens at it:
+the applications run. The second, there(), has servers, resolvers and whoever
+forges answers. All addresses of 10.53.0.0/16 and fd53::/32, except here's own,
+are there; whoever listens at one answers:
 
     10.53.0.1, fd53::1             here
     10.53.1.0/24, fd53:0:0:1::/64  servers
     10.53.2.0/24, fd53:0:0:2::/64  resolvers
 
-The process has a mount namespace of its own too, so that /etc/resolv.conf and
-/run are its own. Nothing of this outlives the processes of the test file.
+The process also has its own mount namespace, with its own /etc/resolv.conf and
+/run. Nothing of this outlives the processes of the test file.
 """
 import contextlib
 import ctypes
@@ -109,11 +109,11 @@ def socket_there(*arguments):
 
 
 def mounted(*pairs):
-    """Words in front of a command that is to see other files: (file, in the place of) ..."""
+    """Words in front of a command that sees other files: (file, the path where it sees it) ..."""
     mounts = ["mount --bind %s %s" % pair for pair in pairs]
     return ["unshare", "-m", "sh", "-c", " && ".join(mounts + ['exec "$@"']), "sh"]
 
 
 def mount_here(source, target):
-    """For this process and all that it starts from now on."""
+    """For this process and whatever it starts from now on."""
     subprocess.run(["mount", "--bind", source, target], check=True)

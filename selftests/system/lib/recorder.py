@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Records what arrives after TLS has been taken off, byte for byte, and answers it as HTTP.
+"""Records what arrives, byte for byte, after TLS has been removed, and answers it as HTTP.
 
 A Stream is one connection. A request ends after its header and the
-Content-Length bytes of its body; what does not look like HTTP stays in
+Content-Length bytes of its body; anything that does not look like HTTP stays in
 Stream.raw and is never answered.
 """
 import os
@@ -64,7 +64,7 @@ class Recorder:
         return b"".join(bytes(stream.raw) for stream in self.streams)
 
     def forget(self):
-        """Returns the requests so far, and starts anew; for moments when nothing is arriving."""
+        """Returns the requests so far and forgets them; only while nothing is arriving."""
         requests = self.requests
         for stream in self.streams:
             stream.forget()

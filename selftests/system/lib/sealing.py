@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Looks for the secret in all that an application can read, while a request is in flight and after.
+"""Looks for the secret in all that an application can read, during and after a request.
 
-Each search looks for a control value too, which the application does hold and
+Each search also looks for a control value, which the application does hold and
 which must be found.
 """
 import time
@@ -10,7 +10,7 @@ from lib import kloak, memory, tap
 
 
 def search(run, needle):
-    """All processes below kloak; kloak itself is searched by hostile.py's means."""
+    """All processes below kloak; kloak itself is the business of hostile.py."""
     found = memory.Found()
     family = run.descendants()
     tap.check(family, "the application is gone")

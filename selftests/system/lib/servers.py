@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Real TLS servers on the loopback addresses, with certificates made for this run.
+"""Real TLS servers on the loopback addresses, with certificates that are made for this run.
 
 Nginx terminates TLS and hands the bare stream to a Recorder over a unix
 socket; OpensslServer is `openssl s_server`, one connection at a time. Both
@@ -280,7 +280,7 @@ http {
 
 
 class EarlyNginx(_Server):
-    """Takes early data. Knows of its requests the target and X-Api-Key only."""
+    """Accepts early data. Of its requests it knows only the target and X-Api-Key."""
 
     def __init__(self, suite=DEFAULT_SUITE):
         super().__init__(suite)
@@ -296,7 +296,7 @@ class EarlyNginx(_Server):
         self._wait_until_listening()
 
     def requests(self, count, seconds=tap.HAPPENS):
-        """Waits for so many, returns and forgets them, sorted: (target, key)."""
+        """Waits for so many; returns them, sorted, as (target, key), and forgets them."""
         end = time.monotonic() + seconds
         path = self.directory + "/requests"
         while True:

@@ -2,9 +2,9 @@
 """TAP 13 from functions.
 
 A test file registers functions with @test("what must be true") and ends with
-main(PROMISE). A test passes by returning, fails by raising, and says with
-skip("reason") that this machine cannot run it. Arguments of the test file
-choose tests by a part of their name.
+main(PROMISE). A test passes by returning and fails by raising; it calls
+skip("reason") if this machine cannot run it. Arguments of the test file choose
+tests by a part of their name.
 """
 import concurrent.futures
 import os
@@ -86,7 +86,7 @@ def _comment(text):
 
 
 def _run(number, name, function):
-    """Whether it passed, and what is to be printed."""
+    """Whether it passed, and what to print."""
     try:
         function()
     except Skip as reason:

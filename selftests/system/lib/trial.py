@@ -19,14 +19,14 @@ _idle = {True: queue.SimpleQueue(), False: queue.SimpleQueue()}
 
 
 def prepare(*resolvers):
-    """Before anything else of a test file: its namespaces, and their /etc/resolv.conf."""
+    """Before anything else in a test file: makes its namespaces, and their /etc/resolv.conf."""
     namespace.enter()
     namespace.mount_here(dns.resolv_conf(*resolvers), "/etc/resolv.conf")
     servers.Authority.get()
 
 
 def borrow_server(loopback):
-    """A server, here or there, that no other test uses meanwhile."""
+    """A server, here or there, that no other test uses in the meantime."""
     try:
         return _idle[loopback].get_nowait()
     except queue.Empty:
@@ -35,7 +35,7 @@ def borrow_server(loopback):
 
 
 def request(key, target="/"):
-    """As clients/app.py makes it."""
+    """A request, as clients/app.py makes it."""
     return ("GET %s HTTP/1.1\r\nHost: host\r\nX-Api-Key: %s\r\n\r\n" % (target, key)).encode()
 
 
@@ -111,7 +111,7 @@ class Trial:
         self.placeholder = self.read_line()
 
     def read_line(self):
-        """The application's next word, or a failure that says why there is none."""
+        """The application's next line, or a failure that says why there is none."""
         line = self.running.read_line()
         if not line:
             self.finish()
