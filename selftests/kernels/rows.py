@@ -9,12 +9,9 @@ DOCTOR = (DOCTOR_IN_SHORT + " 'least but CAP_NET_ADMIN' 'least capabilities' 'JI
           " 'remedy of few descriptors'")
 SWAPS = "selftests/kernels/guest/swaps.py"
 NAMES = "selftests/system/verified-destinations.py 'a name, IPv4' 'an answer by TCP, IPv4'"
-<<<<<<< HEAD
-=======
 # Debian's 6.1 has no sysctl against typing, and its kernels take 32-bit calls.
 TYPING = "selftests/system/terminal.py 'cannot type' requests"
 KEYS = "selftests/system/keyring.py"
->>>>>>> launch
 WARNINGS = "selftests/kernels/guest/kernel-warnings.py"
 
 
