@@ -372,6 +372,10 @@ START_TEST(half_of_a_library_is_not_tls)
 	expect(EXPLAIN_NOT, EXPLAIN_CRYPTO_ONLY, "");
 	subject.files[0].is_library = true; /* it is what other programs load */
 	expect(EXPLAIN_WOULD, EXPLAIN_NONE, "OpenSSL");
+	subject.files[0].loads_more = true;
+	add_openssl(EXPLAIN_LATER);
+	expect(EXPLAIN_WOULD, EXPLAIN_NONE, "OpenSSL");
+	ck_assert_uint_eq(subject.later, 0);
 }
 END_TEST
 

@@ -393,6 +393,9 @@ void explain_judge(struct explain *explain)
 	explain->later = 0;
 	explain->notes = 0;
 	judge(explain);
-	if (explain->runtime)
-		explain->version = find_version(explain, (size_t)(explain->runtime - hooks));
+	if (!explain->runtime)
+		return;
+	/* Of half a library, such as libcrypto, the other half may come later. */
+	explain->later &= ~(1U << (explain->runtime - hooks));
+	explain->version = find_version(explain, (size_t)(explain->runtime - hooks));
 }
