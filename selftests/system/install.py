@@ -8,7 +8,7 @@ import tarfile
 from lib import kloak, tap, tree
 
 MAKE = os.environ.get("MAKE", "make").split()
-SIZE_LIMIT = 700 * 1000
+SIZE_LIMIT = 800 * 1000
 
 
 def run_make(*arguments, where=kloak.TREE):

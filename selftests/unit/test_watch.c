@@ -138,11 +138,11 @@ static void end_child(void)
 
 /* --- the watcher ------------------------------------------------------- */
 
-static bool take(void *data, const struct foreign_file *file, const char *path)
+static bool take(void *data, const struct foreign_file *mapped, const char *path)
 {
 	ck_assert_ptr_eq(data, &seen);
 	ck_assert_uint_lt(taken_count, FILES_MAX);
-	ck_assert_int_eq(fstat(file->fd, &taken[taken_count]), 0);
+	ck_assert_int_eq(fstat(mapped->fd, &taken[taken_count]), 0);
 	snprintf(taken_path[taken_count++], sizeof(taken_path[0]), "%s", path);
 	return false;
 }
