@@ -8,7 +8,7 @@
  *	user space	config, workloads, secrets, rules, nets, resolvers, verified
  *	hook objects	keys, key_heads, staged          (one per TLS library)
  *	socket object	sockets, sockhash                (TLS seen from the kernel)
- *	DNS object	verified, doubts, resolvers      (answers of name servers)
+ *	DNS object	verified, rejections, resolvers      (answers of name servers)
  *	all             events, counters
  *
  * Addresses are 16 bytes in network order; IPv4 is v4-mapped (::ffff:a.b.c.d).
@@ -108,11 +108,11 @@ struct verified {
 #define TTL_MAX	      86400	      /* seconds; a longer TTL is cut, as resolvers do */
 #define TTL_MIN	      30	      /* default of the shortest time that an answer counts */
 
-/* ---- map "doubts": struct verified_key -> struct doubt ----
+/* ---- map "rejections": struct verified_key -> struct rejection ----
  *
  * "Somebody said so, who does not count": only for the reason in an event.
  */
-struct doubt {
+struct rejection {
 	__u64 time;
 	__u32 reason; /* REASON_RESOLVER or REASON_QUERY */
 	__u32 reserved;

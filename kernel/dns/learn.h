@@ -6,7 +6,7 @@
  * A question is noted if some rule of the workload covers its name, so that the
  * application can fill the maps with nothing else. An answer counts if it came
  * from a trusted resolver and matches a question of the same socket. One that
- * does not leaves a row in "doubts", for the reason in a later event.
+ * does not leaves a row in "rejections", for the reason in a later event.
  */
 #ifndef KLOAK_DNS_LEARN_H
 #define KLOAK_DNS_LEARN_H
@@ -121,7 +121,7 @@ KERNEL_INLINE void dns_verify(struct dns_work *work, u32 ttl)
 
 struct dns_lesson {
 	struct dns_work *work;
-	struct doubt doubt; /* its reason is 0 if the answer counts */
+	struct rejection rejection; /* its reason is 0 if the answer counts */
 };
 
 static long dns_lesson_step(u32 i, struct dns_lesson *lesson)
@@ -136,8 +136,8 @@ static long dns_lesson_step(u32 i, struct dns_lesson *lesson)
 	if (!dns_address_use(&work->reading, &work->reading.address[index], &ttl))
 		return 0;
 	__builtin_memcpy(work->key.address, work->reading.address[index].address, 16);
-	if (lesson->doubt.reason)
-		bpf_map_update_elem(&doubts, &work->key, &lesson->doubt, BPF_ANY);
+	if (lesson->rejection.reason)
+		bpf_map_update_elem(&rejections, &work->key, &lesson->rejection, BPF_ANY);
 	else
 		dns_verify(work, ttl);
 	return 0;
@@ -146,11 +146,12 @@ static long dns_lesson_step(u32 i, struct dns_lesson *lesson)
 /* What the answer in work->reading says counts, or is doubted for @reason. */
 KERNEL_GLOBAL int dns_learn(u64 slot, u64 reason)
 {
-	struct dns_lesson lesson = { .work = dns_work_get(slot), .doubt = { .reason = reason } };
+	struct dns_lesson lesson = { .work = dns_work_get(slot),
+				     .rejection = { .reason = reason } };
 
 	if (!lesson.work)
 		return -1;
-	lesson.doubt.time = bpf_ktime_get_ns();
+	lesson.rejection.time = bpf_ktime_get_ns();
 	lesson.work->key.workload = workload_id;
 	__builtin_memcpy(lesson.work->key.name, lesson.work->names.name, NAME_SIZE);
 	bpf_loop(DNS_ADDRESSES, dns_lesson_step, &lesson, 0);

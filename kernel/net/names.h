@@ -18,7 +18,8 @@ BPF_MAP(rules, BPF_MAP_TYPE_HASH, sizeof(struct rule_key), sizeof(secret_mask), 
 BPF_MAP(verified, BPF_MAP_TYPE_HASH, sizeof(struct verified_key), sizeof(struct verified),
 	MAX_VERIFIED, BPF_F_NO_PREALLOC);
 /* The application can fill it with what untrusted servers say: the oldest goes. */
-BPF_MAP(doubts, BPF_MAP_TYPE_LRU_HASH, sizeof(struct verified_key), sizeof(struct doubt), 512, 0);
+BPF_MAP(rejections, BPF_MAP_TYPE_LRU_HASH, sizeof(struct verified_key), sizeof(struct rejection),
+	512, 0);
 
 /*
  * Must be in a map value, not on the stack (kernel/loop.h) and not a global

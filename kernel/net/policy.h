@@ -66,11 +66,11 @@ KERNEL_INLINE int policy_copy_name(struct sk_msg_md *m, struct tls_socket *s)
 }
 
 /* Why the address of this socket does not count for the name in s->name_key. */
-KERNEL_INLINE u32 policy_doubt(const struct tls_socket *s)
+KERNEL_INLINE u32 policy_rejection(const struct tls_socket *s)
 {
-	struct doubt *doubt = bpf_map_lookup_elem(&doubts, &s->name_key);
+	struct rejection *rejection = bpf_map_lookup_elem(&rejections, &s->name_key);
 
-	return doubt ? doubt->reason : REASON_NOT_VERIFIED;
+	return rejection ? rejection->reason : REASON_NOT_VERIFIED;
 }
 
 /* The verdict on the name that was just copied, at this address. */
@@ -87,7 +87,7 @@ KERNEL_INLINE void policy_decide(struct tls_socket *s)
 	__builtin_memcpy(s->name_key.name, s->sni.name, NAME_SIZE);
 	answer = bpf_map_lookup_elem(&verified, &s->name_key);
 	if (!answer)
-		s->unverified = policy_doubt(s);
+		s->unverified = policy_rejection(s);
 	else
 		s->unverified = answer->expires >= s->connected ? REASON_NONE : REASON_EXPIRED;
 }

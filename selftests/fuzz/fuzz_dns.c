@@ -439,11 +439,12 @@ static void judge(void)
 			judge_key(e->key);
 			judge_verified(e->key, e->value);
 		}
-		for (struct host_entry *e = doubts.bucket[i]; e; e = e->next) {
-			const struct doubt *doubt = e->value;
+		for (struct host_entry *e = rejections.bucket[i]; e; e = e->next) {
+			const struct rejection *rejection = e->value;
 
 			judge_key(e->key);
-			REQUIRE(doubt->reason == REASON_QUERY || doubt->reason == REASON_RESOLVER);
+			REQUIRE(rejection->reason == REASON_QUERY ||
+				rejection->reason == REASON_RESOLVER);
 		}
 	}
 	for (unsigned int i = 0; i < LINKS; i++)

@@ -128,20 +128,20 @@ static inline bool is_verified(const char *name, uint32_t number)
 	return row_of(&verified, name, WIRE_A, number);
 }
 
-/* enum reason of the doubt; 0: none. */
-static inline unsigned int doubt_of(const char *name, uint32_t number)
+/* enum reason of the rejection; 0: none. */
+static inline unsigned int rejection_of(const char *name, uint32_t number)
 {
-	struct doubt *row = row_of(&doubts, name, WIRE_A, number);
+	struct rejection *row = row_of(&rejections, name, WIRE_A, number);
 
 	return row ? row->reason : 0;
 }
 
-/* The last answer, of NAME with address 1, was refused with this doubt. */
-static inline void require_doubt(unsigned int reason)
+/* The last answer, of NAME with address 1, was rejected for this reason. */
+static inline void require_rejection(unsigned int reason)
 {
 	ck_assert_uint_eq(verified.count, 0);
-	ck_assert_uint_eq(doubt_of(NAME, 1), reason);
-	ck_assert_uint_eq(doubts.count, reason != 0);
+	ck_assert_uint_eq(rejection_of(NAME, 1), reason);
+	ck_assert_uint_eq(rejections.count, reason != 0);
 }
 
 /* A fresh question and its answer: does what came before keep them from counting? */

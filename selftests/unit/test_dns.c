@@ -36,7 +36,7 @@ START_TEST(match)
 			reply(77, "WWW.example.com", type, 1);
 			ck_assert_uint_eq(seconds_of(NAME, type, 1), TTL);
 			ck_assert_uint_eq(verified.count, 1);
-			ck_assert_uint_eq(doubts.count, 0);
+			ck_assert_uint_eq(rejections.count, 0);
 			ck_assert_uint_eq(world_counter(COUNTER_ANSWERS), 1);
 			ck_assert_uint_eq(world_counter(COUNTER_ANSWERS_LOST), 0);
 			ck_assert_uint_eq(world_counter(COUNTER_IMPERSONATED), 0);
@@ -73,16 +73,16 @@ START_TEST(wrong_id_name_type)
 			begin(kind);
 			ask(77, NAME, WIRE_A);
 			reply(77 ^ 1U << bit, NAME, WIRE_A, 1);
-			require_doubt(REASON_QUERY);
+			require_rejection(REASON_QUERY);
 		}
 		begin(kind);
 		ask(77, "x.wild.example", WIRE_A);
 		reply(77, NAME, WIRE_A, 1);
-		require_doubt(REASON_QUERY);
+		require_rejection(REASON_QUERY);
 		begin(kind);
 		ask(77, NAME, WIRE_AAAA);
 		reply(77, NAME, WIRE_A, 1);
-		require_doubt(REASON_QUERY);
+		require_rejection(REASON_QUERY);
 		begin(kind);
 		ask(77, NAME, WIRE_A);
 		reply(77, NAME, WIRE_AAAA, 1);
@@ -110,7 +110,7 @@ START_TEST(wrong_server)
 				l.server.port = 5353;
 			world_trust(WORLD_WORKLOAD, &l.server);
 			reply(77, NAME, WIRE_A, 1);
-			require_doubt(REASON_QUERY);
+			require_rejection(REASON_QUERY);
 			l.server = *trusted(kind);
 			reply(77, NAME, WIRE_A, 1);
 			ck_assert(is_verified(NAME, 1));
@@ -131,7 +131,7 @@ START_TEST(wrong_socket)
 		if (l.tcp)
 			link_handshake(&l);
 		reply(77, NAME, WIRE_A, 1);
-		require_doubt(REASON_QUERY);
+		require_rejection(REASON_QUERY);
 		link_close(&first);
 	}
 }
@@ -155,7 +155,7 @@ START_TEST(late)
 			host.time += row[i].after;
 			reply(77, NAME, WIRE_A, 1);
 			ck_assert_int_eq(is_verified(NAME, 1), row[i].counts);
-			ck_assert_uint_eq(doubt_of(NAME, 1), row[i].counts ? 0 : REASON_QUERY);
+			ck_assert_uint_eq(rejection_of(NAME, 1), row[i].counts ? 0 : REASON_QUERY);
 		}
 	}
 }
@@ -173,7 +173,7 @@ START_TEST(asked_again)
 		reply(77, NAME, WIRE_A, 1); /* late for the first, not for the second */
 		ck_assert(is_verified(NAME, 1));
 		reply(77, NAME, WIRE_A, 2);
-		ck_assert_uint_eq(doubt_of(NAME, 2), REASON_QUERY);
+		ck_assert_uint_eq(rejection_of(NAME, 2), REASON_QUERY);
 		begin(kind);
 		ask(77, NAME, WIRE_A);
 		ask(77, NAME, WIRE_A);
@@ -195,7 +195,7 @@ START_TEST(answered_twice)
 		reply(77, NAME, WIRE_A, 2);
 		ck_assert(is_verified(NAME, 1));
 		ck_assert(!is_verified(NAME, 2));
-		ck_assert_uint_eq(doubt_of(NAME, 2), REASON_QUERY);
+		ck_assert_uint_eq(rejection_of(NAME, 2), REASON_QUERY);
 	}
 }
 END_TEST
@@ -205,13 +205,13 @@ START_TEST(unsolicited)
 	for (unsigned int kind = 0; kind < KINDS; kind++) {
 		begin(kind);
 		reply(77, NAME, WIRE_A, 1);
-		require_doubt(REASON_QUERY);
+		require_rejection(REASON_QUERY);
 		reply(0, NAME, WIRE_A, 1);
-		require_doubt(REASON_QUERY);
+		require_rejection(REASON_QUERY);
 		/* The empty slots are no questions. */
 		for (unsigned int id = 0; id < 1000; id++)
 			reply(id, NAME, WIRE_A, 1);
-		require_doubt(REASON_QUERY);
+		require_rejection(REASON_QUERY);
 	}
 }
 END_TEST
@@ -226,7 +226,7 @@ START_TEST(untrusted)
 		ask(77, NAME, WIRE_A);
 		ck_assert_uint_eq(world_counter(COUNTER_QUERIES), 0);
 		reply(77, NAME, WIRE_A, 1);
-		require_doubt(l.tcp ? REASON_NONE : REASON_RESOLVER);
+		require_rejection(l.tcp ? REASON_NONE : REASON_RESOLVER);
 		ck_assert_ptr_null(dns_stream_side(&l.socket.sock, 0));
 		ck_assert_ptr_null(dns_stream_side(&l.socket.sock, 1));
 	}
@@ -238,7 +238,7 @@ START_TEST(untrusted)
 		world_trust(WORLD_WORKLOAD + 1, &server);
 		ask(77, NAME, WIRE_A);
 		reply(77, NAME, WIRE_A, 1);
-		require_doubt(REASON_RESOLVER);
+		require_rejection(REASON_RESOLVER);
 	}
 }
 END_TEST
@@ -253,7 +253,7 @@ START_TEST(untrusted_port)
 		dns_ports[3] = 5353;
 		ask(77, NAME, WIRE_A);
 		reply(77, NAME, WIRE_A, 1);
-		require_doubt(REASON_RESOLVER);
+		require_rejection(REASON_RESOLVER);
 	}
 }
 END_TEST
@@ -282,7 +282,7 @@ START_TEST(ports)
 			ask(77, NAME, WIRE_A);
 			reply(77, NAME, WIRE_A, 1);
 			ck_assert_int_eq(is_verified(NAME, 1), row[i].watched);
-			ck_assert_uint_eq(doubts.count, 0);
+			ck_assert_uint_eq(rejections.count, 0);
 		}
 	}
 }
@@ -306,7 +306,7 @@ START_TEST(names_without_rule)
 			reply(78, name[i], WIRE_A, 1);
 		}
 		ck_assert_uint_eq(verified.count, 0);
-		ck_assert_uint_eq(doubts.count, 0);
+		ck_assert_uint_eq(rejections.count, 0);
 		ck_assert_uint_eq(world_counter(COUNTER_QUERIES), 0);
 		ck_assert(works());
 	}
@@ -349,7 +349,7 @@ START_TEST(wildcards_far)
 			if (labels <= WILDCARD_LABELS)
 				ck_assert_msg(is_verified(name, 1), "%s", name);
 			ck_assert_uint_eq(verified.count, is_verified(name, 1));
-			ck_assert_uint_eq(doubts.count, 0);
+			ck_assert_uint_eq(rejections.count, 0);
 		}
 	}
 }
@@ -379,11 +379,11 @@ START_TEST(workload)
 		workload_id = 9;
 		ask(77, NAME, WIRE_A);
 		reply(77, NAME, WIRE_A, 1);
-		require_doubt(0);
+		require_rejection(0);
 		world_rule(9, NAME); /* now it has a rule, and then a resolver */
 		ask(77, NAME, WIRE_A);
 		reply(77, NAME, WIRE_A, 1);
-		require_doubt(REASON_RESOLVER);
+		require_rejection(REASON_RESOLVER);
 		world_trust(9, trusted(kind));
 		open_to(kind, trusted(kind));
 		if (l.tcp)
@@ -488,15 +488,15 @@ START_TEST(rows_full)
 }
 END_TEST
 
-/* The oldest doubts go; what is verified does not suffer. */
-START_TEST(doubts_full)
+/* The oldest rejections go; what is verified does not suffer. */
+START_TEST(rejections_full)
 {
 	begin(KIND_UDP);
 	ask(1, NAME, WIRE_A);
 	reply(1, NAME, WIRE_A, 0);
 	for (uint32_t i = 1; i < 2000; i++)
 		reply(7, NAME, WIRE_A, i);
-	ck_assert_uint_eq(doubts.count, 512);
+	ck_assert_uint_eq(rejections.count, 512);
 	ck_assert_uint_eq(verified.count, 1);
 	ck_assert(is_verified(NAME, 0));
 }
@@ -514,7 +514,7 @@ START_TEST(works_busy)
 			ask(77, NAME, WIRE_A);
 			reply(77, NAME, WIRE_A, 1);
 			ck_assert_int_eq(is_verified(NAME, 1), busy < DNS_WORKS);
-			ck_assert_uint_eq(doubts.count, 0);
+			ck_assert_uint_eq(rejections.count, 0);
 			ck_assert_uint_eq(world_claims(&l), busy);
 			ck_assert_uint_eq(world_counter(COUNTER_ANSWERS_LOST),
 					  busy < DNS_WORKS ? 0 : 2);
@@ -536,7 +536,7 @@ START_TEST(many_questions)
 				bool kept = i + DNS_PENDING >= count;
 
 				ck_assert_int_eq(is_verified(NAME, i), kept);
-				ck_assert_uint_eq(doubt_of(NAME, i), kept ? 0 : REASON_QUERY);
+				ck_assert_uint_eq(rejection_of(NAME, i), kept ? 0 : REASON_QUERY);
 			}
 		}
 	}
@@ -567,7 +567,7 @@ int main(void)
 		lifetimes,
 		later_end_counts,
 		rows_full,
-		doubts_full,
+		rejections_full,
 		works_busy,
 		many_questions,
 	};

@@ -26,7 +26,7 @@ START_TEST(marks)
 }
 END_TEST
 
-/* Without a mark there is neither a verified address nor a doubt. */
+/* Without a mark there is neither a verified address nor a rejection. */
 START_TEST(foreign_namespace)
 {
 	static const struct {
@@ -46,7 +46,7 @@ START_TEST(foreign_namespace)
 			ask(77, NAME, WIRE_A);
 			reply(77, NAME, WIRE_A, 1);
 			ck_assert_int_eq(is_verified(NAME, 1), row[i].counts);
-			ck_assert_uint_eq(verified.count + doubts.count, row[i].counts);
+			ck_assert_uint_eq(verified.count + rejections.count, row[i].counts);
 		}
 	}
 }
@@ -64,7 +64,7 @@ START_TEST(unmarked)
 			link_handshake(&l);
 		ask(77, NAME, WIRE_A);
 		reply(77, NAME, WIRE_A, 1);
-		ck_assert_uint_eq(verified.count + doubts.count, 0);
+		ck_assert_uint_eq(verified.count + rejections.count, 0);
 		ck_assert_ptr_null(l.socket.storage[0].map);
 		ck_assert_uint_eq(world_counter(COUNTER_NO_DNS_STATE), 1);
 	}
@@ -82,7 +82,7 @@ START_TEST(no_stream_storage)
 		link_handshake(&l);
 		ask(77, NAME, WIRE_A);
 		reply(77, NAME, WIRE_A, 1);
-		ck_assert_uint_eq(verified.count + doubts.count, 0);
+		ck_assert_uint_eq(verified.count + rejections.count, 0);
 		ck_assert_uint_eq(world_counter(COUNTER_NO_DNS_STATE), 1);
 	}
 }
@@ -99,7 +99,7 @@ START_TEST(no_full_socket)
 		ask(77, NAME, WIRE_A);
 		reply(77, NAME, WIRE_A, 1);
 		l.socket.not_full = false;
-		ck_assert_uint_eq(verified.count + doubts.count, 0);
+		ck_assert_uint_eq(verified.count + rejections.count, 0);
 		ck_assert_uint_eq(world_counter(COUNTER_QUERIES), 0);
 		make_query(77, NAME, WIRE_A);
 		link_packet(&l, true, &p, l.sent, TCP_ACK_FLAG, wire.byte, wire.size);
@@ -107,7 +107,7 @@ START_TEST(no_full_socket)
 		make_reply(77, NAME, WIRE_A, 1);
 		link_packet(&l, false, &p, l.received, TCP_ACK_FLAG, wire.byte, wire.size);
 		ck_assert_int_eq(packet_show(&p, dns_ingress, NULL), 1);
-		ck_assert_uint_eq(verified.count + doubts.count, 0);
+		ck_assert_uint_eq(verified.count + rejections.count, 0);
 	}
 }
 END_TEST
@@ -131,7 +131,7 @@ START_TEST(nat)
 			link_syn(&l, false, NULL, 0);
 		reply(77, NAME, WIRE_A, 1);
 		ck_assert_int_eq(is_verified(NAME, 1), connected);
-		ck_assert_uint_eq(doubt_of(NAME, 1), connected ? 0 : REASON_QUERY);
+		ck_assert_uint_eq(rejection_of(NAME, 1), connected ? 0 : REASON_QUERY);
 	}
 }
 END_TEST
@@ -150,7 +150,7 @@ START_TEST(connected_elsewhere)
 			ask(77, NAME, WIRE_A);
 			ck_assert_uint_eq(world_counter(COUNTER_QUERIES), 0);
 			reply(77, NAME, WIRE_A, 1);
-			require_doubt(REASON_QUERY);
+			require_rejection(REASON_QUERY);
 		}
 	}
 }
@@ -191,7 +191,7 @@ START_TEST(impersonation)
 			ck_assert_uint_eq(world_counter(COUNTER_IMPERSONATED), 1);
 			reply(77, NAME, WIRE_A, 1);
 			ck_assert_int_eq(is_verified(NAME, 1), !hits);
-			ck_assert_uint_eq(doubt_of(NAME, 1), hits ? REASON_RESOLVER : 0);
+			ck_assert_uint_eq(rejection_of(NAME, 1), hits ? REASON_RESOLVER : 0);
 			host.time += 3600 * WORLD_SECOND; /* for good */
 			ck_assert_int_eq(works(), !hits);
 		}
@@ -233,13 +233,13 @@ START_TEST(wrong_way)
 		link_message(&l, true, &wire);
 		ck_assert_uint_eq(world_counter(COUNTER_QUERIES), 0);
 		reply(77, NAME, WIRE_A, 1);
-		require_doubt(REASON_QUERY);
+		require_rejection(REASON_QUERY);
 		begin(kind);
 		ask(77, NAME, WIRE_A);
 		make_reply(77, NAME, WIRE_A, 1);
 		wire_set_u16(&wire, 2, WIRE_QUERY);
 		link_message(&l, false, &wire);
-		require_doubt(0);
+		require_rejection(0);
 		reply(77, NAME, WIRE_A, 1); /* the question still stands */
 		ck_assert(is_verified(NAME, 1));
 	}
@@ -263,7 +263,7 @@ START_TEST(daemon_mode)
 		reply(77, NAME, WIRE_A, 1);
 		ck_assert(is_verified(NAME, 1));
 		reply(77, NAME, WIRE_A, 2);
-		ck_assert_uint_eq(doubt_of(NAME, 2), REASON_QUERY);
+		ck_assert_uint_eq(rejection_of(NAME, 2), REASON_QUERY);
 		ask(78, "other.example", WIRE_A);
 		reply(78, "other.example", WIRE_A, 1);
 		ck_assert_uint_eq(verified.count, 1);

@@ -37,7 +37,7 @@ static void require_all(unsigned int count)
 	ck_assert_uint_eq(world_counter(COUNTER_QUERIES), count);
 	for (unsigned int i = 0; i < count; i++)
 		ck_assert_msg(is_verified(NAME, i), "answer %u of %u", i, count);
-	ck_assert_uint_eq(doubts.count, 0);
+	ck_assert_uint_eq(rejections.count, 0);
 	ck_assert_uint_eq(world_counter(COUNTER_ANSWERS_LOST), 0);
 }
 
@@ -392,7 +392,7 @@ START_TEST(stream_busy)
 		ck_assert_uint_eq(world_counter(COUNTER_ANSWERS_LOST), 1);
 		*busy = 0;
 		part(!side, 0, stream_size);
-		ck_assert_uint_eq(verified.count + doubts.count, 0);
+		ck_assert_uint_eq(verified.count + rejections.count, 0);
 		ck_assert_uint_eq(world_counter(COUNTER_QUERIES), side);
 		ck_assert(!works());
 	}

@@ -257,7 +257,7 @@ static struct hook_probe *plan(struct explain_file *file, const char *hook, cons
 	file->plans = file->plans ? file->plans : calloc(1, sizeof(*file->plans));
 	ck_assert_ptr_nonnull(file->plans);
 
-	struct hook_plan *of = &file->plans->of[hook_number(hook)];
+	struct hook_plan *of = &file->plans->by_hook[hook_number(hook)];
 	const struct hook_function *function = hooks[hook_number(hook)].functions;
 
 	of->probes = reallocarray(of->probes, of->count + 1, sizeof(*of->probes));
@@ -485,7 +485,7 @@ static void expect_live(const char *workload, const char *unknown, bool programs
 	live->links_known = programs;
 	live->programs = programs;
 	live->keys = keys;
-	subject.files[2].plans->of[hook_number("openssl")].probes[0].attached = attached;
+	subject.files[2].plans->by_hook[hook_number("openssl")].probes[0].attached = attached;
 	expect(state, reason, "OpenSSL");
 }
 

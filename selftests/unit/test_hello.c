@@ -480,14 +480,14 @@ static void answer(const char *name, uint64_t expires)
 	ck_assert_int_eq(bpf_map_update_elem(&verified, &key, &value, BPF_ANY), 0);
 }
 
-static void doubt(const char *name, uint32_t reason)
+static void reject(const char *name, uint32_t reason)
 {
 	struct verified_key key = { .workload = WORKLOAD };
-	struct doubt value = { .time = 500, .reason = reason };
+	struct rejection value = { .time = 500, .reason = reason };
 
 	memcpy(key.address, socket_state.address, 16);
 	memcpy(key.name, name, strlen(name));
-	ck_assert_int_eq(bpf_map_update_elem(&doubts, &key, &value, BPF_ANY), 0);
+	ck_assert_int_eq(bpf_map_update_elem(&rejections, &key, &value, BPF_ANY), 0);
 }
 
 static void forget(struct host_map *map, const char *name)
@@ -561,25 +561,25 @@ START_TEST(verdicts_of_others)
 }
 END_TEST
 
-/* Why the address does not count: what is known best. A doubt is never a permission. */
-START_TEST(verdicts_of_doubts)
+/* Why the address does not count: what is known best. A rejection is never a permission. */
+START_TEST(verdicts_of_rejections)
 {
 	setup();
 	grant("a.example", 443, 2);
 	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_NOT_VERIFIED);
-	doubt("b.example", REASON_RESOLVER);
+	reject("b.example", REASON_RESOLVER);
 	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_NOT_VERIFIED);
-	doubt("a.example", REASON_RESOLVER);
+	reject("a.example", REASON_RESOLVER);
 	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_RESOLVER);
 	ck_assert_uint_eq(verdict_of("A.example.", 1), REASON_RESOLVER);
-	doubt("a.example", REASON_QUERY);
+	reject("a.example", REASON_QUERY);
 	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_QUERY);
 	ck_assert_uint_eq(verdict_of("a.example", 2), REASON_HOST);
 	answer("a.example", 999);
 	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_EXPIRED);
 	answer("a.example", 1000);
 	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_NONE);
-	doubt("a.example", REASON_RESOLVER);
+	reject("a.example", REASON_RESOLVER);
 	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_NONE);
 	forget(&verified, "a.example");
 	ck_assert_uint_eq(verdict_of("a.example", 1), REASON_RESOLVER);
@@ -587,13 +587,13 @@ START_TEST(verdicts_of_doubts)
 END_TEST
 
 /* Doubts of another address are none of this one. */
-START_TEST(doubts_of_others)
+START_TEST(rejections_of_others)
 {
 	struct draft d = named("a.example", 9);
 
 	setup();
 	grant("a.example", 443, 2);
-	doubt("a.example", REASON_QUERY);
+	reject("a.example", REASON_QUERY);
 	socket_state.address[15]++;
 	tell(&d);
 	ck_assert_uint_eq(policy_verdict(&socket_state, 1), REASON_NOT_VERIFIED);
@@ -609,7 +609,7 @@ START_TEST(verdict_for_life)
 		teardown();
 		setup();
 		grant("a.example", 443, 2);
-		doubt("a.example", REASON_RESOLVER);
+		reject("a.example", REASON_RESOLVER);
 		tell(&d);
 		answer("a.example", ~0ULL);
 		if (again) /* after HelloRetryRequest */
@@ -625,7 +625,7 @@ START_TEST(verdict_for_life)
 		setup();
 		tell(&d);
 		ck_assert_uint_eq(policy_verdict(&socket_state, 1), REASON_RESOLVER);
-		forget(&doubts, "a.example");
+		forget(&rejections, "a.example");
 		ck_assert_uint_eq(policy_verdict(&socket_state, 1), REASON_RESOLVER);
 	}
 }
@@ -667,8 +667,8 @@ int main(void)
 		verdicts,
 		verdicts_of_others,
 		verdicts_without_hello,
-		verdicts_of_doubts,
-		doubts_of_others,
+		verdicts_of_rejections,
+		rejections_of_others,
 		verdict_for_life,
 	};
 

@@ -42,11 +42,11 @@ static void plan_text(const char *path, char *text, size_t size)
 	ck_assert_int_ge(count, 0);
 	*text = 0;
 	for (size_t i = 0; i < hook_count; i++)
-		for (size_t k = 0; k < plans.of[i].count; k++, seen++) {
+		for (size_t k = 0; k < plans.by_hook[i].count; k++, seen++) {
 			size_t used = strlen(text);
 
 			snprintf(text + used, size - used, "%s:%s ", hooks[i].name,
-				 plans.of[i].probes[k].function->symbol);
+				 plans.by_hook[i].probes[k].function->symbol);
 		}
 	ck_assert_int_eq(seen, count);
 	hook_plans_release(&plans);
@@ -184,7 +184,7 @@ static const struct hook_plan *plan_of(const struct hook_plans *plans, const cha
 {
 	for (size_t i = 0; i < hook_count; i++)
 		if (strcmp(hooks[i].name, hook) == 0)
-			return &plans->of[i];
+			return &plans->by_hook[i];
 	ck_abort_msg("no hook %s", hook);
 	return NULL;
 }

@@ -91,7 +91,7 @@ struct hook_passed {
 };
 
 struct hook_plans {
-	struct hook_plan of[HOOKS_MAX]; /* as in hooks[] */
+	struct hook_plan by_hook[HOOKS_MAX]; /* as in hooks[] */
 	size_t passed_count;
 	struct hook_passed passed[HOOK_PASSED_MAX]; /* more of them are left out */
 };

@@ -190,7 +190,7 @@ struct planning {
 static int take_probe(struct planning *planning, const struct hook *hook,
 		      const struct hook_probe *probe)
 {
-	struct hook_plan *plan = &planning->plans->of[hook - hooks];
+	struct hook_plan *plan = &planning->plans->by_hook[hook - hooks];
 	struct hook_probe *grown;
 
 	if (plan->count == HOOK_PROBES)
@@ -320,7 +320,7 @@ static int count_probes(const struct hook_plans *plans)
 	size_t i, total = 0;
 
 	for (i = 0; i < hook_count; i++)
-		total += plans->of[i].count;
+		total += plans->by_hook[i].count;
 	return (int)total;
 }
 
@@ -350,6 +350,6 @@ void hook_plans_release(struct hook_plans *plans)
 	size_t i;
 
 	for (i = 0; i < hook_count; i++)
-		free(plans->of[i].probes);
+		free(plans->by_hook[i].probes);
 	memset(plans, 0, sizeof(*plans));
 }

@@ -114,7 +114,7 @@ static void take_mapping(void *data, const struct mapping *mapping)
 	ret = mapping_find(mapping, name, &status);
 	if (ret ? !foreign_may_help(watch->reader, ret) : !is_new(watch, &status))
 		return;
-	watch->news++;
+	watch->unknown++;
 	ret = ret ? open_foreign(watch, mapping, &file) : open_known(watch, name, &file);
 	path = ret ? NULL : strdup(mapping->path);
 	if (!path) {
@@ -152,11 +152,11 @@ int watch_register(const struct watch *watch, int epoll)
 void watch_poll(struct watch *watch)
 {
 	watch->reports = 0;
-	watch->news = 0;
+	watch->unknown = 0;
 	if (sideband_read(&watch->sideband, take_mapping, watch))
 		maps_visit_cgroup(watch->cgroup, take_mapping, watch);
 	attach_waiting(watch);
-	if (watch->reports && !watch->news)
+	if (watch->reports && !watch->unknown)
 		usleep(PAUSE);
 }
 

@@ -64,9 +64,9 @@ struct watch {
 	void *data;
 	struct waiting_file waiting[WATCH_WAITING];
 	size_t waiting_count;
-	unsigned int reports; /* of this watch_poll(), and those of unknown files */
-	unsigned int news;
-	uint64_t next_count; /* CLOCK_MONOTONIC, ns: when processes are counted again */
+	unsigned int reports; /* of this watch_poll() */
+	unsigned int unknown; /* those of files that were not known before */
+	uint64_t next_count;  /* CLOCK_MONOTONIC, ns: when processes are counted again */
 	struct maps_processes known;
 	const struct account *reader;
 	unsigned int hung; /* foreign files that took too long */

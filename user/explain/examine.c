@@ -143,7 +143,7 @@ static bool is_out_of_question(const struct explain_file *file, const struct rea
 		return false;
 	for (size_t i = 0; row->hook && i < hook_count; i++)
 		if (strcmp(hooks[i].name, row->hook) == 0)
-			return file->plans->of[i].count > 0;
+			return file->plans->by_hook[i].count > 0;
 	return true;
 }
 

@@ -78,7 +78,7 @@ static void see_program(void *context, int fd)
 static void note_places(struct explain_file *file, size_t hook, const uint64_t *offsets,
 			uint32_t count)
 {
-	const struct hook_plan *plan = &file->plans->of[hook];
+	const struct hook_plan *plan = &file->plans->by_hook[hook];
 
 	for (size_t i = 0; i < plan->count; i++)
 		for (uint32_t k = 0; k < count; k++)

@@ -20,7 +20,7 @@ static size_t capacity_for(const struct explain *explain)
 
 	for (size_t i = 0; i < explain->count; i++)
 		for (size_t k = 0; explain->files[i].plans && k < hook_count; k++)
-			size += explain->files[i].plans->of[k].count * FUNCTION_SIZE;
+			size += explain->files[i].plans->by_hook[k].count * FUNCTION_SIZE;
 	return size;
 }
 
@@ -44,7 +44,7 @@ static void write_build_id(struct json *json, const struct elf_build_id *id)
 
 static void write_probe(struct json *json, const struct explain_file *file, size_t hook, size_t i)
 {
-	const struct hook_probe *probe = &file->plans->of[hook].probes[i];
+	const struct hook_probe *probe = &file->plans->by_hook[hook].probes[i];
 
 	json_object(json, NULL);
 	json_string(json, "symbol", probe->function->symbol);
@@ -64,14 +64,14 @@ static void write_hooks(struct json *json, const struct explain_file *file)
 {
 	json_array(json, "hooks");
 	for (size_t i = 0; file->plans && i < hook_count; i++) {
-		if (!file->plans->of[i].count)
+		if (!file->plans->by_hook[i].count)
 			continue;
 		json_object(json, NULL);
 		json_string(json, "hook", hooks[i].name);
 		json_string(json, "library", hooks[i].title);
 		json_string(json, "version", explain_version(file, i));
 		json_array(json, "functions");
-		for (size_t k = 0; k < file->plans->of[i].count; k++)
+		for (size_t k = 0; k < file->plans->by_hook[i].count; k++)
 			write_probe(json, file, i, k);
 		json_array_end(json);
 		json_object_end(json);

@@ -64,7 +64,7 @@ static void put_probe(FILE *out, const struct hook_probe *probe)
 
 static void put_plan(FILE *out, const struct explain_file *file, size_t hook)
 {
-	const struct hook_plan *plan = &file->plans->of[hook];
+	const struct hook_plan *plan = &file->plans->by_hook[hook];
 
 	if (!plan->count)
 		return;

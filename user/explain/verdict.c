@@ -67,8 +67,8 @@ static bool is_deceptive(const struct explain_file *file)
 static void tally_file(struct tally *tally, const struct explain_file *file)
 {
 	for (size_t i = 0; file->plans && !is_deceptive(file) && i < hook_count; i++)
-		for (size_t k = 0; k < file->plans->of[i].count; k++) {
-			bool write = explain_is_write(file->plans->of[i].probes[k].function);
+		for (size_t k = 0; k < file->plans->by_hook[i].count; k++) {
+			bool write = explain_is_write(file->plans->by_hook[i].probes[k].function);
 
 			tally->keys[i] |= !write;
 			tally->writes[i] |= write;
@@ -118,7 +118,7 @@ static const struct hook *find_runtime(const struct explain *explain, enum expla
 static const struct hook *find_half(const struct explain_file *file)
 {
 	for (size_t i = 0; file->plans && !is_deceptive(file) && i < hook_count; i++)
-		if (file->plans->of[i].count)
+		if (file->plans->by_hook[i].count)
 			return &hooks[i];
 	return NULL;
 }
@@ -151,7 +151,7 @@ static const char *find_version(const struct explain *explain, size_t hook)
 			const char *version = explain_version(file, hook);
 
 			if (version[0] &&
-			    (!planned || (file->plans && file->plans->of[hook].count)))
+			    (!planned || (file->plans && file->plans->by_hook[hook].count)))
 				return version;
 		}
 	return "";
@@ -282,7 +282,7 @@ static bool is_attached(const struct explain *explain)
 {
 	for (size_t i = 0; i < explain->count; i++)
 		for (size_t k = 0; explain->files[i].plans && k < hook_count; k++)
-			if (has_attached(&explain->files[i].plans->of[k]))
+			if (has_attached(&explain->files[i].plans->by_hook[k]))
 				return true;
 	return false;
 }
@@ -351,7 +351,7 @@ static bool is_own(const struct explain *explain, const struct explain_file *pro
 		const struct explain_file *file = &explain->files[i];
 
 		if (file->role != EXPLAIN_LATER && !file->is_indirect && file->plans &&
-		    file->plans->of[runtime - hooks].count)
+		    file->plans->by_hook[runtime - hooks].count)
 			return true;
 	}
 	return false;

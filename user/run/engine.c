@@ -308,7 +308,7 @@ static bool is_loaded(const struct engine *engine, const struct hook_plans *plan
 	size_t i;
 
 	for (i = 0; i < hook_count; i++)
-		if (plans->of[i].count && !engine->hook[i])
+		if (plans->by_hook[i].count && !engine->hook[i])
 			return false;
 	return true;
 }
@@ -320,11 +320,12 @@ static int attach_plans(struct engine *engine, const struct hook_plans *plans, i
 	size_t i;
 
 	for (i = 0; !ret && i < hook_count; i++) {
-		if (!plans->of[i].count)
+		if (!plans->by_hook[i].count)
 			continue;
 		ret = need_hook(engine, i, err);
 		if (!ret)
-			ret = hook_attach(&plans->of[i], engine->hook[i], fd, path, links, err);
+			ret = hook_attach(&plans->by_hook[i], engine->hook[i], fd, path, links,
+					  err);
 	}
 	return ret;
 }

@@ -32,14 +32,14 @@ class Process:
             raise rigs.CannotMeasure("%s does not answer" % self.name)
         line = self.child.stdout.readline()
         if not line:
-            raise rigs.CannotMeasure("%s ended: %s" % (self.name, self.said()))
+            raise rigs.CannotMeasure("%s ended: %s" % (self.name, self.stderr_text()))
         return line.strip()
 
     def ask(self, *words):
         self.child.stdin.write(" ".join(map(str, words)) + "\n")
         return self.read()
 
-    def said(self):
+    def stderr_text(self):
         with open(self.errors, errors="replace") as file:
             return file.read().strip()[-600:]
 
@@ -80,7 +80,7 @@ class Client(Process):
         verdict = self.ask("connect", suite.version, suite.name, suite.auth, int(suite.nodelay))
         if verdict != expected:
             raise rigs.CannotMeasure("%s, %s: the server saw %s where %s should be; %s" % (
-                self.name, suite, verdict, expected, self.said()))
+                self.name, suite, verdict, expected, self.stderr_text()))
 
     def write(self, payload, count, placeholder):
         """ns of the thread's time; the server reads when all has been written."""

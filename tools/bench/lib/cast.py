@@ -64,6 +64,6 @@ def cast(rig):
         clients = Cast(rig, exits)
         yield clients
     # A placeholder that was not swapped would have been measured as one that was.
-    said = clients["inside"].said() + clients["by-address"].said()
-    if "left unchanged" in said:
-        raise rigs.CannotMeasure(said)
+    errors = clients["inside"].stderr_text() + clients["by-address"].stderr_text()
+    if "left unchanged" in errors:
+        raise rigs.CannotMeasure(errors)
