@@ -24,8 +24,8 @@ def attempts(prefix, keyring, who):
     identity.check(done.stdout, *who)
     lines = dict(line.split(": ", 1) for line in done.stdout.splitlines() if ": " in line)
     tap.check_equal(lines.pop("a key of its own", None), "read own",
-                    "a key of its own; %s %s" % (done.stdout, done.stderr))
-    tap.check_equal(len(lines), 9, "attempts; " + done.stdout)
+                    "a key of its own; " + done.stderr)
+    tap.check_equal(len(lines), 9, "attempts: %s" % sorted(lines))
     return lines, memory.Needle(payload.encode()).count(done.stdout.encode())
 
 
@@ -42,10 +42,10 @@ for the_title, the_options, the_without, the_user, the_keyring in (
     @tap.test("keys of the session, command of " + the_title)
     def keys(options=the_options, without=the_without, user=the_user, keyring=the_keyring):
         lines, found = attempts(without, keyring, user)
-        tap.check(found, "nothing read without Kloak, the test proves nothing: %s" % lines)
+        tap.check(found, "nothing read without Kloak: the test proves nothing")
         lines, found = attempts(kloak_run(*options), keyring, user)
-        tap.check(not found and not any("read" in line for line in lines.values()),
-                  "read: %s" % lines)
+        ways = [way for way, result in lines.items() if "read" in result]
+        tap.check(not found and not ways, "read: %s" % ways)
 
 
 tap.main(__doc__)
