@@ -12,6 +12,7 @@ NAMES = "selftests/system/verified-destinations.py 'a name, IPv4' 'an answer by 
 # Debian's 6.1 has no sysctl against typing, and its kernels take 32-bit calls.
 TYPING = "selftests/system/terminal.py 'cannot type' requests"
 KEYS = "selftests/system/keyring.py"
+NO_ROOM = "selftests/system/no-room.py"
 WARNINGS = "selftests/kernels/guest/kernel-warnings.py"
 
 
@@ -38,7 +39,7 @@ ROWS = (
     Row("6.1", (*ALL, TYPING, KEYS)),
     Row("6.12", BETWEEN),
     Row("6.18", BETWEEN),
-    Row("7", ALL),
+    Row("7", (*ALL, NO_ROOM)),
     Row("6.1", (DOCTOR_AS_IT_IS,), **LOCKDOWN),
     Row("7", (DOCTOR_AS_IT_IS,), **LOCKDOWN),
     Row("7", (DOCTOR_AS_IT_IS,), **NO_CX16),
