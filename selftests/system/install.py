@@ -12,8 +12,8 @@ SIZE_LIMIT = 700 * 1000
 
 def make(*arguments):
     done = subprocess.run(MAKE + ["--no-print-directory", *arguments], cwd=kloak.TREE,
-                          timeout=tap.HANGS,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                          timeout=tap.HANGS, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
     tap.check(done.returncode == 0, "make %s: %s" % (
         " ".join(arguments), done.stdout[-800:].decode(errors="replace")))
 
