@@ -19,7 +19,7 @@ _cleanups = []
 
 
 # Seconds by the clock, on a machine that may be busy: not how long something may take.
-HANGS = 1800  # a process that has not ended by then waits for something
+HANGS = 900  # a process that has not ended by then waits for something
 HAPPENS = 60  # what has not happened by then does not happen
 
 
@@ -123,6 +123,9 @@ def main(promise, workers=1):
     chosen = [t for t in _tests
               if len(sys.argv) < 2 or any(part in t[0] for part in sys.argv[1:])]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # A shell ignores these for what it runs in the background, and no program may then trap them.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     print("TAP version 13" + _comment(promise))
     print("1..%d" % len(chosen), flush=True)
     try:
