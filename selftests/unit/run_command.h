@@ -72,6 +72,7 @@ static inline int run_as(const char *user, struct child_options *options, char *
 		ck_assert_int_eq(child_wait(&child, NULL, &result->status), 0);
 	if (!ret)
 		child_release(&child);
+	options->account = NULL; /* ours goes */
 	return ret;
 }
 

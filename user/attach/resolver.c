@@ -96,14 +96,14 @@ int resolver_append(struct resolver *resolver, const char *path, struct foreign_
 	}
 	*item = (struct library){
 		.path = strdup(path),
-		.fd = TAKE_FD(file->fd),
-		.origin = TAKE_FD(file->origin),
 		.status = file->status,
 		.reason = resolver->reason,
 		.error = error,
 		.name = resolver->name ? strdup(resolver->name) : NULL,
 		.parent = resolver->parent,
 	};
+	item->fd = TAKE_FD(file->fd);
+	item->origin = TAKE_FD(file->origin);
 	set->count++;
 	if (!item->path || (resolver->name && !item->name))
 		return -ENOMEM;
