@@ -122,9 +122,8 @@ KERNEL_GLOBAL int policy_hello(struct sk_msg_md *m)
 	s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (!s)
 		return -1;
-	/* NOLINTNEXTLINE(bugprone-branch-clone): in this order */
 	if (hello_parse(m, &s->scratch_hello))
-		state = HELLO_BAD;
+		state = HELLO_BAD; /* NOLINT(bugprone-branch-clone): asked in this order */
 	else if (s->scratch_hello.encrypted)
 		state = HELLO_ENCRYPTED;
 	else if (!s->scratch_hello.name_at)

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,12 +16,12 @@
 #include "user/bpf/link.h"
 #include "user/bpf/map.h"
 #include "user/bpf/syscall.h"
+#include "user/run/storage.h"
 
 extern const uint8_t bpf_socket_start[], bpf_socket_end[];
 
 #define WORKLOAD_ID    1
 #define SWEEP_INTERVAL NSEC_PER_SEC
-#define STORAGE_TRIES  4 /* Linux 7 does not wait for locks when it allocates it */
 
 static int engine_map(const struct engine *engine, const char *name)
 {
@@ -124,37 +123,6 @@ static int configure(struct engine *engine, const struct engine_options *options
 	return ret ? ret : map_set(engine, "workloads", &id, &workload, err);
 }
 
-/*
- * Linux 7 gives a socket its storage with cmpxchg16b, which every real x86-64 processor
- * has, but not every virtual one. Asked for on a socket of ours: where that has none,
- * those of the command have none, and nothing would ever be swapped.
- */
-static int try_storage(const struct engine *engine, struct error *err)
-{
-	CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int map = engine_map(engine, "sockets"), ret, i;
-	CLEANUP_FREE void *value = NULL;
-	struct bpf_map_shape shape;
-
-	ret = fd < 0 ? -errno : bpf_map_read_shape(map, &shape);
-	value = ret ? NULL : calloc(1, shape.value_size);
-	if (!ret && !value)
-		return error_no_memory(err, "trying a socket's storage");
-	if (value)
-		ret = bpf_map_update(map, &fd, value, BPF_ANY);
-	for (i = 1; value && ret == -ENOMEM && i < STORAGE_TRIES; i++)
-		ret = bpf_map_update(map, &fd, value, BPF_ANY);
-	if (ret == -ENOMEM)
-		return error_set(err, ret,
-				 "the kernel gives sockets no storage: Linux 7 needs a processor "
-				 "with cmpxchg16b for it; give the virtual machine a CPU model "
-				 "with cx16 (QEMU: -cpu max), or use an older kernel");
-	if (ret)
-		return error_set(err, ret, "the kernel gives sockets no storage: %s; %s",
-				 strerror(-ret), bpf_remedy(ret, "see 'kloak doctor'"));
-	return 0;
-}
-
 /* The order matters little: the workload's first process is not in the cgroup yet, or waits. */
 static int attach_cgroup(struct engine *engine, int cgroup, struct error *err)
 {
@@ -195,7 +163,7 @@ int engine_open(struct engine *engine, const struct engine_options *options, str
 	engine->workload = WORKLOAD_ID;
 	ret = load_objects(engine, options, err);
 	if (!ret)
-		ret = try_storage(engine, err);
+		ret = storage_try(engine_map(engine, "sockets"), err);
 	if (!ret)
 		ret = configure(engine, options, err);
 	if (!ret)

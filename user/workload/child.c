@@ -219,7 +219,7 @@ static int lost(struct error *err)
 
 static int await_ready(struct child *child, const char *name, struct error *err)
 {
-	struct message message;
+	struct message message = { 0 };
 
 	if (receive(child, &message) != sizeof(message))
 		return lost(err);
@@ -294,7 +294,7 @@ int child_prepare(const struct child_options *options, struct child *child, stru
 
 int child_go(struct child *child, struct error *err)
 {
-	struct message message;
+	struct message message = { 0 };
 	ssize_t got = 0;
 	int ret = 0;
 
