@@ -76,7 +76,7 @@ class Said:
     """What doctor says: ok, and the findings by their names."""
 
     def __init__(self, prefix):
-        done = subprocess.run([*prefix, kloak.KLOAK, "doctor", "--json"], timeout=240,
+        done = subprocess.run([*prefix, kloak.KLOAK, "doctor", "--json"], timeout=tap.HANGS,
                               env=kloak.environment({}), stdin=subprocess.DEVNULL,
                               capture_output=True, check=False)
         try:

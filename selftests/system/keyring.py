@@ -18,7 +18,7 @@ def attempts(prefix, keyring, who):
     command = identity.said([clients.PYTHON, KEYS, NAME, "{ID}"])
     done = subprocess.run([clients.PYTHON, KEYS, NAME, "make", *prefix, *command],
                           env=kloak.environment(values), cwd=tap.scratch(), capture_output=True,
-                          timeout=60, text=True)
+                          timeout=tap.HANGS, text=True)
     if "errno" not in done.stdout and "Error" in done.stderr:
         tap.skip("this kernel or container has no keys: " + done.stderr.splitlines()[-1])
     identity.check(done.stdout, *who)

@@ -610,7 +610,7 @@ def foreign_explained():
 
     def ask(path, **environment):
         return subprocess.run([kloak.KLOAK, "explain", "--json", path], capture_output=True,
-                              env=kloak.environment(environment), timeout=60)
+                              env=kloak.environment(environment), timeout=tap.HANGS)
 
     sudo = {"SUDO_UID": "65534", "SUDO_GID": "65534", "SUDO_USER": "nobody"}
     answer = json.loads(ask(point + "/curl", **sudo).stdout)
