@@ -11,12 +11,17 @@ MAKE = os.environ.get("MAKE", "make").split()
 SIZE_LIMIT = 800 * 1000
 
 
-def make(*arguments):
-    done = subprocess.run(MAKE + ["--no-print-directory", *arguments], cwd=kloak.TREE,
-                          timeout=tap.HANGS, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
-    tap.check(done.returncode == 0, "make %s: %s" % (
-        " ".join(arguments), done.stdout[-800:].decode(errors="replace")))
+def run_make(*arguments, where=kloak.TREE):
+    """Exit status and what it said."""
+    done = subprocess.run(MAKE + ["--no-print-directory", *arguments], cwd=where,
+                          timeout=tap.HANGS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False)
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def make(*arguments, where=kloak.TREE):
+    status, output = run_make(*arguments, where=where)
+    tap.check(status == 0, "make %s: %s" % (" ".join(arguments), output[-800:]))
 
 
 def files_below(directory):
