@@ -455,9 +455,9 @@ static void judge(void)
 
 static struct dns_message message;
 
-static int read_alone(struct dns_reading *r, const uint8_t *bytes, size_t size, uint8_t behind)
+static int read_alone(struct dns_reading *r, const uint8_t *bytes, size_t size, uint8_t after)
 {
-	memset(&message, behind, sizeof(message));
+	memset(&message, after, sizeof(message));
 	memset(r, 0, sizeof(*r));
 	memcpy(message.byte, bytes, size);
 	message.size = (u32)size;

@@ -105,7 +105,7 @@ bad_test("a time of more than a day", CONFIGURATION, ["--min-ttl", "86401", "864
          ["run", *GRANT, "--min-ttl", "86401", *END])
 bad_test("a port without a host", CONFIGURATION, ["8443", "HOST:PORT"],
          ["run", "-s", "API_KEY@8443", *END])
-bad_test("a port behind a host without one", CONFIGURATION, ["8443", "HOST:443,8443"],
+bad_test("a port after a host without one", CONFIGURATION, ["8443", "HOST:443,8443"],
          ["run", "-s", "API_KEY@api.test,8443", *END])
 bad_test("a second port that is none", CONFIGURATION, ["70000", "65535"],
          ["run", "-s", "API_KEY@api.test:443,70000", *END])

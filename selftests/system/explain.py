@@ -461,8 +461,8 @@ def packed():
         program = bytearray(file.read())
     program[40:48] = bytes(8)  # e_shoff, and the number of sections: it has none
     program[60:64] = bytes(4)
-    behind = 64 + 56 * int.from_bytes(program[56:58], "little")
-    program[behind:behind + 12] = bytes(4) + b"UPX!" + bytes(4)  # struct l_info
+    after = 64 + 56 * int.from_bytes(program[56:58], "little")
+    program[after:after + 12] = bytes(4) + b"UPX!" + bytes(4)  # struct l_info
     answer = explain(write("packed", program))[1]
     tap.check_equal(answer["reason"], "packed", describe(answer))
     tap.check("upx -d" in answer["remedy"], answer["remedy"])

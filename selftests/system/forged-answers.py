@@ -316,7 +316,7 @@ poisoned("the name itself, but in the additional section",
          lambda query: query.answer([], [], [API]), question="api.test")
 poisoned("the name itself, but in the authority section",
          lambda query: query.answer([], [API]), question="api.test")
-poisoned("a wrong owner behind an alias", lambda query: query.answer(
+poisoned("a wrong owner after an alias", lambda query: query.answer(
     [dnswire.alias("api.test", "x.test"), dnswire.address("y.test", LIE)]), question="api.test")
 poisoned("an alias whose owner nobody asked for", lambda query: query.answer(
     [dnswire.alias("x.test", "y.test"), dnswire.address("y.test", LIE)]), question="api.test")
@@ -331,7 +331,7 @@ poisoned("a name that is the end of the question", lambda query: query.answer(
 # What is no host name must not become one when it is written as text.
 poisoned("a name with a dot inside of a label", lambda query: query.answer(
     [dnswire.address(dnswire.POINTER_TO_QUESTION, LIE)]), question=b"\x08api.test\0")
-poisoned("a name with a zero behind the right one", lambda query: query.answer(
+poisoned("a name with a zero after the right one", lambda query: query.answer(
     [dnswire.address(dnswire.POINTER_TO_QUESTION, LIE)]), question=b"\x03api\x06test\0x\0")
 poisoned("a name with a dot inside of a label, below a wildcard", lambda query: query.answer(
     [dnswire.address(dnswire.POINTER_TO_QUESTION, LIE)]), question=b"\x06x.wild\x04test\0",

@@ -55,7 +55,7 @@ for the_kind in BUILDS:
 
 
 def padding_test(mode, padding):
-    @tap.test("%s, the secret behind %d bytes of header" % (mode, padding))
+    @tap.test("%s, the secret after %d bytes of header" % (mode, padding))
     def padded():
         with servers.Nginx() as server:
             kloak.check_same_as_plain(

@@ -132,7 +132,7 @@ stays("a wildcard: a name below it that nobody asked for", "address-not-verified
 stays("a port of another rule", "port", "api.test:1 *.wild.test:2", """
     send(look_up("api.test")[0], "api.test", PORT)
     send(look_up("a.wild.test")[0], "a.wild.test", PORT)""", count=2)
-stays("a prefix: the first address behind it", "host", "10.53.1.64/31", """
+stays("a prefix: the first address after it", "host", "10.53.1.64/31", """
     send(LIE, "api.test", PORT)
     send("::ffff:" + LIE, "api.test", PORT)""", count=2)
 stays("a prefix of the other family", "host", "[2000::]/3", """

@@ -155,7 +155,7 @@ static const struct {
 	{ "counted text that has zeros in it", counted_long, 0 },
 	{ "a length without end", counted_without_end, -EBADMSG },
 	{ "many modules", modules_long, 0 },
-	{ "modules that end behind the file", modules_outside, 0 },
+	{ "modules that end after the file", modules_outside, 0 },
 	{ "a section at no address", section_elsewhere, -EBADMSG },
 	{ "no section", no_section, -ENOENT },
 	{ "no sections, and nothing in the data", no_sections, -ENOENT },

@@ -243,7 +243,7 @@ static const struct sample samples[] = {
 	  0 },
 
 	/* nothing after a transfer; nothing that runs twice */
-	{ "behind an indirect call",
+	{ "after an indirect call",
 	  { 0xff, 0xd0, 0x55, 0xc3 },
 	  4,
 	  SITE_ENTRY,
@@ -251,7 +251,7 @@ static const struct sample samples[] = {
 	  INSN_CALL_INDIRECT,
 	  0,
 	  0 },
-	{ "behind a syscall",
+	{ "after a syscall",
 	  { 0x0f, 0x05, 0x55, 0xc3 },
 	  4,
 	  SITE_ENTRY,
@@ -283,7 +283,7 @@ static const struct sample samples[] = {
 	  INSN_JCC,
 	  2,
 	  0 },
-	{ "a later jmp behind the site",
+	{ "a later jmp after the site",
 	  { 0x85, 0xd2, 0x78, 0x02, 0xff, 0xc8, 0xeb, 0xfc },
 	  8,
 	  SITE_ENTRY,
@@ -291,7 +291,7 @@ static const struct sample samples[] = {
 	  INSN_JCC,
 	  2,
 	  0 },
-	{ "the loop is found behind data",
+	{ "the loop is found after data",
 	  { 0x85, 0xd2, 0x78, 0x02, 0x06, 0x06, 0xeb, 0xfa },
 	  8,
 	  SITE_ENTRY,
@@ -483,7 +483,7 @@ static void check_site(const uint8_t *code, size_t size, enum site_use use, cons
 		int length = insn_decode(code + at, size - at, &insn);
 
 		ck_assert_msg(length > 0, "%s+%zu does not decode", name, at);
-		ck_assert_msg(!insn_is_transfer(&insn), "%s: site behind a branch", name);
+		ck_assert_msg(!insn_is_transfer(&insn), "%s: site after a branch", name);
 		ck_assert_msg(!(insn.writes & arguments[use]), "%s: arguments lost", name);
 		at += (size_t)length;
 		moved -= insn.stack;

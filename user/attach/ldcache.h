@@ -3,7 +3,7 @@
  * The dynamic loader's cache, /etc/ld.so.cache: which file ldconfig(8) found
  * for which soname. Read to know what a program may load later with dlopen(3).
  *
- * Format "glibc-ld.so.cache1.1", alone or behind a table of the format before
+ * Format "glibc-ld.so.cache1.1", alone or after a table of the format before
  * it ("ld.so-1.7.0"), as written by glibc's elf/cache.c. musl has no cache.
  */
 #ifndef KLOAK_ATTACH_LDCACHE_H

@@ -87,7 +87,7 @@ int seen_add(struct seen *seen, const struct stat *status, bool probed)
 	return 0;
 }
 
-/* Its place is needed for what comes behind it: it becomes a file of a size that none has. */
+/* Its place is needed for what comes after it: it becomes a file of a size that none has. */
 void seen_forget(struct seen *seen, const struct stat *status)
 {
 	struct seen_file *file;

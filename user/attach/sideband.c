@@ -236,7 +236,7 @@ static bool read_record(const struct reader *reader, uint64_t *at, uint64_t head
 {
 	union {
 		struct mmap2 record;
-		uint8_t bytes[RECORD_BYTES + 1]; /* and a NUL behind the path */
+		uint8_t bytes[RECORD_BYTES + 1]; /* and a NUL after the path */
 	} copy;
 	size_t size;
 

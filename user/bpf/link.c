@@ -41,7 +41,7 @@ int link_create_cgroup(int prog, int cgroup, uint32_t attach_type)
 	return bpf_syscall(BPF_LINK_CREATE, &attr);
 }
 
-/* The number in a sysfs file, behind @prefix: "8" or "config:0". */
+/* The number in a sysfs file, after @prefix: "8" or "config:0". */
 static int read_number(const char *path, const char *prefix)
 {
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);

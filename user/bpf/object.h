@@ -14,7 +14,7 @@
  *
  * Conventions of the objects: kernel/bpf.h. One program per function: a global
  * function in a section whose name says its type, which no code calls.
- * Functions that a program calls, or passes to bpf_loop, are copied behind it.
+ * Functions that a program calls, or passes to bpf_loop, are copied after it.
  */
 #ifndef KLOAK_BPF_OBJECT_H
 #define KLOAK_BPF_OBJECT_H

@@ -3,8 +3,8 @@
  * bpf(2) and perf_event_open(2), raw: libc has no wrappers for either.
  *
  * Every union bpf_attr is zeroed as a whole (memset, not "= {0}", which may
- * leave the bytes behind the first member alone): the kernel compares all
- * bytes behind the last field of a command that it knows with zero, and
+ * leave the bytes after the first member alone): the kernel compares all
+ * bytes after the last field of a command that it knows with zero, and
  * refuses the call with E2BIG or EINVAL otherwise. That is how an old kernel
  * notices that a newer field was asked for.
  *

@@ -35,7 +35,7 @@ struct dns_reader *dns_reader_open(void);
 void dns_reader_close(struct dns_reader *reader);
 
 /*
- * Reads @size bytes (those behind DNS_ANSWER_SIZE are not) as the answer to
+ * Reads @size bytes (those after DNS_ANSWER_SIZE are not) as the answer to
  * @question that was asked with @id. 0.0.0.0 and ::, with which some servers
  * block names, are left out.
  * Returns 0, or -EBADMSG if it is no answer to that.

@@ -128,7 +128,7 @@ static int send_stream(struct dns_exchange *exchange)
 	return exchange->sent == size;
 }
 
-/* Of the message behind the length; what does not fit is not read. */
+/* Of the message after the length; what does not fit is not read. */
 static size_t message_size(const struct dns_exchange *exchange)
 {
 	size_t size = (size_t)exchange->stream[0] << 8 | exchange->stream[1];

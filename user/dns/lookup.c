@@ -149,7 +149,7 @@ static void turn_end(struct dns_lookup *lookup, struct slot *slot, uint64_t due)
 		lookup->wake = due;
 }
 
-/* Asks the next resolver, and the one behind it if that cannot be asked at all. */
+/* Asks the next resolver, and the one after it if that cannot be asked at all. */
 static void attempt_next(struct dns_lookup *lookup, struct slot *slot, uint64_t now)
 {
 	const struct resolver_set *resolvers = lookup->options.resolvers;

@@ -16,7 +16,7 @@ static uint8_t *put_u16(uint8_t *to, unsigned int value)
 	return to + 2;
 }
 
-/* Every label behind its length, and the root's, which is empty. */
+/* Every label after its length, and the root's, which is empty. */
 static uint8_t *put_name(uint8_t *to, const char *name)
 {
 	for (;;) {

@@ -47,7 +47,7 @@ int marks_find(const struct elf_image *image, struct marks *marks);
 
 /*
  * The same for @size bytes in memory, adding to what @marks has. Strings that begin
- * behind the first @starts bytes do not count.
+ * after the first @starts bytes do not count.
  */
 void marks_search(struct marks *marks, const uint8_t *bytes, size_t size, size_t starts);
 

@@ -12,7 +12,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* The next word of @line from *@at on; *@at moves behind it. Returns its size, 0 at the end. */
+/* The next word of @line from *@at on; *@at moves after it. Returns its size, 0 at the end. */
 static size_t word_next(const char *line, size_t size, size_t *at, const char **word)
 {
 	size_t start = *at;

@@ -93,7 +93,7 @@ static const char *pin_parse(const char *text, char name[static NAME_SIZE],
 	if (name_normalise(text, (size_t)(equals - text), name, &why) < 0)
 		return why;
 	if (literal_parse(equals + 1, address) < 0)
-		return "behind '=' is no IPv4 or IPv6 address; write HOST=192.0.2.1 or "
+		return "what follows '=' is no IPv4 or IPv6 address; write HOST=192.0.2.1 or "
 		       "HOST=2001:db8::1, without zone and port";
 	if (address_unspecified(address))
 		return "0.0.0.0 and :: are nobody's address; write the server's";
@@ -149,7 +149,7 @@ int pin_set_add_hosts(struct pin_set *set, const struct rule_set *rules, const c
 	if (file.why)
 		warning("%s is not used for pins: %s, or use --pin", path, file.why);
 	if (file.cut)
-		warning("%s has 1 MiB or more: names behind that are not pinned; use --pin for "
+		warning("%s has 1 MiB or more: names after that are not pinned; use --pin for "
 			"them",
 			path);
 	if (file.data)

@@ -92,7 +92,7 @@ static const char *endpoint_split(const char *text, struct endpoint *endpoint)
 		*endpoint = (struct endpoint){ text + 1, (size_t)(close - text) - 1, NULL };
 		colon = close[1] ? close + 1 : NULL;
 		if (colon && *colon != ':')
-			return "there is text behind ']'; write [ADDRESS] or [ADDRESS]:PORT";
+			return "there is text after ']'; write [ADDRESS] or [ADDRESS]:PORT";
 	} else if (colon && strchr(colon + 1, ':')) {
 		colon = NULL;
 	} else if (colon) {

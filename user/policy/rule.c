@@ -41,7 +41,7 @@ static int rule_fault(struct error *err, const char *text, size_t size, const ch
 	return error_config(err, -EINVAL, "host \"%s\": %s", rule_quote(text, size, quote), why);
 }
 
-/* Cuts @rest at the first @separator: what stands behind it goes to @tail. */
+/* Cuts @rest at the first @separator: what stands after it goes to @tail. */
 static void slice_cut(struct slice *rest, char separator, struct slice *tail)
 {
 	const char *found = memchr(rest->at, separator, rest->size);
@@ -73,13 +73,13 @@ static const char *parts_split(const char *text, size_t size, struct parts *part
 		return "it has several colons; write an IPv6 address as [ADDRESS] or "
 		       "[ADDRESS]:PORT";
 	if (parts->port.at && memchr(parts->port.at, '/', parts->port.size))
-		return "it holds '/' behind ':'; write the host only, without https:// and path, "
+		return "it holds '/' after ':'; write the host only, without https:// and path, "
 		       "or ADDRESS/PREFIX:PORT";
 	slice_cut(&rest, '/', &parts->prefix);
 	if (!parts->bracketed)
 		parts->host = rest;
 	else if (rest.size > 0)
-		return "there is text behind ']'; write [ADDRESS]/PREFIX:PORT";
+		return "there is text after ']'; write [ADDRESS]/PREFIX:PORT";
 	return NULL;
 }
 
@@ -120,7 +120,7 @@ static const char *prefix_parse(const struct slice *text, int family, struct rul
 	memcpy(masked, rule->address, ADDRESS_SIZE);
 	address_mask(masked, rule->prefix_bits);
 	if (memcmp(masked, rule->address, ADDRESS_SIZE) != 0)
-		return "the address has bits set behind the prefix; write the network's first "
+		return "the address has bits set after the prefix; write the network's first "
 		       "address, or the address without prefix";
 	if (covers_mapped(rule))
 		return "this prefix covers all of IPv4 too; write '*' for any destination, or "

@@ -164,7 +164,7 @@ int run_options_parse(struct run_options *options, int argc, char **argv, struct
 				    "-s API_KEY@api.example.com");
 	if (optind == argc)
 		return error_config(err, -EINVAL,
-				    "no command given; write it behind the options: -- COMMAND");
+				    "no command given; write it after the options: -- COMMAND");
 	options->command = argv + optind;
 	return 0;
 }

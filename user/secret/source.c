@@ -226,12 +226,12 @@ static int descriptor_read(struct reading *reading)
 	if (!strchr(DIGITS, text[0]) || *end || fd > INT_MAX)
 		return error_config(reading->err, -EINVAL,
 				    "secret %s: fd:%s is no descriptor number; write fd:3 and put "
-				    "3<FILE behind the command",
+				    "3<FILE after the command",
 				    name, text);
 	if (fcntl((int)fd, F_GETFD) < 0)
 		return error_config(reading->err, -EBADF,
 				    "secret %s: descriptor %ld is not open, or was read before; "
-				    "put %ld<FILE behind the command",
+				    "put %ld<FILE after the command",
 				    name, fd, fd);
 	ret = read_to_end((int)fd, reading);
 	if (ret == 0)

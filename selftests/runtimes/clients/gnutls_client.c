@@ -13,7 +13,7 @@
  *	small	records of 600 bytes at most
  *	early	each connection but the first of a thread resumes its session, and sends its
  *		first request as early data, which must be accepted
- *	abandon	the same as send, behind a connection that is given up while it is corked
+ *	abandon	the same as send, after a connection that is given up while it is corked
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -47,7 +47,7 @@ struct worker {
 	SSL_SESSION *session;
 };
 
-/* Sessions of TLS 1.3 come behind the handshake: in this thread, as its data. */
+/* Sessions of TLS 1.3 come after the handshake: in this thread, as its data. */
 static _Thread_local struct worker *current;
 
 static const char *setting(const char *variable, const char *fallback)

@@ -70,7 +70,7 @@ def _chunks(memory, start, end):
             memory.seek(position)
             data = memory.read(min(CHUNK, end - position))
         except (OSError, ValueError, OverflowError):
-            position = (position | (PAGE - 1)) + 1  # no file behind this page: nothing to read
+            position = (position | (PAGE - 1)) + 1  # no file after this page: nothing to read
             continue
         if not data:
             return
