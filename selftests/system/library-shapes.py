@@ -25,10 +25,10 @@ KEY = SECRET["API_KEY"].encode()
 class Application(libraries.Process):
     """library_client.py in a run."""
 
-    def __init__(self, server, directory, requests=1):
+    def __init__(self, server, directory, requests=1, options=()):
         self.server, self.requests = server, requests
         self.run = kloak.Running(libraries.client(server, directory, requests), SECRET,
-                                 [kloak.grant(server)])
+                                 [kloak.grant(server)], options=options)
         super().__init__(self.run.process)
 
     def check_served(self, *lines):
@@ -590,6 +590,29 @@ def foreign_mapped():
             tap.check_equal(result.status, 0, str(result))
             served += sum(KEY in request for request in kloak.requests_seen(server, 1))
     tap.check(served >= 2, "served: %d of 3; %s" % (served, result))
+
+
+@tap.test("libraries in a FUSE file system of the user: nothing at the start says that they come")
+def foreign_later():
+    directory = libraries.private_copy("fuse-later")
+    point = tap.scratch("fuse-later-mount")
+    os.chmod(tap.scratch(), 0o755)
+    fuse.mount(directory, point)
+    with servers.Nginx() as server:
+        application = Application(server, point, options=["--user", "65534:65534"])
+        application.do("load", "settle")
+        application.check_served("private")
+        application.check_end(1)
+
+
+@tap.test("a file system of the user that never answers holds nothing for long")
+def foreign_lost():
+    _, point = only_for_nobody("fuse-lost")
+    path = ":".join("%s/lost%d" % (point, i) for i in range(9))  # 2 s for each name there
+    environment = {"SUDO_UID": "65534", "SUDO_GID": "65534", "LD_LIBRARY_PATH": path}
+    done = subprocess.run([kloak.KLOAK, "explain", "--json", shutil.which("curl")],
+                          capture_output=True, env=kloak.environment(environment), timeout=60)
+    tap.check_equal(json.loads(done.stdout)["state"], "would", str(done)[:500])
 
 
 @tap.test("a program in a FUSE file system of the user is the command itself")

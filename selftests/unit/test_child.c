@@ -531,7 +531,7 @@ START_TEST(kloak_shrinks)
 	ck_assert_uint_eq(after & ~before, 0);
 	ck_assert_uint_ne(after & CAP_BIT(CAP_BPF), 0);
 	ck_assert_uint_ne(after & CAP_BIT(CAP_KILL), 0);
-	ck_assert_uint_eq(after & (CAP_BIT(CAP_SYS_MODULE) | CAP_BIT(CAP_SETUID)), 0);
+	ck_assert_uint_eq(after & (CAP_BIT(CAP_SYS_MODULE) | CAP_BIT(CAP_SETPCAP)), 0);
 }
 END_TEST
 

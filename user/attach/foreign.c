@@ -222,6 +222,25 @@ void foreign_release(struct foreign_file *file)
 	file->fd = file->origin = -1;
 }
 
+/*
+ * Of this process, over all files. A user's file system would else hold the start for
+ * 2 s at each name that the loader's search tries, with a helper left behind each time,
+ * which keeps its copy.
+ */
+static struct {
+	unsigned int hung;
+	int64_t bytes;
+} spent;
+
+static void note_spent(int memory, int result)
+{
+	struct stat status;
+
+	spent.hung += result == -ETIMEDOUT;
+	if (!fstat(memory, &status))
+		spent.bytes += status.st_size;
+}
+
 int foreign_open(const struct account *reader, const char *path, foreign_wanted wanted, void *data,
 		 struct foreign_file *file)
 {
@@ -230,6 +249,10 @@ int foreign_open(const struct account *reader, const char *path, foreign_wanted 
 	pid_t pid;
 
 	*file = (struct foreign_file){ .origin = -1, .fd = -1 };
+	if (spent.hung >= FOREIGN_HUNG)
+		return -ETIMEDOUT;
+	if (spent.bytes >= FOREIGN_BYTES_ALL)
+		return -EFBIG;
 	if (memory < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channels))
 		return -errno;
 	CLEANUP_FD int near = channels[0];
@@ -245,6 +268,7 @@ int foreign_open(const struct account *reader, const char *path, foreign_wanted 
 	close(TAKE_FD(far));
 	ret = converse(near, wanted, data, file);
 	end_helper(pid);
+	note_spent(memory, ret);
 	if (!ret) {
 		file->fd = TAKE_FD(memory);
 		return 0;

@@ -22,8 +22,10 @@
 
 #include "user/workload/account.h"
 
-#define FOREIGN_BYTES_MAX (512LL << 20) /* of a file, which are copied into memory */
-#define FOREIGN_TIMEOUT	  2000		/* ms for one file */
+#define FOREIGN_BYTES_MAX (512LL << 20)	 /* of a file, which are copied into memory */
+#define FOREIGN_BYTES_ALL (2048LL << 20) /* of all files: the memory is not charged to the user */
+#define FOREIGN_TIMEOUT	  2000		 /* ms for one file */
+#define FOREIGN_HUNG	  4		 /* after so many files that took too long none is opened */
 
 /* Any file that is looked at: a foreign one, or one that Kloak could open itself. */
 struct foreign_file {
@@ -39,8 +41,9 @@ typedef bool (*foreign_wanted)(void *data, const struct stat *status);
 bool foreign_may_help(const struct account *reader, int error);
 
 /*
- * Opens the regular file @path as @reader. 0; -ETIMEDOUT; -EFBIG; -EEXIST: it was not
- * wanted; -EINVAL: it is no regular file; other -errno of opening and reading it.
+ * Opens the regular file @path as @reader. 0; -ETIMEDOUT, also of those before it;
+ * -EFBIG: it is too large, or all that were copied are; -EEXIST: it was not wanted;
+ * -EINVAL: it is no regular file; other -errno of opening and reading it.
  */
 int foreign_open(const struct account *reader, const char *path, foreign_wanted wanted, void *data,
 		 struct foreign_file *file);

@@ -69,19 +69,14 @@ static bool is_wanted(void *data, const struct stat *status)
 }
 
 /* As the user who runs the command, by the name that the process has for it. */
-static int open_foreign(struct watch *watch, const struct mapping *mapping,
+static int open_foreign(const struct watch *watch, const struct mapping *mapping,
 			struct foreign_file *file)
 {
 	struct wanted wanted = { .watch = watch, .inode = mapping->inode };
 	char name[MAPPING_NAME];
-	int ret;
 
-	if (watch->hung >= WATCH_HUNG)
-		return -ETIMEDOUT;
 	snprintf(name, sizeof(name), "/proc/%d/root%s", mapping->pid, mapping->path);
-	ret = foreign_open(watch->reader, name, is_wanted, &wanted, file);
-	watch->hung += ret == -ETIMEDOUT;
-	return ret;
+	return foreign_open(watch->reader, name, is_wanted, &wanted, file);
 }
 
 static int open_known(const struct watch *watch, const char *name, struct foreign_file *file)

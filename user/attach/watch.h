@@ -48,7 +48,6 @@
 typedef bool (*watch_attach)(void *data, const struct foreign_file *file, const char *path);
 
 #define WATCH_WAITING 64 /* files */
-#define WATCH_HUNG    4	 /* after so many foreign files that took too long none is opened */
 
 /* A file that is open, and not attached to yet. */
 struct waiting_file {
@@ -69,7 +68,6 @@ struct watch {
 	uint64_t next_count;  /* CLOCK_MONOTONIC, ns: when processes are counted again */
 	struct maps_processes known;
 	const struct account *reader;
-	unsigned int hung; /* foreign files that took too long */
 };
 
 struct watch_options {

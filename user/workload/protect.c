@@ -12,12 +12,14 @@
  * SYS_PTRACE and DAC_READ_SEARCH: the maps and libraries of the command's
  * processes. KILL: signals to another user. DAC_OVERRIDE: removing the cgroup
  * without being root. SYS_ADMIN: the uprobe PMU, before Linux 6.6.
- * SYS_RESOURCE: BPF memory before 5.11.
+ * SYS_RESOURCE: BPF memory before 5.11. SETUID and SETGID: the helper that opens
+ * files as the user (attach/foreign.h).
  */
 #define CAPS_KEPT                                                                          \
 	(CAP_BIT(CAP_BPF) | CAP_BIT(CAP_PERFMON) | CAP_BIT(CAP_NET_ADMIN) |                \
 	 CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_SYS_PTRACE) | CAP_BIT(CAP_DAC_READ_SEARCH) | \
-	 CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_KILL) | CAP_BIT(CAP_SYS_RESOURCE))
+	 CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_KILL) | CAP_BIT(CAP_SYS_RESOURCE) |       \
+	 CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID))
 
 static int raise_nofile(const struct rlimit *inherited, struct error *err)
 {
