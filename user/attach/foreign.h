@@ -5,7 +5,8 @@
  *
  * A helper process takes on the user's identity, opens the file and copies it into
  * memory. Kloak reads the copy alone, and gets of the file itself a descriptor that only
- * names it (O_PATH), which is enough to put probes there. That is not only for lack of
+ * names it (O_PATH), which is enough to put probes there, in NFS: of FUSE see
+ * is_served_by_user() in run/engine.c. That is not only for lack of
  * rights. Whoever serves a FUSE file system may let a read or a close(2) wait forever, so
  * that not even a signal ends it. The helper may hang then; Kloak waits a limited time, and
  * leaves it alone.

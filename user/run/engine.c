@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -298,6 +300,29 @@ static int attach_plans(struct engine *engine, const struct hook_plans *plans, i
 	return ret;
 }
 
+/*
+ * For a probe in a file that is mapped the kernel reads the file, and no process of the
+ * machine can fork until it has been read (dup_mmap_sem in kernel/events/uprobes.c). A
+ * user who serves the file, in FUSE, would let all of them wait as long as he likes. Root is
+ * not allowed there, so the kernel answers statfs(2) without asking him.
+ */
+static bool is_served_by_user(const struct foreign_file *file)
+{
+	struct statfs status;
+
+	return file->origin >= 0 &&
+	       (fstatfs(file->origin, &status) || status.f_type == FUSE_SUPER_MAGIC);
+}
+
+static void warn_served(struct engine *engine, const char *path)
+{
+	if (!engine->warned_served)
+		warning("%s is not hooked, nor is what else is in FUSE file systems of users: they "
+			"could stop the whole machine; run it from another file system",
+			path);
+	engine->warned_served = true;
+}
+
 int engine_attach_file(struct engine *engine, const struct foreign_file *file, const char *path,
 		       struct hook_links *links, struct error *err)
 {
@@ -306,7 +331,10 @@ int engine_attach_file(struct engine *engine, const struct foreign_file *file, c
 
 	if (total <= 0)
 		return total;
-	if (engine->no_loading && !is_loaded(engine, &plans))
+	if (is_served_by_user(file)) {
+		warn_served(engine, path);
+		ret = total = 0;
+	} else if (engine->no_loading && !is_loaded(engine, &plans))
 		ret = -EAGAIN;
 	else
 		ret = attach_plans(engine, &plans, file->origin < 0 ? file->fd : file->origin, path,

@@ -40,7 +40,8 @@ struct engine {
 	struct dns_watch dns;
 	struct hook_links probes;
 	struct bpf_ringbuf events;
-	bool no_loading; /* files that need a hook whose object is not loaded yet have to wait */
+	bool no_loading;    /* files that need a hook whose object is not loaded yet have to wait */
+	bool warned_served; /* of files that are not probed since a user serves them */
 	uint32_t workload;
 	uint64_t next_sweep; /* CLOCK_MONOTONIC, ns */
 };
