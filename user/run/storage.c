@@ -48,7 +48,7 @@ int storage_try(int map, struct error *err)
 	int ret = fd < 0 ? -errno : bpf_map_read_shape(map, &shape);
 
 	if (!ret) {
-		value = calloc(1, shape.value_size);
+		value = calloc(1, (size_t)shape.value_size + 1); /* analysers think it may be 0 */
 		if (!value)
 			return error_no_memory(err, "trying a socket's storage");
 		ret = -ENOMEM;
